@@ -1,0 +1,285 @@
+"""Faust's Kafka consumer, changed to deliver one message per fetched batch. Used by ``transport`` alone.
+
+What is overridden or touched of faust-streaming 0.15.3 and aiokafka 0.14.0 is listed, and checked, in
+``tests/contract/test_faust_internals.py``.
+"""
+# ruff: noqa: SLF001 - aiokafka has no public way to any of what we need; the contract test holds each name
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from typing import Any, NamedTuple, cast
+
+import structlog
+from aiokafka.errors import IllegalStateError
+from faust.tables.recovery import RebalanceAgain
+from faust.transport.consumer import ensure_TP
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, AppT, Message
+from faust.types.tuples import ConsumerMessage
+from mode import Service
+from yarl import URL
+
+from services.evaluator.lease import Lease, watch
+from services.evaluator.partitions import Batch, Lane, PartitionHandler, fatal
+from shared.clock import SECOND
+from shared.errors import PermanentError
+from shared.log import LogRecord
+
+log = structlog.get_logger(__name__)
+
+_FETCH_MAX_WAIT_MS = 50  # Faust's fixed 1500 stalls a busy partition behind idle ones (faust.md, section 0, point 4)
+_FETCH_WAIT = 0.25  # s; bounds how long a new assignment waits for the fetch that is under way
+_FETCH_WAIT_CROWDED = 0.02  # s; when a full lane empties, its records may be here already, and nothing wakes the fetch
+_COORDINATION_CHECK = 1.0  # s
+
+
+class StartOffsetError(PermanentError):
+    """The log ends before the offset at which reading should begin: its topic was truncated or created anew."""
+
+
+_Fetched = tuple[TP, list[Any], int]  # partition, records, end of the partition
+
+
+class Delivery(NamedTuple):
+    """What a Faust event carries: a batch and the lane of the assignment under which it was fetched."""
+
+    lane: Lane
+    batch: Batch
+
+
+class _Forgetful(defaultdict[TP, int | None]):
+    """Stands in for Faust's record of read offsets, by which it drops batches and guesses gaps; seeks decide here."""
+
+    def __getitem__(self, key: TP) -> None:
+        return None
+
+    def __setitem__(self, key: TP, value: int | None) -> None:
+        pass
+
+
+class BatchConsumerThread(driver.AIOKafkaConsumerThread):
+    """The thread that owns the aiokafka consumer. Methods with a leading underscore run on its loop."""
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = _FETCH_MAX_WAIT_MS
+        return consumer
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        watch(self._ensure_consumer()._coordinator, cast("BatchConsumer", self.consumer).lease)
+
+    @Service.task
+    async def _check_coordination(self) -> None:
+        # aiokafka parks its coordination on an error until somebody asks for it, and Faust never asks: the worker
+        # would stay up without a heartbeat. Raising here crashes the worker instead.
+        while not self.should_stop:
+            self._ensure_consumer()._coordinator.check_errors()
+            await self.sleep(_COORDINATION_CHECK)
+
+    async def fetch(self, tps: set[TP], wait: float) -> list[_Fetched]:
+        """Return what has been read of ``tps``, at most ``max_poll_records`` in all, with the partition's end."""
+        return cast("list[_Fetched]", await self.call_thread(self._fetch, tps, wait))
+
+    async def _fetch(self, tps: set[TP], wait: float) -> list[_Fetched]:
+        consumer = self._ensure_consumer()
+        subscriptions = consumer._subscription
+        if subscriptions.reassignment_in_progress:  # it would hold one of the thread's two workers until that ends
+            await asyncio.sleep(_FETCH_WAIT_CROWDED)
+            return []
+        found = await self._fetch_records(consumer, tps, timeout=wait, max_records=consumer._max_poll_records)
+        assignment = subscriptions.subscription.assignment
+        states = [(tp, records, assignment.state_value(tp)) for tp, records in found.items()]
+        return [(ensure_TP(tp), records, state.highwater) for tp, records, state in states if state is not None]
+
+    async def start_at(self, starts: Mapping[TP, int | None]) -> dict[TP, int]:
+        """Make ``starts`` the positions; None means the committed offset, else the first. Return the positions."""
+        return cast("dict[TP, int]", await self.call_thread(self._start_at, starts))
+
+    async def _start_at(self, starts: Mapping[TP, int | None]) -> dict[TP, int]:
+        consumer = self._ensure_consumer()
+        assignment = consumer._subscription.subscription.assignment
+        first, end = await asyncio.gather(consumer.beginning_offsets(starts), consumer.end_offsets(starts))
+        positions: dict[TP, int] = {}
+        for tp, start in starts.items():
+            wanted = await consumer.committed(tp) if start is None else start
+            positions[tp] = first[tp] if wanted is None else max(wanted, first[tp])
+            if wanted is not None and wanted < first[tp]:
+                log.error("records expired unread", action="records_expired", tp=tp, wanted=wanted, first=first[tp])
+            if positions[tp] > end[tp]:
+                raise StartOffsetError(f"{tp} ends at {end[tp]}, reading should begin at {wanted}")
+        if not assignment.active:  # checked after the last await: an old assignment's offsets must not move a new one
+            raise IllegalStateError("partitions were reassigned")
+        for tp, position in positions.items():
+            consumer.seek(tp, position)
+        return positions
+
+
+class BatchConsumer(driver.Consumer):
+    """Faust's consumer with one message per fetched batch, explicit start offsets and a drain before each revocation."""
+
+    _thread: BatchConsumerThread
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        transport = cast("BatchTransport", self.transport)
+        self.handler, self.lease, self._drain_timeout = transport.handler, transport.lease, transport.drain_timeout
+        self._read_offset = _Forgetful()
+        self._fetching = asyncio.Lock()  # a fetch under way ends before positions change, and its records are dropped
+        self._releasing = asyncio.Lock()
+        self._room = asyncio.Event()
+        self._lanes: dict[TP, Lane] = {}  # replaced, never changed: its identity is the assignment's
+        self._owned: frozenset[TP] = frozenset()
+        self._restoring: asyncio.Future[Mapping[int, int | None]] | None = None
+        self._starts: dict[TP, int | None] | None = None
+        self._touched = False  # whether the handler was told of the partitions that we own
+
+    def _new_consumer_thread(self) -> BatchConsumerThread:
+        return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Take note of what we own; Faust's recovery then calls ``restore`` while heartbeats go on."""
+        self._owned = frozenset(assigned)
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Drain and commit before Faust forgets what was acknowledged (faust.md, section 5, edge 6)."""
+        await self.release()
+        await super().on_partitions_revoked(revoked)
+
+    async def restore(self) -> None:
+        """Let the handler restore what we own now. Raises RebalanceAgain if that is revoked meanwhile."""
+        owned = self._owned
+        self._touched = True
+        task = self._restoring = asyncio.ensure_future(self.handler.assigned(frozenset(tp.partition for tp in owned)))
+        try:
+            await asyncio.wait([task])
+        finally:
+            task.cancel()  # if we were cancelled ourselves
+            self._restoring = None
+        if task.cancelled():
+            raise RebalanceAgain
+        if (error := task.exception()) is not None:
+            fatal(error)
+        offsets = task.result()
+        self._starts = {tp: offsets[tp.partition] for tp in owned}
+
+    async def perform_seek(self) -> None:
+        """Go to the offsets that the handler named and open the lanes. Raises RebalanceAgain if they are out of date."""
+        starts = self._starts
+        if starts is None:
+            raise RebalanceAgain
+        try:
+            # Faust takes its own timeout for the end of the service and then stays up doing nothing; ours comes first.
+            async with asyncio.timeout(self.app.conf.broker_request_timeout / 2), self._fetching:
+                positions = await self._thread.start_at(starts)
+        except IllegalStateError:
+            raise RebalanceAgain from None
+        except Exception as error:
+            fatal(error)
+        if starts is not self._starts:
+            raise RebalanceAgain
+        self._committed_offset.update(positions)
+        self._lanes = {tp: Lane(self.handler, self.lease, self._room.set) for tp in positions}
+
+    def resume_flow(self) -> None:
+        """Wake the fetch, which waits for this after ``perform_seek``."""
+        super().resume_flow()
+        self._room.set()
+
+    async def release(self) -> None:
+        """Stop delivering, end what is in work, tell the handler and commit. Safe to call again."""
+        try:
+            async with self._releasing, asyncio.timeout(self._drain_timeout / SECOND):
+                lanes, self._lanes, self._starts = self._lanes, {}, None
+                if self._restoring is not None:
+                    self._restoring.cancel()
+                    await asyncio.wait([self._restoring])
+                await asyncio.gather(*(lane.close() for lane in lanes.values()))
+                if self._touched:
+                    self._touched = False
+                    await self.handler.revoked(frozenset(tp.partition for tp in self._owned))
+                if lanes:
+                    await self.maybe_wait_for_commit_to_finish()
+                    await self.commit()
+        except Exception as error:
+            fatal(error)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
+        """Yield one message per partition and fetched batch; partitions whose lane is full are left for later."""
+        lanes = self._lanes
+        wanted = {tp for tp, lane in lanes.items() if lane.has_room} if self.flow_active else set()
+        if not wanted:
+            self._room.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._room.wait(), timeout)
+            return
+        wait = _FETCH_WAIT if len(wanted) == len(lanes) else _FETCH_WAIT_CROWDED
+        async with self._fetching:
+            fetched = await self._thread.fetch(wanted, wait) if lanes is self._lanes else []
+        for tp, records, highwater in fetched:
+            if lanes is not self._lanes:
+                return  # revoked since: ``perform_seek`` will name where to begin
+            lanes[tp].reserve()
+            yield tp, self._message(tp, lanes[tp], records, highwater)
+
+    def _message(self, tp: TP, lane: Lane, records: list[Any], highwater: int) -> Message:
+        batch = Batch(
+            tp.partition,
+            [LogRecord(it.offset, it.timestamp, it.key, it.value, it.headers) for it in records],
+            highwater,
+        )
+        last = records[-1]
+        return ConsumerMessage(
+            *tp,
+            last.offset,
+            last.timestamp / SECOND,
+            last.timestamp_type,
+            headers=None,
+            key=None,
+            value=cast("Any", Delivery(lane, batch)),
+            checksum=None,
+            tp=tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    def _new_offset(self, tp: TP) -> int | None:
+        # Lanes acknowledge in order, so the last one covers all before it. Faust's own version also counts records
+        # next to a gap as done (faust.md, section 5, edge 4).
+        acked = self._acked[tp]
+        if not acked:
+            return None
+        offset = acked[-1] + 1
+        acked.clear()
+        self._acked_index[tp].clear()
+        return offset
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        try:
+            await super()._drain_messages(fetcher)
+        except Exception as error:  # Faust would leave the worker up with its fetcher dead
+            if self.app.should_stop:
+                raise
+            fatal(error)
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Nothing: Faust's check for stuck streams takes batches for records and reads the thread's state unguarded."""
+
+    def close(self) -> None:
+        """Nothing: Faust would close the client from the wrong loop; the thread closes it when it stops."""
+
+
+class BatchTransport(driver.Transport):
+    """The aiokafka driver with our consumer, and what that needs of ours."""
+
+    Consumer = BatchConsumer
+
+    def __init__(self, urls: list[URL], app: AppT, handler: PartitionHandler, lease: Lease, drain_timeout: int) -> None:
+        super().__init__(urls, app)
+        self.handler = handler
+        self.lease = lease
+        self.drain_timeout = drain_timeout

@@ -1,0 +1,36 @@
+"""Where a contact can be reached: channel to the trait that holds the address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from shared.journeys.model import Channel
+
+ADDRESS_TRAITS: dict[Channel, tuple[str, ...]] = {
+    "email": ("email",),
+    "sms": ("phone",),
+    "whatsapp": ("whatsapp", "phone"),
+    "line": ("line_user_id",),
+    "push": ("push_token",),
+    "web_push": ("web_push_subscription",),
+    "in_app": (),
+    "webhook": ("webhook_url",),
+    "slack": ("slack_webhook_url",),
+}
+"""The first of these traits that holds a text is the address. In-app needs none: it waits for the contact."""
+
+
+def address(traits: Mapping[str, Any], channel: Channel) -> str | None:
+    """Return the contact's address for ``channel``, or None when there is none."""
+    for trait in ADDRESS_TRAITS[channel]:
+        value = traits.get(trait)
+        if isinstance(value, str) and value.strip():
+            return value.strip()
+    return None
+
+
+def addresses(traits: Mapping[str, Any], channels: Iterable[Channel]) -> dict[Channel, str]:
+    """Return the address of each of ``channels`` that has one, in their order."""
+    found = ((channel, address(traits, channel)) for channel in channels)
+    return {channel: place for channel, place in found if place is not None}

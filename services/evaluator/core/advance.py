@@ -1,0 +1,99 @@
+"""The engine's one entrance: what happens to a contact, and what follows from it."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from services.evaluator.core.catalog import Catalog
+from services.evaluator.core.draft import Draft
+from services.evaluator.core.effects import Advance
+from services.evaluator.core.entry import enter_by_event
+from services.evaluator.core.exits import exit_by_consent, exit_by_event, exit_run
+from services.evaluator.core.goals import credit_goals
+from services.evaluator.core.occurrence import EventArrived, Occurrence, TimerDue
+from services.evaluator.core.profile import apply_profile, event_data, is_duplicate, remember
+from services.evaluator.core.settle import settle
+from services.evaluator.core.state import ContactState, Run, Timer
+from services.evaluator.core.steps import due_order, reset_waits, wake
+from shared.journeys.model import ExitAfter
+from shared.messages.event import Event
+from shared.messages.outcome import Outcome
+
+JOURNEY_STOPPED = "journey_stopped"
+"""Reason of a run whose journey version is no longer in the catalogue."""
+ERROR = "error"
+"""Reason of a run that raised."""
+
+
+def advance(catalog: Catalog, state: ContactState, occurrence: Occurrence) -> Advance:
+    """Return the contact's next state and what follows. Changes none of its arguments.
+
+    Twice with the same event: the second is a ``duplicate`` and changes nothing.
+    """
+    match occurrence:
+        case EventArrived():
+            return _event(catalog, state, occurrence)
+        case TimerDue():
+            return _timer(catalog, state, occurrence)
+        case _:
+            assert_never(occurrence)
+
+
+def next_timer(state: ContactState, before: int) -> TimerDue | None:
+    """Return the timer to fire next of those due before ``before``, or None."""
+    found: tuple[Run, Timer] | None = None
+    for run in state.runs:
+        for timer in run.timers:
+            if timer.due < before and (found is None or due_order(run, timer) < due_order(*found)):
+                found = run, timer
+    return None if found is None else TimerDue(found[0].run_id, found[0].journey, found[1])
+
+
+def abandon(catalog: Catalog, state: ContactState, due: TimerDue) -> Advance:
+    """Return the state without the run whose timer raised: one bad run harms itself only."""
+    draft = _timer_draft(catalog, state, due)
+    exit_run(draft, draft.runs[due.run_id], ERROR)
+    return draft.finish()
+
+
+def _event(catalog: Catalog, state: ContactState, occurrence: EventArrived) -> Advance:
+    record = occurrence.record
+    if is_duplicate(state, record):
+        return Advance(state=state, duplicate=True)
+    draft = Draft(catalog, state, now=occurrence.at, log_time=occurrence.log_time, cause=record.message_id)
+    draft.event = event_data(record)
+    remember(draft, record)
+    match record:
+        case Outcome():
+            settle(draft, record)
+        case Event():
+            apply_profile(draft, record)
+            if record.type == "consent":
+                exit_by_consent(draft, record)
+        case _:
+            assert_never(record)
+    credit_goals(draft, record.name)
+    exit_by_event(draft, record.name)
+    reset_waits(draft, record.name)
+    enter_by_event(draft, record.name)
+    return draft.finish()
+
+
+def _timer(catalog: Catalog, state: ContactState, due: TimerDue) -> Advance:
+    draft = _timer_draft(catalog, state, due)
+    run = draft.runs[due.run_id]
+    plan = catalog.plan(run.journey, run.version)
+    if plan is None:
+        exit_run(draft, run, JOURNEY_STOPPED)
+    elif due.timer.kind == "exit":
+        run = draft.disarm(run, "exit", fired=True)
+        rule = plan.journey.exits[int(due.timer.step)]
+        exit_run(draft, run, rule.reason if isinstance(rule, ExitAfter) else JOURNEY_STOPPED)
+    else:
+        wake(draft, plan, run, due.timer)
+    return draft.finish()
+
+
+def _timer_draft(catalog: Catalog, state: ContactState, due: TimerDue) -> Draft:
+    cause = f"timer:{due.run_id}:{due.timer.step}:{due.timer.due}"
+    return Draft(catalog, state, now=due.timer.due, log_time=due.timer.due, cause=cause)

@@ -1,0 +1,153 @@
+"""A private, mutable copy of a contact's state on which one occurrence is worked out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from services.evaluator.core.catalog import Catalog
+from services.evaluator.core.conditions import Scope
+from services.evaluator.core.effects import Advance, TimerTally
+from services.evaluator.core.state import ContactState, PendingCommand, Run, Timer, Touch
+from shared.ids import derived_id
+from shared.messages.command import Cancel, SendCommand
+from shared.messages.journal import Decision, JournalRecord
+
+NO_EVENT: dict[str, Any] = {}
+
+
+class Draft:
+    """Collects the changes and effects of one occurrence; ``finish`` makes the ``Advance`` of them.
+
+    Only its own containers are changed, never those of the state it was made from.
+    """
+
+    __slots__ = (
+        "_armed",
+        "_cancelled",
+        "_changes",
+        "_fired",
+        "_journal",
+        "_seq",
+        "cancels",
+        "catalog",
+        "cause",
+        "commands",
+        "event",
+        "log_time",
+        "now",
+        "pending",
+        "runs",
+        "state",
+        "touches",
+    )
+
+    def __init__(self, catalog: Catalog, state: ContactState, *, now: int, log_time: int, cause: str) -> None:
+        """``now`` is the time of the cause; ``log_time`` when it was decided; ``cause`` what the journal calls it."""
+        self.catalog = catalog
+        self.state = state
+        self.now = now
+        self.log_time = log_time
+        self.cause = cause
+        self.event: dict[str, Any] = NO_EVENT
+        self.runs: dict[str, Run] = {run.run_id: run for run in state.runs}
+        self.pending: dict[str, PendingCommand] = {command.command_id: command for command in state.pending}
+        self.touches: list[Touch] = list(state.touches)
+        self.commands: list[SendCommand] = []
+        self.cancels: list[Cancel] = []
+        self._changes: dict[str, Any] = {}
+        self._journal: list[JournalRecord] = []
+        self._seq = state.seq
+        self._armed = 0
+        self._cancelled = 0
+        self._fired = 0
+
+    def get(self, field: str) -> Any:
+        """Return the state's ``field`` as it stands in this draft."""
+        return self._changes[field] if field in self._changes else getattr(self.state, field)
+
+    def set(self, field: str, value: Any) -> None:
+        """Replace the state's ``field``."""
+        self._changes[field] = value
+
+    def scope(self, context: dict[str, Any] | None = None, event: dict[str, Any] | None = None) -> Scope:
+        """Return what conditions may look at now; ``event`` defaults to the event being applied."""
+        return Scope(
+            now=self.now,
+            traits=self.get("traits"),
+            history=self.get("history"),
+            event=self.event if event is None else event,
+            context=context or {},
+        )
+
+    def arm(self, run: Run, timer: Timer) -> Run:
+        """Return ``run`` with ``timer`` added."""
+        self._armed += 1
+        return self._keep(run, (*run.timers, timer))
+
+    def disarm(self, run: Run, kind: str, *, fired: bool = False) -> Run:
+        """Return ``run`` without its timers of ``kind``; ``fired``: they came due, else they are cancelled."""
+        kept = tuple(timer for timer in run.timers if timer.kind != kind)
+        gone = len(run.timers) - len(kept)
+        if fired:
+            self._fired += gone
+        else:
+            self._cancelled += gone
+        return self._keep(run, kept)
+
+    def drop(self, run: Run) -> None:
+        """Take ``run`` out, its timers with it."""
+        self._cancelled += len(run.timers)
+        self.runs.pop(run.run_id, None)
+
+    def _keep(self, run: Run, timers: tuple[Timer, ...]) -> Run:
+        changed = msgspec.structs.replace(run, timers=timers)
+        self.runs[run.run_id] = changed
+        return changed
+
+    def change(self, run: Run, **fields: Any) -> Run:
+        """Return ``run`` with ``fields`` replaced."""
+        changed = msgspec.structs.replace(run, **fields)
+        self.runs[run.run_id] = changed
+        return changed
+
+    def note(self, decision: Decision, journey: str, version: int, **fields: Any) -> None:
+        """Write one decision into the journal."""
+        self._seq += 1
+        contact = self.state.contact
+        self._journal.append(
+            JournalRecord(
+                id=derived_id("journal", contact, str(self._seq)),
+                contact=contact,
+                seq=self._seq,
+                at=self.now,
+                decision=decision,
+                journey=journey,
+                version=version,
+                cause=self.cause,
+                **fields,
+            )
+        )
+
+    def note_run(self, decision: Decision, run: Run, **fields: Any) -> None:
+        """Write one decision about ``run`` into the journal."""
+        self.note(decision, run.journey, run.version, run=run.run_id, **fields)
+
+    def finish(self) -> Advance:
+        """Return the next state with everything that follows."""
+        state = msgspec.structs.replace(
+            self.state,
+            seq=self._seq,
+            runs=tuple(self.runs.values()),
+            pending=tuple(self.pending.values()),
+            touches=tuple(self.touches),
+            **self._changes,
+        )
+        return Advance(
+            state=state,
+            commands=tuple(self.commands),
+            cancels=tuple(self.cancels),
+            journal=tuple(self._journal),
+            timers=TimerTally(self._armed, self._fired, self._cancelled),
+        )

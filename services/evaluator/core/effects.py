@@ -1,0 +1,28 @@
+"""What follows from an occurrence: the engine's outputs."""
+
+from __future__ import annotations
+
+import msgspec
+
+from services.evaluator.core.state import ContactState
+from shared.messages.command import Cancel, SendCommand
+from shared.messages.journal import JournalRecord
+
+
+class TimerTally(msgspec.Struct, frozen=True):
+    """What became of timers in one advance: armed = fired + cancelled + pending holds over a contact's whole life."""
+
+    armed: int = 0
+    fired: int = 0
+    cancelled: int = 0
+
+
+class Advance(msgspec.Struct, frozen=True):
+    """The next state and what it asks of the world. ``duplicate``: the event was applied before, nothing follows."""
+
+    state: ContactState
+    commands: tuple[SendCommand, ...] = ()
+    cancels: tuple[Cancel, ...] = ()
+    journal: tuple[JournalRecord, ...] = ()
+    timers: TimerTally = TimerTally()
+    duplicate: bool = False

@@ -1,0 +1,90 @@
+"""Lets contacts into journeys, or says why not."""
+
+from __future__ import annotations
+
+from services.evaluator.core.catalog import Plan
+from services.evaluator.core.conditions import holds, read_path
+from services.evaluator.core.draft import Draft
+from services.evaluator.core.exits import exit_run, passage_key
+from services.evaluator.core.state import Passage, Run
+from services.evaluator.core.steps import exit_timers, proceed
+from shared.ids import run_id
+from shared.journeys.model import EventTrigger
+
+RESTARTED = "restarted"
+"""Reason of a run that a new trigger replaced (``on_retrigger: restart``)."""
+
+
+def enter_by_event(draft: Draft, name: str) -> None:
+    """Enter each journey that the event being applied triggers, the highest priority first."""
+    for plan, trigger in draft.catalog.triggered_by.get(name, ()):
+        if not holds(trigger.where, draft.scope()):
+            continue
+        _try_enter(draft, plan, trigger)
+
+
+def _try_enter(draft: Draft, plan: Plan, trigger: EventTrigger) -> None:
+    journey = plan.journey
+    key = _instance_key(draft, plan)
+    inside = next((run for run in draft.runs.values() if run.journey == journey.id and run.key == key), None)
+    if inside is not None and journey.entry.on_retrigger == "update_context":
+        draft.change(inside, context=_context(draft, plan))
+    reason = _refusal(draft, plan, trigger, key, inside)
+    if reason is not None:
+        draft.note("not_entered", journey.id, journey.version, reason=reason)
+        return
+    if inside is not None:
+        exit_run(draft, inside, RESTARTED)
+    _enter(draft, plan, key)
+
+
+def _refusal(draft: Draft, plan: Plan, trigger: EventTrigger, key: str, inside: Run | None) -> str | None:
+    """Return why the contact may not enter, the first reason in a fixed order; None: it may."""
+    entry = plan.journey.entry
+    if trigger.max_age is not None and draft.log_time - draft.now > trigger.max_age:
+        return "too_old"
+    if inside is not None and entry.on_retrigger != "restart":
+        return "already_inside"
+    if not holds(entry.where, draft.scope()):
+        return "filter_false"
+    passage: Passage | None = draft.get("passages").get(passage_key(plan.journey.id, key))
+    if passage is not None and inside is None:
+        if entry.reentry.mode == "never":
+            return "cooldown"
+        if passage.exited_at is not None and draft.now < passage.exited_at + entry.reentry.cooldown:
+            return "cooldown"
+    return None
+
+
+def _enter(draft: Draft, plan: Plan, key: str) -> None:
+    journey = plan.journey
+    run = Run(
+        run_id=run_id(draft.state.contact, journey.id, key, draft.cause),
+        journey=journey.id,
+        version=journey.version,
+        key=key,
+        cause=draft.cause,
+        entered_at=draft.now,
+        step="",
+        step_at=draft.now,
+        visits={},
+        context=_context(draft, plan),
+        event=draft.event,
+    )
+    passages = {**draft.get("passages"), passage_key(journey.id, key): Passage(draft.now)}
+    draft.set("passages", passages)
+    draft.runs[run.run_id] = run
+    draft.note_run("entered", run)
+    for timer in exit_timers(plan, draft.now):
+        run = draft.arm(run, timer)
+    proceed(draft, plan, run, plan.first)
+
+
+def _instance_key(draft: Draft, plan: Plan) -> str:
+    path = plan.journey.entry.key
+    return "" if path is None else str(read_path(path, draft.scope()))
+
+
+def _context(draft: Draft, plan: Plan) -> dict[str, object]:
+    scope = draft.scope()
+    return {name: read_path(path, scope) for name, path in plan.journey.context.items()}

@@ -1,0 +1,63 @@
+"""Ends runs: by an event, by a rule's time, by consent withdrawn, at the last step."""
+
+from __future__ import annotations
+
+from services.evaluator.core.conditions import holds
+from services.evaluator.core.draft import Draft
+from services.evaluator.core.state import Passage, Run
+from shared.journeys.model import ExitOnEvent
+from shared.messages.command import Cancel
+from shared.messages.event import Event
+
+CONSENT_REVOKED = "consent_revoked"
+
+
+def passage_key(journey: str, key: str) -> str:
+    """Return the key under which a contact's passage through ``journey`` is kept."""
+    return f"{journey}/{key}" if key else journey
+
+
+def exit_run(draft: Draft, run: Run, reason: str) -> None:
+    """End ``run``: its timers go, its unsettled commands are cancelled, sends that should not have been are regretted."""
+    draft.drop(run)
+    passages = {**draft.get("passages")}
+    passages[passage_key(run.journey, run.key)] = Passage(run.entered_at, draft.now)
+    draft.set("passages", passages)
+    draft.note_run("exited", run, step=run.step, reason=reason)
+    for command in draft.pending.values():
+        if command.run_id == run.run_id:
+            draft.cancels.append(
+                Cancel(command_id=command.command_id, contact=draft.state.contact, reason="exited", at=draft.log_time)
+            )
+
+
+def exit_by_event(draft: Draft, name: str) -> None:
+    """End each run with an exit rule for the event being applied, unless it happened before the run was entered."""
+    for run in list(draft.runs.values()):
+        if draft.now < run.entered_at:
+            continue
+        plan = draft.catalog.plan(run.journey, run.version)
+        if plan is None:
+            continue
+        for rule in plan.journey.exits:
+            if isinstance(rule, ExitOnEvent) and rule.event == name and holds(rule.where, draft.scope(run.context)):
+                _regret(draft, run)
+                exit_run(draft, run, rule.reason)
+                break
+
+
+def exit_by_consent(draft: Draft, event: Event) -> None:
+    """End each marketing run whose topic lost the contact's consent with ``event``."""
+    if event.properties.get("status") == "granted":
+        return
+    for run in list(draft.runs.values()):
+        plan = draft.catalog.plan(run.journey, run.version)
+        policy = None if plan is None else plan.journey.policy
+        if policy and policy.purpose == "marketing" and policy.topic == event.properties.get("topic"):
+            exit_run(draft, run, CONSENT_REVOKED)
+
+
+def _regret(draft: Draft, run: Run) -> None:
+    for touch in draft.touches:
+        if touch.run_id == run.run_id and touch.at > draft.now:
+            draft.note_run("regret", run, step=touch.step, command_id=touch.command_id, reason="late_event")

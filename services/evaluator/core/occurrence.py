@@ -1,0 +1,34 @@
+"""What can happen to a contact: the engine's inputs."""
+
+from __future__ import annotations
+
+import msgspec
+
+from services.evaluator.core.state import Timer
+from shared.messages.event import Event
+from shared.messages.outcome import Outcome
+
+
+class EventArrived(msgspec.Struct, frozen=True):
+    """A record of the log reached the contact. ``log_time`` is the partition's log time at the record."""
+
+    record: Event | Outcome
+    log_time: int
+
+    @property
+    def at(self) -> int:
+        """The record's own time: the smallest of when it happened, when it was received and the log time."""
+        if isinstance(self.record, Event):
+            return min(self.record.timestamp, self.record.received_at, self.log_time)
+        return min(self.record.at, self.log_time)
+
+
+class TimerDue(msgspec.Struct, frozen=True):
+    """A timer of a run came due; its ``due`` is the time at which everything that follows from it happens."""
+
+    run_id: str
+    journey: str
+    timer: Timer
+
+
+Occurrence = EventArrived | TimerDue

@@ -1,0 +1,72 @@
+"""Keeps what is known of the contact itself: who it is, what it consented to, what it did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.evaluator.core.draft import Draft
+from services.evaluator.core.state import ContactState
+from shared.clock import HOUR
+from shared.ids import short_hash
+from shared.messages.event import Event
+from shared.messages.outcome import Outcome
+
+REMEMBER_FOR = 48 * HOUR
+"""How long a messageId is remembered, in log time: longer than any client retries (12 h by Segment's Python library)."""
+REMEMBER_AT_MOST = 1_000
+"""How many messageIds are remembered per contact; the oldest go first."""
+HISTORY_AT_MOST = 1_000
+"""How many times of one event are kept per contact; the oldest go first."""
+RECENT_AT_MOST = 20
+"""How many events the profile shows."""
+
+
+def is_duplicate(state: ContactState, record: Event | Outcome) -> bool:
+    """Tell whether ``record`` was applied to the contact before."""
+    return short_hash(record.message_id) in state.seen
+
+
+def event_data(record: Event | Outcome) -> dict[str, Any]:
+    """Return the event as conditions and templates see it."""
+    if isinstance(record, Outcome):
+        properties: dict[str, Any] = {
+            "channel": record.channel,
+            "journey": record.journey,
+            "step": record.step,
+            "reason": record.reason,
+        }
+        return {"name": record.name, "properties": properties}
+    return {"name": record.name, "properties": record.properties}
+
+
+def remember(draft: Draft, record: Event | Outcome) -> None:
+    """Take note of the messageId, and of the event if some condition asks for its kind."""
+    draft.set("seen", _remembered(draft.state.seen, record.message_id, draft.log_time))
+    span = draft.catalog.history.get(record.name)
+    if span is not None:
+        times = draft.state.history.get(record.name, ())
+        kept = sorted([*(at for at in times if at > draft.log_time - span), draft.now])
+        draft.set("history", {**draft.state.history, record.name: tuple(kept[-HISTORY_AT_MOST:])})
+    if isinstance(record, Event):
+        draft.set("recent", (*draft.state.recent, (record.name, draft.now))[-RECENT_AT_MOST:])
+
+
+def apply_profile(draft: Draft, event: Event) -> None:
+    """Merge the traits of an identify call and take a consent that was granted or revoked."""
+    if event.type == "identify" and event.traits:
+        draft.set("traits", {**draft.state.traits, **event.traits})
+    if event.user_id and event.anonymous_id and event.anonymous_id != draft.state.anonymous_id:
+        draft.set("anonymous_id", event.anonymous_id)
+    if event.type == "consent":
+        topic = str(event.properties.get("topic", ""))
+        draft.set("consent", {**draft.state.consent, topic: event.properties.get("status") == "granted"})
+
+
+def _remembered(seen: dict[int, int], message_id: str, log_time: int) -> dict[int, int]:
+    oldest = next(iter(seen.values()), log_time)
+    if oldest <= log_time - REMEMBER_FOR:
+        seen = {key: at for key, at in seen.items() if at > log_time - REMEMBER_FOR}
+    added = {**seen, short_hash(message_id): log_time}
+    if len(added) > REMEMBER_AT_MOST:
+        added.pop(next(iter(added)))
+    return added

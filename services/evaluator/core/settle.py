@@ -1,0 +1,35 @@
+"""Applies the outcome of a command: it is no longer pending, and a message that never left gives its slot back."""
+
+from __future__ import annotations
+
+from services.evaluator.core.draft import Draft
+from shared.messages.journal import Decision
+from shared.messages.outcome import Outcome, OutcomeStatus
+
+_DECISIONS: dict[OutcomeStatus, Decision] = {
+    "sent": "sent",
+    "skipped": "skip",
+    "failed": "failed",
+    "ambiguous": "ambiguous",
+}
+
+
+def settle(draft: Draft, outcome: Outcome) -> None:
+    """Take ``outcome`` in. One for a command that is not pending (settled already) is noted nowhere."""
+    if draft.pending.pop(outcome.command_id, None) is None:
+        return
+    if outcome.status in ("skipped", "failed"):
+        draft.touches = [touch for touch in draft.touches if touch.command_id != outcome.command_id]
+        run = draft.runs.get(outcome.run_id)
+        if run is not None:
+            draft.change(run, sends=run.sends - 1)
+    draft.note(
+        _DECISIONS[outcome.status],
+        outcome.journey,
+        outcome.version,
+        run=outcome.run_id,
+        step=outcome.step,
+        channel=outcome.channel,
+        command_id=outcome.command_id,
+        reason=outcome.reason,
+    )

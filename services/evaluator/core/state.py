@@ -1,0 +1,104 @@
+"""What is known of one contact. Immutable; compact on the wire (arrays, not maps). Times are ms since the epoch."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+TimerKind = Literal["step", "exit"]
+
+NEVER = 2**64 - 1
+"""A due time that never comes; it sorts after every other and fills eight bytes."""
+
+
+class Timer(msgspec.Struct, frozen=True, array_like=True):
+    """Something that happens to a run at ``due``: its ``step`` goes on, or its exit rule number ``step`` applies."""
+
+    due: int
+    kind: TimerKind
+    step: str
+
+
+class Run(msgspec.Struct, frozen=True, array_like=True):
+    """One contact inside one journey, at one step.
+
+    ``cause`` is what started it (a messageId). ``event`` is the event that caused the entry, as templates see it.
+    ``visits`` counts how often each step was entered. ``sends`` counts messages decided and not known to have failed.
+    """
+
+    run_id: str
+    journey: str
+    version: int
+    key: str
+    cause: str
+    entered_at: int
+    step: str
+    step_at: int
+    visits: dict[str, int]
+    context: dict[str, Any]
+    event: dict[str, Any]
+    timers: tuple[Timer, ...] = ()
+    sends: int = 0
+
+
+class PendingCommand(msgspec.Struct, frozen=True, array_like=True):
+    """A command that was decided and whose outcome is not known yet."""
+
+    command_id: str
+    run_id: str
+    journey: str
+    version: int
+    step: str
+
+
+class Touch(msgspec.Struct, frozen=True, array_like=True):
+    """A send that a later goal may be credited to, until ``until``; ``credited`` are the goals already counted."""
+
+    command_id: str
+    run_id: str
+    journey: str
+    version: int
+    step: str
+    at: int
+    until: int
+    credited: tuple[str, ...] = ()
+
+
+class Passage(msgspec.Struct, frozen=True, array_like=True):
+    """When the contact was last inside a journey under one key: for re-entry rules."""
+
+    entered_at: int
+    exited_at: int | None = None
+
+
+class ContactState(msgspec.Struct, frozen=True, array_like=True):
+    """One contact.
+
+    ``history`` holds the times of those events that a condition asks for, and no others. ``seen`` maps the short hash of
+    each remembered messageId to the log time at which it was applied. ``recent`` are the last events as (name, at).
+    ``passages`` has one entry per journey and key.
+    """
+
+    contact: str
+    seq: int = 0
+    traits: dict[str, Any] = {}
+    consent: dict[str, bool] = {}
+    history: dict[str, tuple[int, ...]] = {}
+    seen: dict[int, int] = {}
+    runs: tuple[Run, ...] = ()
+    pending: tuple[PendingCommand, ...] = ()
+    touches: tuple[Touch, ...] = ()
+    passages: dict[str, Passage] = {}
+    recent: tuple[tuple[str, int], ...] = ()
+    anonymous_id: str | None = None
+
+    @property
+    def next_due(self) -> int:
+        """The earliest timer's due time, or NEVER."""
+        return min((timer.due for run in self.runs for timer in run.timers), default=NEVER)
+
+    @property
+    def armed_timers(self) -> int:
+        """How many timers are pending."""
+        return sum(len(run.timers) for run in self.runs)

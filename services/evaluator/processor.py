@@ -1,0 +1,246 @@
+"""One partition's records to epochs: load, advance, collect. No input or output: the host makes epochs durable."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from services.evaluator.builder import EpochBuilder
+from services.evaluator.core.advance import abandon, advance, next_timer
+from services.evaluator.core.catalog import Catalog
+from services.evaluator.core.occurrence import EventArrived
+from services.evaluator.core.state import NEVER, ContactState
+from services.evaluator.epoch import ContactStore, Epoch
+from services.evaluator.meta import Meta, decode_meta
+from services.evaluator.rows import Head, Row, decode_row, encode_row, read_head
+from services.evaluator.timers import DueIndex
+from shared.errors import BadMessageError
+from shared.ids import short_hash
+from shared.log import LogRecord
+from shared.messages import codec
+from shared.messages.event import Event, Marker, Tick
+from shared.messages.outcome import Outcome
+from shared.messages.topics import INCARNATION_KEY
+
+EPOCH_BYTES = 512 * 1024
+"""An epoch is closed past this size, so that it fits one record batch (``topics``: 4 MiB) with room for one long row."""
+ROW_BYTES = 256 * 1024
+"""A record that would make a contact's row longer than this is dead-lettered: one contact harms itself only."""
+CACHED_ROWS = 20_000
+"""Decoded rows kept: about 2 kB each (faust.md, "Core costs")."""
+
+
+class PartitionProcessor:
+    """Applies one partition's log to its contacts, in order.
+
+    After a crash it is made anew from what was saved; records applied before are recognised by their offset. If an
+    epoch cannot be saved the processor is ahead of its store and must be thrown away.
+    """
+
+    def __init__(
+        self,
+        *,
+        partition: int,
+        catalog: Catalog,
+        store: ContactStore,
+        incarnation: str,
+        on_error: Callable[[str, Exception], None] = lambda _action, _error: None,
+    ) -> None:
+        """``incarnation`` is the id of the source partition; ``on_error`` hears of what was dead-lettered, to log it."""
+        self.partition = partition
+        self.catalog = catalog
+        self._store = store
+        self._on_error = on_error
+        saved = store.load_meta()
+        meta = Meta() if saved is None else decode_meta(saved)
+        if meta.incarnation != incarnation:
+            meta = msgspec.structs.replace(meta, incarnation=incarnation, next_offset=0)
+        self.meta = meta
+        self._incarnation = short_hash(incarnation)
+        self._rows: OrderedDict[str, tuple[Row, int]] = OrderedDict()
+        self._index = DueIndex()
+        self._held: set[str] = set()
+        self._pending: set[str] = set()
+        self.contacts = 0
+        for contact, value in store.scan():
+            self.contacts += 1
+            self._note_head(contact, read_head(value))
+
+    @property
+    def next_due(self) -> int:
+        """The earliest pending timer's due time, or NEVER."""
+        return self._index.next_due()
+
+    @property
+    def timers(self) -> int:
+        """How many contacts have a timer."""
+        return len(self._index)
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether a command of this partition has no outcome yet."""
+        return bool(self._pending)
+
+    @property
+    def holding(self) -> bool:
+        """Whether commands are held back until the partition has caught up."""
+        return bool(self._held)
+
+    @property
+    def has_due(self) -> bool:
+        """Whether a timer is due before the log time."""
+        return self._index.next_due() < self.meta.log_time
+
+    def wants_tick(self, now: int) -> bool:
+        """Tell whether a timer came due by the clock and only the log's time stands still: a Tick would fire it."""
+        due = self._index.next_due()
+        return due != NEVER and self.meta.log_time <= due < now
+
+    def process(self, records: Sequence[LogRecord], *, caught_up: bool) -> Epoch:
+        """Apply a prefix of ``records`` (``Epoch.consumed`` tells how many) and return its epoch.
+
+        ``caught_up`` False: the partition is behind, marketing commands are held in their contact's row. Records that
+        were applied before change nothing, so that any of them may be offered again.
+        """
+        build = self._begin()
+        consumed = 0
+        for record in records:
+            consumed += 1
+            if record.offset < build.next_offset:
+                continue
+            self._apply(build, record, caught_up=caught_up)
+            if build.size > EPOCH_BYTES:
+                break
+        return self._finish(build, consumed)
+
+    def fire(self, limit: int, *, caught_up: bool) -> Epoch:
+        """Fire the timers that are due before the log time, for up to ``limit`` contacts; returns their epoch."""
+        build = self._begin()
+        left = limit
+        while left and build.size <= EPOCH_BYTES:
+            found = self._index.due(build.log_time, 1)
+            if not found:
+                break
+            contact = found[0]
+            row = self._fire(build, contact, self._row(build, contact), caught_up=caught_up)
+            self._note(contact, row)
+            left -= 1
+        return self._finish(build, 0)
+
+    def release(self, limit: int) -> Epoch:
+        """Publish the commands held back of up to ``limit`` contacts; for a partition that has caught up."""
+        build = self._begin()
+        for contact in sorted(self._held)[:limit]:
+            row = self._row(build, contact)
+            for command in row.held:
+                build.command(command)
+            self._put(build, contact, msgspec.structs.replace(row, held=()))
+            if build.size > EPOCH_BYTES:
+                break
+        return self._finish(build, 0)
+
+    def _begin(self) -> EpochBuilder:
+        return EpochBuilder(self.partition, self.meta)
+
+    def _finish(self, build: EpochBuilder, consumed: int) -> Epoch:
+        encoded = {contact: encode_row(row) for contact, row in build.rows.items()}
+        epoch = build.finish(encoded, consumed)
+        self.meta = epoch.meta
+        for contact, value in encoded.items():
+            self._rows[contact] = (build.rows[contact], len(value))
+        while len(self._rows) > CACHED_ROWS:
+            self._rows.popitem(last=False)
+        return epoch
+
+    def _apply(self, build: EpochBuilder, record: LogRecord, *, caught_up: bool) -> None:
+        build.advance_to(record.offset + 1, record.timestamp)
+        if record.key == INCARNATION_KEY:
+            build.count(records=1, other=1)
+            return
+        try:
+            message = codec.EVENTS.decode(record.value)
+            match message:
+                case Tick() | Marker():
+                    build.count(records=1, other=1)
+                case Event() | Outcome():
+                    self._apply_to_contact(build, record, message, caught_up=caught_up)
+        except Exception as error:  # noqa: BLE001 - whatever one record does, the partition goes on
+            self._dead_letter(build, record, error)
+
+    def _apply_to_contact(
+        self, build: EpochBuilder, record: LogRecord, message: Event | Outcome, *, caught_up: bool
+    ) -> None:
+        if record.key is None:
+            raise BadMessageError("the record has no key, so no contact")
+        contact = record.key.decode()
+        row = self._row(build, contact)
+        if row.incarnation == self._incarnation and record.offset <= row.offset:
+            build.count(records=1, repeated=1)
+            return
+        row = self._fire(build, contact, row, caught_up=caught_up)
+        result = advance(self.catalog, row.state, EventArrived(message, build.log_time))
+        next_row = msgspec.structs.replace(row, offset=record.offset, incarnation=self._incarnation)
+        next_row = build.take(next_row, result, caught_up=caught_up)
+        self._check_size(build, contact, next_row, record)
+        self.contacts += row.offset < 0
+        build.count(records=1, **({"duplicate": 1} if result.duplicate else {"applied": 1}))
+        self._put(build, contact, next_row)
+        self._fire(build, contact, next_row, caught_up=caught_up)
+
+    def _fire(self, build: EpochBuilder, contact: str, row: Row, *, caught_up: bool) -> Row:
+        """Fire the contact's timers that are due before the log time, those they arm included."""
+        while (due := next_timer(row.state, build.log_time)) is not None:
+            try:
+                result = advance(self.catalog, row.state, due)
+            except Exception as error:  # noqa: BLE001 - a journey that raises loses its own run and no other
+                self._on_error("timer_raised", error)
+                result = abandon(self.catalog, row.state, due)
+            build.late(build.log_time - due.timer.due)
+            row = build.take(row, result, caught_up=caught_up)
+            self._put(build, contact, row)
+        return row
+
+    def _dead_letter(self, build: EpochBuilder, record: LogRecord, error: Exception) -> None:
+        self._on_error("event_dead_lettered", error)
+        build.count(records=1, dead_lettered=1)
+        build.dead_letter(record, error)
+
+    def _check_size(self, build: EpochBuilder, contact: str, row: Row, record: LogRecord) -> None:
+        build.grow(contact, len(record.value or b""))
+        if build.grown(contact) > ROW_BYTES // 2 and len(encode_row(row)) > ROW_BYTES:
+            raise BadMessageError(f"the contact's row would pass {ROW_BYTES} bytes")
+
+    def _row(self, build: EpochBuilder, contact: str) -> Row:
+        """Return the contact's row as it stands within this epoch; an empty one for a contact never seen."""
+        if contact in build.rows:
+            return build.rows[contact]
+        cached = self._rows.get(contact)
+        if cached is not None:
+            self._rows.move_to_end(contact)
+            row, size = cached
+        else:
+            value = self._store.load(contact)
+            row = Row(ContactState(contact=contact)) if value is None else decode_row(value)
+            size = 0 if value is None else len(value)
+        build.grow(contact, size)
+        return row
+
+    def _put(self, build: EpochBuilder, contact: str, row: Row) -> None:
+        build.rows[contact] = row
+        self._note(contact, row)
+
+    def _note(self, contact: str, row: Row) -> None:
+        self._note_head(contact, Head(row.state.next_due, len(row.state.pending), len(row.held)))
+
+    def _note_head(self, contact: str, head: Head) -> None:
+        self._index.set(contact, head.next_due)
+        if head.pending:
+            self._pending.add(contact)
+        else:
+            self._pending.discard(contact)
+        if head.held:
+            self._held.add(contact)
+        else:
+            self._held.discard(contact)

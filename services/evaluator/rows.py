@@ -1,0 +1,75 @@
+"""A contact's row as it is kept: a fixed head that can be read without decoding, then the state.
+
+::
+
+    bytes 0-7    next_due, unsigned big-endian ms; 2**64-1: no timer
+    bytes 8-9    commands pending, unsigned
+    bytes 10-11  commands held back, unsigned
+    byte 12      schema version of the body
+    the rest     msgpack of ``Row``
+"""
+
+from __future__ import annotations
+
+import struct
+
+import msgspec
+
+from services.evaluator.core.state import ContactState
+from shared.errors import BadMessageError
+from shared.messages.command import SendCommand
+
+ROW_VERSION = 1
+_HEAD = struct.Struct(">QHHB")
+
+
+class Row(msgspec.Struct, frozen=True, array_like=True):
+    """What is kept of one contact.
+
+    ``offset`` is the highest offset applied, in the log that ``incarnation`` (a short hash of its id) names; a record
+    at or below it is a repeat. ``held`` are marketing commands decided while the partition was behind.
+    """
+
+    state: ContactState
+    offset: int = -1
+    incarnation: int = 0
+    held: tuple[SendCommand, ...] = ()
+
+
+class Head(msgspec.Struct, frozen=True):
+    """What an index needs to know of a row."""
+
+    next_due: int
+    pending: int
+    held: int
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Row)
+_MOST = 0xFFFF
+
+
+def encode_row(row: Row) -> bytes:
+    """Return the stored form of ``row``."""
+    state = row.state
+    head = _HEAD.pack(state.next_due, min(len(state.pending), _MOST), min(len(row.held), _MOST), ROW_VERSION)
+    return head + _ENCODER.encode(row)
+
+
+def read_head(value: bytes) -> Head:
+    """Return the head of a stored row. Raises BadMessageError when the row is of another release."""
+    if len(value) < _HEAD.size:
+        raise BadMessageError("a contact row is cut short")
+    due, pending, held, version = _HEAD.unpack_from(value)
+    if version != ROW_VERSION:
+        raise BadMessageError(f"a contact row has schema version {version}; this release reads {ROW_VERSION}")
+    return Head(due, pending, held)
+
+
+def decode_row(value: bytes) -> Row:
+    """Return the row of its stored form. Raises BadMessageError."""
+    read_head(value)
+    try:
+        return _DECODER.decode(memoryview(value)[_HEAD.size :])
+    except msgspec.DecodeError as error:
+        raise BadMessageError(f"a contact row cannot be read: {error}") from error

@@ -1,0 +1,27 @@
+"""The root of Kikkake's errors. The class says who must act."""
+
+from __future__ import annotations
+
+
+class KikkakeError(Exception):
+    """Something went wrong in Kikkake."""
+
+    def __init__(self, message: str | None = None) -> None:
+        """Use ``message``, else the first line of the class's docstring."""
+        super().__init__(message or (self.__doc__ or "").split("\n", 1)[0])
+
+
+class RetryableError(KikkakeError):
+    """The same call may succeed later: back off and try again."""
+
+
+class PermanentError(KikkakeError):
+    """The same call will never succeed: report it and go on."""
+
+
+class BadMessageError(PermanentError):
+    """A record cannot be read: it goes to the dead-letter topic with its position and reason."""
+
+
+class ConfigurationError(PermanentError):
+    """The operator must change a setting or a file."""

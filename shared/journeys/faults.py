@@ -1,0 +1,43 @@
+"""A fault in a journey file: where it is and what its author should do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+import msgspec
+
+from shared.errors import ConfigurationError
+
+
+class Fault(msgspec.Struct, frozen=True, order=True):
+    """One fault. Lines and columns count from 1."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        """Return ``file:line: message``, as compilers print it."""
+        return f"{self.file}:{self.line}: {self.message}"
+
+
+class JourneyFaultsError(ConfigurationError):
+    """A journey file has faults."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        """Keep the faults in the order of the files and lines."""
+        self.faults = tuple(sorted(faults))
+        super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Return `` did you mean `x`?`` when a known word is close to ``word``, else the known words when they are few."""
+    candidates = sorted(known)
+    close = get_close_matches(word, candidates, n=1)
+    if close:
+        return f"; did you mean `{close[0]}`?"
+    if candidates and len(candidates) <= 12:
+        return "; known: " + ", ".join(candidates)
+    return ""

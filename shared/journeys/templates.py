@@ -1,0 +1,53 @@
+"""Template documents (``templates/<id>.yaml``) and the texts that a step holds inline."""
+
+from __future__ import annotations
+
+from shared.journeys.conditions import CHANNELS
+from shared.journeys.faults import Fault, JourneyFaultsError
+from shared.journeys.model import Template
+from shared.journeys.reader import Node, read_document
+
+SCHEMA = "template/v1"
+DEFAULT_LOCALE = "default"
+
+PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "email": (("subject", "text"), ("html",)),
+    "push": (("title", "body"), ("url",)),
+    "web_push": (("title", "body"), ("url",)),
+}
+"""Channel to its required and its optional parts; every other channel has one part, ``text``."""
+
+
+def parse_template(file: str, text: str) -> Template:
+    """Return the template in ``text``. Raises JourneyFaultsError with every fault of the file."""
+    faults: list[Fault] = []
+    root = read_document(file, text, faults)
+    template = None if root is None else _template(root)
+    if faults or template is None:
+        raise JourneyFaultsError(faults)
+    return template
+
+
+def parse_inline_template(node: Node, step: str) -> Template:
+    """Return the texts that step ``step`` holds itself."""
+    return Template(id=step, locales={DEFAULT_LOCALE: _channels(node)})
+
+
+def _template(root: Node) -> Template | None:
+    fields = root.fields(("schema", "id", "locales"), required=("schema", "id", "locales"))
+    if "schema" in fields:
+        fields["schema"].choice((SCHEMA,), "schema")
+    if not {"id", "locales"} <= fields.keys():
+        return None
+    locales = {str(locale): _channels(child) for locale, child in fields["locales"].pairs()}
+    if not locales:
+        fields["locales"].fault("expected at least one locale")
+    return Template(id=fields["id"].text(), locales=locales)
+
+
+def _channels(node: Node) -> dict[str, dict[str, str]]:
+    texts = {}
+    for channel, child in node.fields(CHANNELS).items():
+        required, optional = PARTS.get(channel, (("text",), ()))
+        texts[channel] = {part: text.text() for part, text in child.fields((*required, *optional), required).items()}
+    return texts

@@ -1,0 +1,137 @@
+"""Creates our topics and gives each partition its incarnation. The only thing that declares topics."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from uuid import UUID, uuid4
+
+import structlog
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, for_code
+
+from shared.errors import ConfigurationError
+from shared.kafka.partition import partition_count
+from shared.kafka.publisher import KafkaPublisher
+from shared.kafka.reader import KafkaLogReader
+from shared.log import LogUnavailableError, Output
+from shared.messages.topics import INCARNATION_KEY, TOPICS, Topic, TopicName
+from shared.settings import KafkaSettings
+
+_LOG = structlog.get_logger(__name__)
+_NO_ERROR = 0
+_ALREADY_EXISTS = 36
+_PATIENCE = 30.0
+
+
+def _random_incarnation() -> bytes:
+    return uuid4().bytes
+
+
+async def ensure_topics(settings: KafkaSettings, new_incarnation: Callable[[], bytes] = _random_incarnation) -> None:
+    """Create what is missing of our topics, and write the first record of each partition that has none.
+
+    Repeating is harmless, also when two run at once: the first incarnation in the log counts. An existing topic's
+    configuration is left as it is. Raises ConfigurationError when a topic has another partition count or the broker
+    refuses to create one, LogUnavailableError when no broker answers.
+    """
+    try:
+        await _create_missing(settings)
+    except (KafkaError, TimeoutError) as error:
+        raise LogUnavailableError(f"the topics could not be created: {error!r}") from error
+    await _write_incarnations(settings, new_incarnation)
+
+
+async def read_incarnations(settings: KafkaSettings, topic: TopicName) -> dict[int, str]:
+    """Return the incarnation of each partition of ``topic``.
+
+    A partition is missing if its first record has aged out. That cannot happen to a topic created within its
+    retention, so a partition that is missing is still the one that its reader knows.
+    """
+    reader = KafkaLogReader(settings.kafka_bootstrap, prefix=settings.topic_prefix)
+
+    async def first(partition: int) -> str | None:
+        records = await reader.read(topic, partition, 0, 1)
+        if not records or records[0].key != INCARNATION_KEY or records[0].value is None:
+            return None
+        return str(UUID(bytes=records[0].value))
+
+    partitions = range(partition_count(topic, settings.partitions))
+    found = await asyncio.gather(*[first(partition) for partition in partitions])
+    return {partition: value for partition, value in zip(partitions, found, strict=True) if value is not None}
+
+
+async def _create_missing(settings: KafkaSettings) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap, request_timeout_ms=10_000)
+    try:
+        await admin.start()
+        existing = await _partition_counts(admin, settings)
+        missing = [topic for topic in TOPICS if topic.name not in existing]
+        if missing:
+            answer = await admin.create_topics([_new_topic(topic, settings) for topic in missing])
+            _refuse_failures(answer.topic_errors)
+            _LOG.info("topics.created", topics=[topic.name for topic in missing])
+        async with asyncio.timeout(_PATIENCE):
+            while len(existing) < len(TOPICS):
+                await asyncio.sleep(0.1)
+                existing = await _partition_counts(admin, settings)
+    finally:
+        await admin.close()
+    for topic in TOPICS:
+        expected = partition_count(topic.name, settings.partitions)
+        if existing[topic.name] != expected:
+            raise ConfigurationError(
+                f"topic {settings.topic_prefix}{topic.name} has {existing[topic.name]} partitions, but {expected} are"
+                " configured (KIKKAKE_PARTITIONS). The count decides which contact is where, so it cannot be changed."
+            )
+
+
+def _new_topic(topic: Topic, settings: KafkaSettings) -> NewTopic:
+    return NewTopic(
+        settings.topic_prefix + topic.name,
+        partition_count(topic.name, settings.partitions),
+        settings.replication_factor,
+        topic_configs=topic.config(),
+    )
+
+
+def _refuse_failures(errors: list[tuple[str, int, str | None]]) -> None:
+    for name, code, message in errors:
+        if code in (_NO_ERROR, _ALREADY_EXISTS):
+            continue
+        failure = for_code(code)
+        if failure.retriable:
+            raise failure(message or name)
+        raise ConfigurationError(f"the broker refuses to create {name}: {message or failure.__name__}")
+
+
+async def _partition_counts(admin: AIOKafkaAdminClient, settings: KafkaSettings) -> dict[TopicName, int]:
+    """Return the partition count of each of our topics that exists and has a leader everywhere."""
+    names = {settings.topic_prefix + topic.name: topic.name for topic in TOPICS}
+    counts: dict[TopicName, int] = {}
+    # Asked for all topics: asking for one by name makes a broker with auto.create.topics.enable create it, wrongly.
+    for described in await admin.describe_topics(None):
+        partitions = described["partitions"]
+        if described["topic"] in names and all(partition["error_code"] == _NO_ERROR for partition in partitions):
+            counts[names[described["topic"]]] = len(partitions)
+    return counts
+
+
+async def _write_incarnations(settings: KafkaSettings, new_incarnation: Callable[[], bytes]) -> None:
+    reader = KafkaLogReader(settings.kafka_bootstrap, prefix=settings.topic_prefix)
+    firsts = [
+        Output(topic=topic.name, key=INCARNATION_KEY, value=new_incarnation(), partition=partition)
+        for topic in TOPICS
+        for partition, end in (await reader.ends(topic.name, partition_count(topic.name, settings.partitions))).items()
+        if end == 0
+    ]
+    if not firsts:
+        return
+    publisher = KafkaPublisher(
+        settings.kafka_bootstrap, prefix=settings.topic_prefix, partitions=settings.partitions, timeout=_PATIENCE
+    )
+    try:
+        await publisher.start()
+        await publisher.publish(firsts)
+    finally:
+        await publisher.stop()

@@ -1,0 +1,104 @@
+"""Reads Kafka partitions by position: for restores, tools and tests. Services consume ``events`` by their own transport."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from shared.log import LogRecord, LogUnavailableError
+from shared.messages.topics import TopicName
+
+_POLL_MS = 200
+_FETCH_BYTES = 8 * 1024 * 1024
+
+
+class KafkaLogReader:
+    """A ``LogReader`` over one short-lived consumer per call; belongs to no group and commits nothing.
+
+    Compaction, retention and control records leave gaps between offsets and before the end, so what ends a read is the
+    consumer's position, never the offset of a record.
+    """
+
+    def __init__(self, bootstrap: str, *, prefix: str, timeout: float = 10.0) -> None:
+        self._bootstrap = bootstrap
+        self._prefix = prefix
+        self._timeout = timeout
+
+    async def end(self, topic: TopicName, partition: int) -> int:
+        """Return the offset that the partition's next record will get. Raises LogUnavailableError."""
+        async with self._consumer(topic, partition) as (consumer, place):
+            ends = await consumer.end_offsets([place])
+            return int(ends[place])
+
+    async def ends(self, topic: TopicName, partitions: int) -> dict[int, int]:
+        """Return ``end`` of the first ``partitions`` partitions of ``topic``, by partition."""
+        async with self._consumer(topic, 0) as (consumer, place):
+            places = [TopicPartition(place.topic, number) for number in range(partitions)]
+            ends = await consumer.end_offsets(places)
+            return {found.partition: int(end) for found, end in ends.items()}
+
+    async def read(self, topic: TopicName, partition: int, offset: int, limit: int) -> list[LogRecord]:
+        """Return at most ``limit`` records from ``offset`` on; none means that there is none before the end now."""
+        found: list[LogRecord] = []
+        async with contextlib.aclosing(self._batches(topic, partition, offset, limit)) as batches:
+            async for batch in batches:
+                found += batch
+                if len(found) >= limit:
+                    break
+        return found[:limit]
+
+    def read_all(
+        self, topic: TopicName, partition: int, from_offset: int = 0
+    ) -> AsyncGenerator[list[LogRecord], None]:
+        """Yield the records from ``from_offset`` up to the end as it is at the first step, in batches."""
+        return self._batches(topic, partition, from_offset, None)
+
+    async def _batches(
+        self, topic: TopicName, partition: int, offset: int, limit: int | None
+    ) -> AsyncGenerator[list[LogRecord], None]:
+        async with self._consumer(topic, partition) as (consumer, place):
+            end = (await consumer.end_offsets([place]))[place]
+            begin = (await consumer.beginning_offsets([place]))[place]
+            # What was asked for may have aged out; without this the consumer would reset itself, or wait for ever.
+            consumer.seek(place, min(max(offset, begin), end))
+            while await consumer.position(place) < end:
+                polled = await consumer.getmany(place, timeout_ms=_POLL_MS, max_records=limit)
+                batch = [
+                    LogRecord(
+                        offset=record.offset,
+                        timestamp=record.timestamp,
+                        key=record.key,
+                        value=record.value,
+                        headers=tuple(record.headers),
+                    )
+                    for record in polled.get(place, ())
+                    if record.offset < end
+                ]
+                if batch:
+                    yield batch
+
+    @contextlib.asynccontextmanager
+    async def _consumer(
+        self, topic: TopicName, partition: int
+    ) -> AsyncIterator[tuple[AIOKafkaConsumer, TopicPartition]]:
+        place = TopicPartition(self._prefix + topic, partition)
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=50,
+            max_partition_fetch_bytes=_FETCH_BYTES,
+            request_timeout_ms=int(self._timeout * 1000),
+        )
+        try:
+            await consumer.start()
+            consumer.assign([place])
+            yield consumer, place
+        except KafkaError as error:
+            raise LogUnavailableError(f"{place.topic}/{partition} cannot be read: {error!r}") from error
+        finally:
+            await consumer.stop()

@@ -1,0 +1,48 @@
+"""The log as every host sees it: partitioned, ordered, durable once acknowledged.
+
+Adapters: Kafka (``shared/kafka``), a SQLite file (``services/standalone/storage``) and memory (``tests/fakes``). One contract suite,
+``tests/contract/test_log.py``, runs on each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from shared.errors import RetryableError
+from shared.messages.topics import TopicName
+
+
+class LogUnavailableError(RetryableError):
+    """The log did not acknowledge: what was to be written may or may not be there. The same write may be repeated."""
+
+
+class LogRecord(msgspec.Struct, frozen=True):
+    """One record as read. ``timestamp``: append time in ms for ``events`` (never goes back by itself: see log time)."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class Output(msgspec.Struct, frozen=True):
+    """One record to write. ``partition`` None: the murmur2 hash of ``key`` decides, as every producer of ours does."""
+
+    topic: TopicName
+    key: bytes | None
+    value: bytes | None
+    partition: int | None = None
+
+
+class Publisher(Protocol):
+    """Writes to the log."""
+
+    async def publish(self, outputs: Sequence[Output]) -> None:
+        """Return once every output is durable, in order per partition. Raises LogUnavailableError.
+
+        Repeating is allowed: readers drop what they have seen by its derived id.
+        """

@@ -1,0 +1,1 @@
+"""What travels through the log: one module per message, one codec, one table of topics."""

@@ -1,0 +1,61 @@
+"""The records of ``commands`` and ``cancels``: what the evaluator asks the dispatcher to do."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+Purpose = Literal["marketing", "transactional"]
+OnAmbiguous = Literal["hold", "retry"]
+
+
+class SendCommand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="send"):
+    """Send one message. Carries everything needed to render and send it, so that a replay needs nothing else.
+
+    ``command_id`` is derived and is the provider's idempotency key where it takes one. ``channels`` are the channels to
+    try, best first; ``addresses`` has the contact's address for each of them, ``content`` the texts (Liquid, already
+    picked by locale) for each of them, ``data`` what the texts may refer to. ``decided_at`` is the log time of the
+    decision; ``expires_at`` (journey time) is the moment from which the message is no longer worth sending.
+    """
+
+    command_id: str
+    contact: str
+    run_id: str
+    journey: str
+    version: int
+    step: str
+    channels: tuple[str, ...]
+    addresses: dict[str, str]
+    content: dict[str, dict[str, str]]
+    data: dict[str, Any]
+    purpose: Purpose
+    on_ambiguous: OnAmbiguous
+    decided_at: int
+    topic: str | None = None
+    expires_at: int | None = None
+
+
+class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="cancel"):
+    """Do not send this command any more. Comes under the key, and so in the partition, of the command."""
+
+    command_id: str
+    contact: str
+    reason: str
+    at: int
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="mark"):
+    """The evaluator of this partition has applied the log up to ``log_time``; written while commands are unsettled.
+
+    ``written_at`` is machine time: the dispatcher sends an older command only while a caught-up mark is fresh.
+    """
+
+    partition: int
+    log_time: int
+    caught_up: bool
+    written_at: int
+
+
+CommandRecord = SendCommand
+CancelRecord = Cancel | Mark

@@ -1,0 +1,30 @@
+"""The records of ``deliveries``: how far each command has come. The dispatcher's truth, one row per command."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from shared.messages.command import SendCommand
+from shared.messages.outcome import Outcome
+
+DeliveryStatus = Literal["cancelled", "deferred", "sending", "settled", "reported"]
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="delivery"):
+    """One command's state. Written and acknowledged before the next step is taken.
+
+    ``deferred`` (to be tried at ``retry_at``) and ``sending`` (in the provider's hands) carry the ``command``, so that a
+    new owner needs nothing but this topic. ``settled`` and ``cancelled`` carry the ``outcome`` to report where there is
+    one; ``reported`` is the end. ``clock`` names the clock of ``retry_at``.
+    """
+
+    command_id: str
+    status: DeliveryStatus
+    at: int
+    attempt: int = 0
+    retry_at: int | None = None
+    clock: Literal["journey", "machine"] = "machine"
+    command: SendCommand | None = None
+    outcome: Outcome | None = None

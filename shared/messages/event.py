@@ -1,0 +1,59 @@
+"""The records of the ``events`` topic: what a contact did, and what the engine says to itself."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from shared.messages.outcome import Outcome
+
+EventType = Literal["identify", "track", "page", "screen", "group", "alias", "consent"]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="event"):
+    """Something a contact did, as accepted by ingest. Never changed afterwards.
+
+    ``timestamp`` is when it happened by the server's clock (the client's clock corrected by ``sentAt``);
+    ``received_at`` is when ingest took it. ``name`` is the event's name: the track call's ``event``, and for the other
+    types a fixed one (``Page Viewed``, ``Screen Viewed``, ``Identified``, ...) under which journeys can ask for it.
+    """
+
+    message_id: str
+    type: EventType
+    name: str
+    timestamp: int
+    received_at: int
+    user_id: str | None = None
+    anonymous_id: str | None = None
+    previous_id: str | None = None
+    group_id: str | None = None
+    properties: dict[str, Any] = {}
+    traits: dict[str, Any] = {}
+    context: dict[str, Any] = {}
+
+
+class Tick(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="tick"):
+    """Nothing but its append time: it moves the partition's log time on, so that due timers fire.
+
+    Harmless from anyone and any number of times; its order among the events is what makes a replay exact.
+    """
+
+    partition: int
+
+
+class Marker(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="marker"):
+    """An order on a journey (publish, pause, resume, drain, stop) at its place in this partition's log.
+
+    ``number`` is the order's change number in the ``journeys`` topic; a repeat of a number is a no-op.
+    """
+
+    number: int
+    order: Literal["publish", "pause", "resume", "drain", "stop"]
+    journey: str
+    version: int
+    at: int
+    by: str = ""
+
+
+EventRecord = Event | Outcome | Tick | Marker

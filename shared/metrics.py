@@ -1,0 +1,57 @@
+"""Every metric of Kikkake, declared once: what it means, its labels, its buckets. Nothing registers at import."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+# From a local decision (1 ms) to an event that waited for a backlog (10 min).
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 600)
+
+
+class Metrics:
+    """The metrics, as attributes, on the registry they were made with. Labels are bounded; none names a contact."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        """Register every metric on ``registry``, or on a new one."""
+        self.registry = registry if registry is not None else CollectorRegistry()
+
+        # Ingest
+        self.events_accepted = self._counter("events_accepted", "Events acknowledged by the log and so accepted")
+        self.events_rejected = self._counter("events_rejected", "Events not accepted, by reason code", "reason")
+
+        # Evaluator
+        self.event_decision = self._histogram("event_decision_seconds", "From an event's append to its decisions")
+        self.timer_lateness = self._histogram("timer_lateness_seconds", "From a timer's due time to its firing")
+        self.exit_silence = self._histogram("exit_silence_seconds", "From an exit event to its cancels acknowledged")
+        self.decisions = self._counter("decisions", "Decisions of the engine", "journey", "decision", "reason")
+        self.timers_pending = self._gauge("timers_pending", "Timers armed and neither fired nor cancelled")
+        self.contacts = self._gauge("contacts", "Contacts with a row in the partitions owned here")
+        self.consumer_lag = self._gauge(
+            "consumer_lag_seconds", "Age of the oldest record not yet applied, 0 when caught up", "topic"
+        )
+        self.dead_letters = self._counter("dead_letters", "Records that could not be processed", "topic", "reason")
+        self.conservation = self._gauge(
+            "conservation",
+            "Durable counters of the meta rows: what went in equals what came out plus what is pending",
+            "partition",
+            "kind",
+        )
+
+        # Dispatcher
+        self.event_send = self._histogram("event_send_seconds", "From an event's append to the provider's acceptance")
+        self.messages = self._counter("messages", "Messages by how they ended", "channel", "outcome", "reason")
+        self.ambiguous_sends = self._counter(
+            "ambiguous_sends", "Messages in the provider's hands at a crash: sent or not is unknown", "channel"
+        )
+        self.provider = self._histogram("provider_seconds", "Duration of one provider call", "channel", "provider")
+
+    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        return Counter(f"kikkake_{name}_total", meaning, labels, registry=self.registry)
+
+    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
+        return Gauge(f"kikkake_{name}", meaning, labels, registry=self.registry)
+
+    def _histogram(self, name: str, meaning: str, *labels: str, buckets: Sequence[float] = _SECONDS) -> Histogram:
+        return Histogram(f"kikkake_{name}", meaning, labels, registry=self.registry, buckets=buckets)
