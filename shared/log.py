@@ -6,7 +6,7 @@ Adapters: Kafka (``shared/kafka``), a SQLite file (``services/standalone/storage
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 import msgspec
@@ -46,3 +46,18 @@ class Publisher(Protocol):
 
         Repeating is allowed: readers drop what they have seen by its derived id.
         """
+
+
+class LogReader(Protocol):
+    """Reads the log by position. Offsets may have gaps and records may be gone from the start: both are no error."""
+
+    async def end(self, topic: TopicName, partition: int) -> int:
+        """Return the offset that the partition's next record will get. Raises LogUnavailableError."""
+
+    async def read(self, topic: TopicName, partition: int, offset: int, limit: int) -> list[LogRecord]:
+        """Return at most ``limit`` records from ``offset`` on; none means that there is none before the end now."""
+
+    def read_all(
+        self, topic: TopicName, partition: int, from_offset: int = 0
+    ) -> AsyncGenerator[list[LogRecord], None]:
+        """Yield the records from ``from_offset`` up to the end as it is at the first step, in batches."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, TextIO
 
 import structlog
@@ -71,7 +71,7 @@ def configure_logging(level: str = "info", log_format: str = "json", stream: Tex
     )
 
 
-def _as_library(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+def _as_library(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
     """Give a library's line its stable action and keep its words as the message."""
     record: logging.LogRecord = event["_record"]
     return {**event, "event": f"library.{record.name.partition('.')[0]}", "message": event["event"]}

@@ -54,7 +54,7 @@ def check_template(part: str, source: str) -> None:
     if len(source) > _MAX_SOURCE:
         raise TemplateError(f"{part}: the template is longer than {_MAX_SOURCE} characters")
     try:
-        _compile(source, part in _ESCAPED)
+        _compile(source, escape=part in _ESCAPED)
     except (LiquidError, RecursionError) as error:
         raise TemplateError(f"{part}: {_first_line(error)}") from error
 
@@ -62,7 +62,7 @@ def check_template(part: str, source: str) -> None:
 def _render_part(part: str, source: str, data: dict[str, Any]) -> str:
     check_template(part, source)
     try:
-        text = _compile(source, part in _ESCAPED).render(data)
+        text = _compile(source, escape=part in _ESCAPED).render(data)
     except LiquidError as error:
         raise TemplateError(f"{part}: {_first_line(error)}") from error
     except Exception as error:  # a filter given what it does not expect; its message may quote the data
@@ -124,12 +124,12 @@ class _Limited(Environment):
 
 
 @functools.lru_cache(maxsize=_CACHED_TEMPLATES)
-def _compile(source: str, escape: bool) -> BoundTemplate:
-    return _environment(escape).from_string(source)
+def _compile(source: str, *, escape: bool) -> BoundTemplate:
+    return _environment(escape=escape).from_string(source)
 
 
 @functools.lru_cache(maxsize=2)
-def _environment(escape: bool) -> Environment:
+def _environment(*, escape: bool) -> Environment:
     environment = _Limited(autoescape=escape, undefined=_Missing)
     environment.add_tag(_StrictOutput)
     for name, filter_ in list(environment.filters.items()):
@@ -139,12 +139,12 @@ def _environment(escape: bool) -> Environment:
 
 
 def _bounded(name: str, filter_: Callable[..., Any]) -> Callable[..., Any]:
-    """Keep one filter from building what the output limit would only see afterwards, and from hiding what is missing."""
+    """Keep a filter from building what the output limit would only see afterwards, and from hiding what is missing."""
 
     @functools.wraps(filter_)
     def call(value: Any, *args: Any, **kwargs: Any) -> Any:
         if name != "default" and is_undefined(value):
-            raise UndefinedError(f"{value.name!r} is undefined", token=None)
+            raise UndefinedError(str(value.msg), token=None)
         if isinstance(value, range) and len(value) > _LOOPS:
             raise LiquidError(f"{name}: more than {_LOOPS} items", token=None)
         if name in ("replace", "join") and _grown(value, args) > _OUTPUT_BYTES:

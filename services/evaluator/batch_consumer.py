@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple, cast
 
 import structlog
-from aiokafka.errors import IllegalStateError
+from aiokafka.errors import IllegalStateError, KafkaError
 from faust.tables.recovery import RebalanceAgain
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
@@ -69,16 +69,21 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = _FETCH_MAX_WAIT_MS
         return consumer
 
+    @property
+    def _aiokafka(self) -> Any:
+        return self._ensure_consumer()
+
     async def on_start(self) -> None:
+        """Connect, and watch the heartbeats that will follow."""
         await super().on_start()
-        watch(self._ensure_consumer()._coordinator, cast("BatchConsumer", self.consumer).lease)
+        watch(self._aiokafka._coordinator, cast("BatchConsumer", self.consumer).lease)
 
     @Service.task
     async def _check_coordination(self) -> None:
         # aiokafka parks its coordination on an error until somebody asks for it, and Faust never asks: the worker
         # would stay up without a heartbeat. Raising here crashes the worker instead.
         while not self.should_stop:
-            self._ensure_consumer()._coordinator.check_errors()
+            self._aiokafka._coordinator.check_errors()
             await self.sleep(_COORDINATION_CHECK)
 
     async def fetch(self, tps: set[TP], wait: float) -> list[_Fetched]:
@@ -86,22 +91,28 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         return cast("list[_Fetched]", await self.call_thread(self._fetch, tps, wait))
 
     async def _fetch(self, tps: set[TP], wait: float) -> list[_Fetched]:
-        consumer = self._ensure_consumer()
+        consumer = self._aiokafka
         subscriptions = consumer._subscription
         if subscriptions.reassignment_in_progress:  # it would hold one of the thread's two workers until that ends
             await asyncio.sleep(_FETCH_WAIT_CROWDED)
             return []
-        found = await self._fetch_records(consumer, tps, timeout=wait, max_records=consumer._max_poll_records)
         assignment = subscriptions.subscription.assignment
-        states = [(tp, records, assignment.state_value(tp)) for tp, records in found.items()]
-        return [(ensure_TP(tp), records, state.highwater) for tp, records, state in states if state is not None]
+        try:
+            found = await self._fetch_records(consumer, tps, timeout=wait, max_records=consumer._max_poll_records)
+        except KafkaError:
+            if assignment.active:
+                raise
+            return []  # of the next assignment, which has no position yet or a committed one that has expired
+        if not assignment.active:
+            return []
+        return [(ensure_TP(tp), records, assignment.state_value(tp).highwater) for tp, records in found.items()]
 
     async def start_at(self, starts: Mapping[TP, int | None]) -> dict[TP, int]:
         """Make ``starts`` the positions; None means the committed offset, else the first. Return the positions."""
         return cast("dict[TP, int]", await self.call_thread(self._start_at, starts))
 
     async def _start_at(self, starts: Mapping[TP, int | None]) -> dict[TP, int]:
-        consumer = self._ensure_consumer()
+        consumer = self._aiokafka
         assignment = consumer._subscription.subscription.assignment
         first, end = await asyncio.gather(consumer.beginning_offsets(starts), consumer.end_offsets(starts))
         positions: dict[TP, int] = {}
@@ -109,7 +120,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
             wanted = await consumer.committed(tp) if start is None else start
             positions[tp] = first[tp] if wanted is None else max(wanted, first[tp])
             if wanted is not None and wanted < first[tp]:
-                log.error("records expired unread", action="records_expired", tp=tp, wanted=wanted, first=first[tp])
+                log.error("records_expired", tp=tp, wanted=wanted, first=first[tp])
             if positions[tp] > end[tp]:
                 raise StartOffsetError(f"{tp} ends at {end[tp]}, reading should begin at {wanted}")
         if not assignment.active:  # checked after the last await: an old assignment's offsets must not move a new one
@@ -120,7 +131,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
 
 class BatchConsumer(driver.Consumer):
-    """Faust's consumer with one message per fetched batch, explicit start offsets and a drain before each revocation."""
+    """One message per fetched batch, explicit start offsets and a drain before each revocation."""
 
     _thread: BatchConsumerThread
 
@@ -169,7 +180,7 @@ class BatchConsumer(driver.Consumer):
         self._starts = {tp: offsets[tp.partition] for tp in owned}
 
     async def perform_seek(self) -> None:
-        """Go to the offsets that the handler named and open the lanes. Raises RebalanceAgain if they are out of date."""
+        """Go to the offsets that the handler named and open the lanes. Raises RebalanceAgain if these are outdated."""
         starts = self._starts
         if starts is None:
             raise RebalanceAgain
@@ -179,7 +190,7 @@ class BatchConsumer(driver.Consumer):
                 positions = await self._thread.start_at(starts)
         except IllegalStateError:
             raise RebalanceAgain from None
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, going on would skip or repeat
             fatal(error)
         if starts is not self._starts:
             raise RebalanceAgain
@@ -206,10 +217,10 @@ class BatchConsumer(driver.Consumer):
                 if lanes:
                     await self.maybe_wait_for_commit_to_finish()
                     await self.commit()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - Faust and aiokafka would log it and go on
             fatal(error)
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109 - its signature
         """Yield one message per partition and fetched batch; partitions whose lane is full are left for later."""
         lanes = self._lanes
         wanted = {tp for tp, lane in lanes.items() if lane.has_room} if self.flow_active else set()

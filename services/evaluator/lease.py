@@ -1,5 +1,7 @@
 """The worker's right to act for its partitions: how long ago the group's coordinator last confirmed it as a member."""
 
+# ruff: noqa: SLF001 - aiokafka has no public hook for heartbeats; tests/contract/test_faust_internals.py holds it
+
 from __future__ import annotations
 
 from typing import Any

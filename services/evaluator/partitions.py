@@ -96,7 +96,7 @@ class Lane:
         try:
             while (item := await self._batches.get()) is not None:
                 # No lease: either the coordinator is away, then it comes back, or we are to be revoked.
-                while not self._closed and not self._lease.valid():
+                while not self._closed and not self._lease.valid():  # noqa: ASYNC110 - two threads
                     await asyncio.sleep(_LEASE_RETRY)
                 if self._closed:
                     return
@@ -112,7 +112,7 @@ class Lane:
 
 def fatal(reason: BaseException) -> NoReturn:
     """End the process now. Restarting from the log is the one recovery path, so that it is always the tested one."""
-    log.critical("worker failed", action="worker_failed", exc_info=reason)
+    log.critical("worker_failed", exc_info=reason)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(EXIT_FATAL)

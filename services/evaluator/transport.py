@@ -38,7 +38,7 @@ class _PassThrough(Schema[Any, Any]):
     def compile(self, app: AppT, **_: Any) -> Any:
         """Return the function that makes a message an event."""
 
-        async def decode(message: Message, *, propagate: bool = False) -> Any:
+        async def decode(message: Message, **_: Any) -> Any:
             return app.create_event(None, message.value, None, message)
 
         return decode
@@ -81,7 +81,7 @@ class EvaluatorApp(faust.App):
             fatal(reason)
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 - the settings of one worker, all by name
     *,
     group: str,
     bootstrap: str,

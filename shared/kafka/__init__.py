@@ -1,1 +1,1 @@
-"""The log on Apache Kafka: publisher, reader, and the tool that creates the topics. The only aiokafka outside the evaluator."""
+"""The log on Apache Kafka: publisher, reader, and the tool that creates the topics."""

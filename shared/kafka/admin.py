@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from uuid import UUID, uuid4
+from typing import Any
+from uuid import UUID, uuid4  # noqa: TID251 - an incarnation is random by definition
 
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -68,7 +69,7 @@ async def _create_missing(settings: KafkaSettings) -> None:
         existing = await _partition_counts(admin, settings)
         missing = [topic for topic in TOPICS if topic.name not in existing]
         if missing:
-            answer = await admin.create_topics([_new_topic(topic, settings) for topic in missing])
+            answer: Any = await admin.create_topics([_new_topic(topic, settings) for topic in missing])
             _refuse_failures(answer.topic_errors)
             _LOG.info("topics.created", topics=[topic.name for topic in missing])
         async with asyncio.timeout(_PATIENCE):

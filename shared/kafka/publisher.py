@@ -173,7 +173,7 @@ class KafkaPublisher:
         self._checked.add(topic)
 
     def _judge(self, producer: AIOKafkaProducer, error: KafkaError) -> None:
-        """Give up ``producer`` unless ``error`` is one that passes: an idempotent producer never recovers from others."""
+        """Give up ``producer`` unless ``error`` passes by itself: an idempotent producer recovers from no other."""
         if error.retriable or isinstance(error, KafkaTimeoutError):
             return
         if self._producer is producer:

@@ -1,4 +1,4 @@
-"""Reads Kafka partitions by position: for restores, tools and tests. Services consume ``events`` by their own transport."""
+"""Reads Kafka partitions by position: for restores, tools and tests. The services consume by their own transports."""
 
 from __future__ import annotations
 
@@ -50,9 +50,7 @@ class KafkaLogReader:
                     break
         return found[:limit]
 
-    def read_all(
-        self, topic: TopicName, partition: int, from_offset: int = 0
-    ) -> AsyncGenerator[list[LogRecord], None]:
+    def read_all(self, topic: TopicName, partition: int, from_offset: int = 0) -> AsyncGenerator[list[LogRecord], None]:
         """Yield the records from ``from_offset`` up to the end as it is at the first step, in batches."""
         return self._batches(topic, partition, from_offset, None)
 

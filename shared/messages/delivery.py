@@ -15,9 +15,10 @@ DeliveryStatus = Literal["cancelled", "deferred", "sending", "settled", "reporte
 class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="delivery"):
     """One command's state. Written and acknowledged before the next step is taken.
 
-    ``deferred`` (to be tried at ``retry_at``) and ``sending`` (in the provider's hands) carry the ``command``, so that a
-    new owner needs nothing but this topic. ``settled`` and ``cancelled`` carry the ``outcome`` to report where there is
-    one; ``reported`` is the end. ``clock`` names the clock of ``retry_at``.
+    ``deferred`` (to be tried at ``retry_at``, on ``clock``) and ``sending`` (in the provider's hands) carry the
+    ``command``, so that a new owner needs nothing but this topic; its channels are those still to be tried. ``settled``
+    carries the ``outcome`` to report; ``reported`` is the end. ``cancelled`` has its ``reason``: the command was not
+    read yet. ``at``, ``since`` (the first attempt) and ``recorded_at`` (the command's append) are machine time.
     """
 
     command_id: str
@@ -28,3 +29,6 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     clock: Literal["journey", "machine"] = "machine"
     command: SendCommand | None = None
     outcome: Outcome | None = None
+    reason: str | None = None
+    since: int | None = None
+    recorded_at: int | None = None

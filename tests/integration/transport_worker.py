@@ -28,6 +28,8 @@ class Recorder:
         self._file = os.open(args["out"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self._at = {int(partition): offset for partition, offset in args.get("at", {}).items()}
         self._slow = args.get("slow", 0.0)
+        self._restore = args.get("restore", 0.0)
+        self._forget = args.get("forget", False)
         self._stuck = args.get("stuck")
         self._fail_at = args.get("fail_at")
         self._next: dict[int, int] = {}
@@ -39,10 +41,14 @@ class Recorder:
 
     async def assigned(self, partitions: frozenset[int]) -> Mapping[int, int | None]:
         self.note("assigned", partitions=sorted(partitions), memberships=self._lease.memberships)
+        await asyncio.sleep(self._restore)
+        self.note("restored", partitions=sorted(partitions))
         return {partition: self._next.get(partition, self._at.get(partition)) for partition in partitions}
 
     async def revoked(self, partitions: frozenset[int]) -> None:
         self.note("revoked", partitions=sorted(partitions))
+        if self._forget:
+            self._next.clear()
 
     async def batch(self, batch: Batch) -> None:
         started = time.monotonic()

@@ -1,1 +1,1 @@
-"""The channels: one provider each. Adding one is a module here, a row where the host builds them, and a contract parameter."""
+"""The channels: one provider each. A new one is a module here, a row where hosts build them, a contract parameter."""

@@ -47,15 +47,16 @@ Verdict = Deliver | Defer | Drop
 def recheck(command: SendCommand, facts: Facts, now: int) -> Verdict:
     """Return what to do with ``command`` at journey time ``now``; the order of checks is the language's (§7)."""
     if facts.cancelled is not None:
-        if facts.cancelled in _REASONS:
-            return Drop(facts.cancelled)
-        return Drop("exited", facts.cancelled)
-    if facts.journey_stopped:
-        return Drop("journey_stopped")
-    if command.expires_at is not None and now >= command.expires_at:
-        return Drop("expired")
-    if facts.suppressed:
-        return Drop("suppressed")
+        known = facts.cancelled in _REASONS
+        return Drop(facts.cancelled) if known else Drop("exited", facts.cancelled)
+    failed = (
+        ("journey_stopped", facts.journey_stopped),
+        ("expired", command.expires_at is not None and now >= command.expires_at),
+        ("suppressed", facts.suppressed),
+    )
+    for reason, applies in failed:
+        if applies:
+            return Drop(reason)
     if facts.quiet_until is not None and facts.quiet_until > now and command.purpose == "marketing":
         return Defer(facts.quiet_until, "journey")
     return Deliver()

@@ -13,6 +13,7 @@ from shared.log import Output
 NO_TIMER = 2**64 - 1
 _NEXT_DUE = struct.Struct(">Q")
 _SCAN_ROWS = 5000
+_HEAD_BYTES = 64  # more than any row's head (services/evaluator/rows.py)
 
 _SAVE = (
     "INSERT INTO contacts VALUES (?, ?, ?) "
@@ -73,6 +74,19 @@ class SqliteContacts:
             if len(page) < _SCAN_ROWS:
                 return
             contact, due = page[-1]
+
+    def scan_heads(self) -> Iterator[tuple[str, bytes]]:
+        """Yield (contact, first bytes of its row) of every row, by contact."""
+        contact = ""
+        while True:
+            page = self._database.reader.execute(
+                "SELECT contact, substr(value, 1, ?) FROM contacts WHERE contact > ? ORDER BY contact LIMIT ?",
+                (_HEAD_BYTES, contact, _SCAN_ROWS),
+            ).fetchall()
+            yield from page
+            if len(page) < _SCAN_ROWS:
+                return
+            contact = page[-1][0]
 
     def count(self) -> int:
         """Return how many rows there are. Reads a whole index: not for each request."""

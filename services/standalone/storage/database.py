@@ -80,13 +80,15 @@ class Database:
         with ExitStack() as opened:
             opened.callback(os.close, claim_folder(folder))
             try:
+                # What is in it is personal data; SQLite gives its other files the same mode.
+                self.path.touch(mode=0o600)
                 # Made here, used on its own thread.
                 self._writer = _connect(self.path, opened, check_same_thread=False)
                 self._writer.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
                 upgrade(self._writer, self.path)
                 self.reader = _connect(self.path, opened, check_same_thread=True)
                 self.reader.execute("PRAGMA query_only = ON")
-            except sqlite3.Error as error:
+            except (sqlite3.Error, OSError) as error:
                 raise ConfigurationError(f"cannot open {self.path}: {error}") from error
             self._opened = opened.pop_all()
         self._batch_changes = batch_changes

@@ -1,0 +1,43 @@
+"""``kikkake dev``: the whole engine in this process."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import click
+
+from shared.logs import configure_logging
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port to serve on.")
+@click.option("--data", default=".kikkake/data", show_default=True, type=click.Path(path_type=Path, file_okay=False))
+@click.option("--journeys", default="journeys", show_default=True, type=click.Path(path_type=Path))
+@click.option("--speed", default=1.0, show_default=True, type=click.FloatRange(min=0, min_open=True, max=100_000))
+@click.option("--durability", default="full", show_default=True, type=click.Choice(["full", "process"]))
+@click.option("--smtp", default=None, help="smtp://user:password@host:port; without it messages go to GET /v1/inbox.")
+@click.option("--email-from", default="Kikkake <kikkake@localhost.localdomain>", show_default=True)
+@click.option("--write-key", "write_keys", multiple=True, help="Accept this write key; may be repeated.")
+@click.option("--admin-token", default=None, help="Use this admin token.")
+@click.option("--log-level", default="warning", type=click.Choice(["debug", "info", "warning", "error"]))
+def dev(log_level: str, **options: Any) -> None:
+    """Run everything in one process: ingest, evaluator, dispatcher; durable in --data."""
+    from services.standalone.app import compose, serve  # noqa: PLC0415 - only this command needs its packages
+    from services.standalone.settings import StandaloneSettings  # noqa: PLC0415
+
+    configure_logging(log_level, "console")
+    settings = StandaloneSettings(**{**options, "write_keys": tuple(options["write_keys"])})
+
+    async def live() -> None:
+        host = compose(settings)
+        click.echo(f"Kikkake serves http://{settings.host}:{settings.port} (API: /docs, metrics: /metrics)")
+        click.echo(f"write key    {host.credentials.write_key}")
+        click.echo(f"admin token  {host.credentials.admin_token}")
+        click.echo(f"messages     {settings.smtp or 'GET /v1/inbox'}")
+        click.echo("Stop with Ctrl-C.")
+        await serve(host, settings)
+
+    asyncio.run(live())

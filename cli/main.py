@@ -1,0 +1,32 @@
+"""The ``kikkake`` command."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from cli.dev import dev
+from cli.journeys import journeys
+from cli.run import run
+from shared.errors import KikkakeError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="kikkake")
+def cli() -> None:
+    """Real-time trigger marketing: decided at the event, exact timers, every decision made once."""
+
+
+cli.add_command(dev)
+cli.add_command(journeys)
+cli.add_command(run)
+
+
+def main() -> None:
+    """Run the command; an error of ours is one clear text and exit code 1, never a traceback."""
+    try:
+        cli()
+    except KikkakeError as error:
+        click.echo(f"kikkake: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,117 @@
+"""The records that the dispatcher writes, built from a command: its rows in ``deliveries`` and its outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from services.dispatcher.core.policy import ClockName
+from shared.ids import derived_id
+from shared.log import LogRecord, Output
+from shared.messages.codec import encode
+from shared.messages.command import SendCommand
+from shared.messages.dead_letter import DeadLetter
+from shared.messages.delivery import Delivery, DeliveryStatus
+from shared.messages.outcome import Outcome, OutcomeStatus
+from shared.messages.topics import COMMANDS_DLQ, TopicName
+
+
+class Work(msgspec.Struct, frozen=True):
+    """A command with how often it was tried; ``since`` and ``recorded_at`` (its record's append) are machine time."""
+
+    command: SendCommand
+    attempt: int = 0
+    since: int | None = None
+    recorded_at: int | None = None
+
+
+class End(msgspec.Struct, frozen=True):
+    """How a command ended."""
+
+    status: OutcomeStatus
+    reason: str | None = None
+    detail: str | None = None
+    provider_id: str | None = None
+
+
+def work_of(row: Delivery, command: SendCommand) -> Work:
+    """Return the work that ``row``, which carries ``command``, stands for."""
+    return Work(command, row.attempt, row.since, row.recorded_at)
+
+
+def row_of(
+    work: Work,
+    status: DeliveryStatus,
+    now: int,
+    *,
+    retry_at: int | None = None,
+    clock: ClockName = "machine",
+) -> Delivery:
+    """Return the row that says that ``work`` is in ``status``, and carries it."""
+    return Delivery(
+        command_id=work.command.command_id,
+        status=status,
+        at=now,
+        attempt=work.attempt,
+        retry_at=retry_at,
+        clock=clock,
+        command=work.command,
+        since=work.since,
+        recorded_at=work.recorded_at,
+    )
+
+
+def outcome_of(command: SendCommand, end: End, at: int) -> Outcome:
+    """Return the outcome of ``command``.
+
+    Its id is derived from the command alone: two owners that end it differently still report one end, the first.
+    """
+    return Outcome(
+        message_id=derived_id("outcome", command.command_id),
+        contact=command.contact,
+        command_id=command.command_id,
+        run_id=command.run_id,
+        journey=command.journey,
+        version=command.version,
+        step=command.step,
+        channel=command.channels[0] if command.channels else "",
+        status=end.status,
+        at=at,
+        reason=end.reason,
+        detail=end.detail,
+        provider_id=end.provider_id,
+    )
+
+
+def through(work: Work, name: str) -> Work:
+    """Return ``work`` with ``name`` as its first channel: rows and outcomes name the channel in use by it."""
+    channels = work.command.channels
+    return msgspec.structs.replace(work, command=with_channels(work.command, channels[channels.index(name) :]))
+
+
+def with_channels(command: SendCommand, channels: Sequence[str]) -> SendCommand:
+    """Return ``command`` with ``channels`` left to try."""
+    return msgspec.structs.replace(command, channels=tuple(channels))
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A partition of a topic."""
+
+    topic: TopicName
+    partition: int
+
+
+def dead_letter(place: Place, record: LogRecord, reason: str, detail: str, at: int) -> Output:
+    """Return what puts ``record`` of ``place`` aside; offset -1: it was no record but a deferred command."""
+    letter = DeadLetter(
+        topic=place.topic,
+        partition=place.partition,
+        offset=record.offset,
+        reason=reason,
+        detail=detail,
+        at=at,
+        key=record.key,
+        value=record.value,
+    )
+    return Output(COMMANDS_DLQ, record.key, encode(letter))

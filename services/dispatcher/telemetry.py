@@ -1,0 +1,77 @@
+"""What the delivery code reports about itself, and how that becomes metrics."""
+
+from __future__ import annotations
+
+import contextlib
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from shared.messages.outcome import Outcome
+from shared.metrics import Metrics
+
+
+class Telemetry(Protocol):
+    """Counts and times; never a contact, an address or a text."""
+
+    def provider(self, channel: str) -> AbstractContextManager[object]:
+        """Time one provider call."""
+
+    def accepted(self, decided_at: int, now: int) -> None:
+        """A provider took a message that was decided at ``decided_at``; both journey time."""
+
+    def ambiguous(self, channel: str) -> None:
+        """Nobody knows whether a message was sent."""
+
+    def ended(self, outcome: Outcome) -> None:
+        """A command ended."""
+
+    def dead_letter(self, topic: str, reason: str) -> None:
+        """A record could not be processed."""
+
+
+class Silent:
+    """Reports nothing."""
+
+    def provider(self, channel: str) -> AbstractContextManager[object]:  # noqa: ARG002
+        """Time nothing."""
+        return contextlib.nullcontext()
+
+    def accepted(self, decided_at: int, now: int) -> None:
+        """Nothing."""
+
+    def ambiguous(self, channel: str) -> None:
+        """Nothing."""
+
+    def ended(self, outcome: Outcome) -> None:
+        """Nothing."""
+
+    def dead_letter(self, topic: str, reason: str) -> None:
+        """Nothing."""
+
+
+class MetricsTelemetry:
+    """Reports to ``shared.metrics``."""
+
+    def __init__(self, metrics: Metrics, providers: dict[str, str] | None = None) -> None:
+        self._metrics = metrics
+        self._providers = providers or {}
+
+    def provider(self, channel: str) -> AbstractContextManager[object]:
+        """Time one call in ``kikkake_provider_seconds``."""
+        return self._metrics.provider.labels(channel, self._providers.get(channel, channel)).time()
+
+    def accepted(self, decided_at: int, now: int) -> None:
+        """Observe ``kikkake_event_send_seconds``."""
+        self._metrics.event_send.observe(max(0, now - decided_at) / 1000)
+
+    def ambiguous(self, channel: str) -> None:
+        """Count ``kikkake_ambiguous_sends_total``."""
+        self._metrics.ambiguous_sends.labels(channel).inc()
+
+    def ended(self, outcome: Outcome) -> None:
+        """Count ``kikkake_messages_total``."""
+        self._metrics.messages.labels(outcome.channel, outcome.status, outcome.reason or "").inc()
+
+    def dead_letter(self, topic: str, reason: str) -> None:
+        """Count ``kikkake_dead_letters_total``."""
+        self._metrics.dead_letters.labels(topic, reason).inc()

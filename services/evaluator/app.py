@@ -1,0 +1,51 @@
+"""Composition root of the evaluator on Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from services.evaluator.core.catalog import build_catalog
+from services.evaluator.lease import Lease
+from services.evaluator.owned import OwnedPartitions
+from services.evaluator.settings import EvaluatorSettings
+from services.evaluator.transport import EvaluatorApp, create_app
+from shared.health import HealthServer
+from shared.journeys.files import load_journeys
+from shared.kafka.admin import ensure_topics
+from shared.messages.topics import EVENTS
+from shared.metrics import Metrics
+
+
+def build(settings: EvaluatorSettings) -> EvaluatorApp:
+    """Return the worker of ``settings``. Creates missing topics. Raises ConfigurationError, JourneyFaultsError."""
+    catalog = build_catalog(load_journeys(settings.journeys))
+    asyncio.run(ensure_topics(settings))
+    metrics = Metrics()
+    lease = Lease(settings.session_timeout_ms)
+    owned = OwnedPartitions(settings, catalog, lease, metrics)
+    settings.data.mkdir(parents=True, exist_ok=True)
+    return create_app(
+        group=settings.evaluator_group,
+        bootstrap=settings.kafka_bootstrap,
+        topic=settings.topic_prefix + EVENTS,
+        handler=owned,
+        lease=lease,
+        datadir=settings.data,
+        instance_id=settings.evaluator_instance,
+        heartbeat_interval=settings.heartbeat_ms,
+        max_poll_records=settings.evaluator_batch,
+        lifespan=_lifespan(settings, owned, metrics),
+    )
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(settings: EvaluatorSettings, owned: OwnedPartitions, metrics: Metrics) -> AsyncIterator[None]:
+    health = HealthServer(owned.ready, metrics.registry, host=settings.health_host, port=settings.health_port)
+    async with owned.running():
+        await health.start()
+        try:
+            yield
+        finally:
+            await health.stop()

@@ -1,0 +1,99 @@
+"""A partition's state as its changelog tells it, record by record. Pure: no input or output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from services.evaluator.changelog.records import (
+    CLAIM,
+    CONTACT,
+    META,
+    OUTBOX,
+    Claim,
+    Outbox,
+    contact_record_key,
+    decode_claim,
+    decode_outbox,
+    stamp_of,
+)
+from services.evaluator.meta import decode_meta
+from shared.log import LogRecord
+from shared.messages.topics import INCARNATION_KEY
+
+
+class Image:
+    """Rows, outboxes and meta row. A record of a lower term that stands behind a higher claim is a stale writer's.
+
+    Such a record changes nothing here; its key is kept in ``overwritten``, for compaction would keep the stale record
+    and drop the good one: the owner writes the good one again.
+    """
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.rows: dict[str, bytes] = {}
+        self.meta: bytes | None = None
+        self.term = 0
+        self.claim: Claim | None = None
+        self.overwritten: set[bytes] = set()
+        self.next_offset = 0
+        self._outboxes: dict[bytes, bytes] = {}
+
+    def apply(self, record: LogRecord) -> None:
+        """Take the next record in. Raises BadMessageError for one that is not ours."""
+        self.next_offset = record.offset + 1
+        if record.key is None or record.key == INCARNATION_KEY:
+            return
+        stamp = stamp_of(record)
+        if record.key == CLAIM:
+            if record.value is not None and stamp.term > self.term:
+                self.term = stamp.term
+                self.claim = decode_claim(record.value)
+            return
+        if stamp.term < self.term:
+            self.overwritten.add(record.key)
+            return
+        self.overwritten.discard(record.key)
+        self._put(record.key, record.value)
+
+    def unacknowledged(self) -> list[Outbox]:
+        """Return the outboxes whose outputs may be missing from their topics, in the order of their epochs."""
+        if self.meta is None:
+            return []
+        done = decode_meta(self.meta).acknowledged
+        outboxes = [decode_outbox(value) for value in self._outboxes.values()]
+        return sorted((outbox for outbox in outboxes if outbox.epoch > done), key=lambda outbox: outbox.epoch)
+
+    def current(self, key: bytes) -> bytes | None:
+        """Return the value that ``key`` ought to have in the log; None: a tombstone."""
+        if key == META:
+            return self.meta
+        if key.startswith(OUTBOX):
+            return self._outboxes.get(key)
+        return self.rows.get(key[len(CONTACT) :].decode())
+
+    def put_row(self, contact: str, value: bytes) -> tuple[bytes, bytes]:
+        """Note the row and return it as a record's key and value."""
+        self.rows[contact] = value
+        return contact_record_key(contact), value
+
+    def put(self, key: bytes, value: bytes) -> tuple[bytes, bytes]:
+        """Note an outbox or the meta row and return it as a record's key and value."""
+        self._put(key, value)
+        return key, value
+
+    def contacts(self) -> Iterator[tuple[str, bytes]]:
+        """Yield every contact with its row."""
+        yield from self.rows.items()
+
+    def _put(self, key: bytes, value: bytes | None) -> None:
+        if key == META:
+            self.meta = value
+        elif key.startswith(OUTBOX):
+            if value is None:
+                self._outboxes.pop(key, None)
+            else:
+                self._outboxes[key] = value
+        elif value is None:
+            self.rows.pop(key[len(CONTACT) :].decode(), None)
+        else:
+            self.rows[key[len(CONTACT) :].decode()] = value

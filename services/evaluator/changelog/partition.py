@@ -1,0 +1,203 @@
+"""One partition's changelog while we own it: restore, claim, save epochs, repair what a stale writer overwrote."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from services.evaluator.changelog.image import Image
+from services.evaluator.changelog.records import (
+    CLAIM,
+    META,
+    Claim,
+    Stamp,
+    decode_claim,
+    encode_claim,
+    encode_outbox,
+    outbox_key,
+    stamp_of,
+)
+from services.evaluator.epoch import Epoch
+from services.evaluator.meta import Meta, decode_meta, encode_meta
+from shared.errors import KikkakeError
+from shared.kafka.reader import KafkaLogReader
+from shared.log import LogRecord, LogUnavailableError, Output, Publisher
+from shared.messages.topics import CHANGELOG
+
+_LOG = structlog.get_logger(__name__)
+_RETRY = 0.2
+
+
+class FencedError(KikkakeError):
+    """Another worker has claimed this partition: nothing more may be written for it here."""
+
+
+class Writer(Protocol):
+    """Appends one record batch, whole or not at all (``ChangelogWriter``)."""
+
+    async def append(self, partition: int, records: Sequence[tuple[bytes, bytes | None]], stamp: Stamp) -> int:
+        """Return the first record's offset once acknowledged; raises LogUnavailableError."""
+
+
+class PartitionChangelog:
+    """A ``ContactStore`` and ``EpochSaver`` on Kafka. Made by ``open_partition``."""
+
+    def __init__(
+        self,
+        partition: int,
+        image: Image,
+        claim: Claim,
+        writer: Writer,
+        publisher: Publisher,
+        may_act: Callable[[], bool],
+    ) -> None:
+        """``image`` holds the log up to and with our ``claim``; ``may_act`` is the lease."""
+        self.partition = partition
+        self.fenced = False
+        self._image = image
+        self._claim = claim
+        self._writer = writer
+        self._publisher = publisher
+        self._may_act = may_act
+        self._acknowledged = 0 if image.meta is None else decode_meta(image.meta).acknowledged
+
+    @property
+    def next_offset(self) -> int:
+        """Where the tail goes on reading."""
+        return self._image.next_offset
+
+    def load(self, contact: str) -> bytes | None:
+        """Return the contact's row as last saved, or None."""
+        return self._image.rows.get(contact)
+
+    def load_meta(self) -> bytes | None:
+        """Return the meta row as last saved, or None."""
+        return self._image.meta
+
+    def scan(self) -> Iterable[tuple[str, bytes]]:
+        """Return every contact with its row."""
+        return self._image.contacts()
+
+    async def resend(self) -> int:
+        """Publish again the outputs that may be missing, with the same ids; returns how many."""
+        sent = 0
+        for outbox in self._image.unacknowledged():
+            await self._publish(outbox.outputs)
+            self._acknowledged = outbox.epoch
+            sent += len(outbox.outputs)
+        return sent
+
+    async def save(self, epoch: Epoch) -> None:
+        """Append rows, outbox and meta as one batch, then publish the outputs; returns when all are acknowledged."""
+        meta = msgspec.structs.replace(epoch.meta, term=self._claim.term, acknowledged=self._acknowledged)
+        records: list[tuple[bytes, bytes | None]] = [
+            self._image.put_row(contact, value) for contact, value in epoch.rows.items()
+        ]
+        if epoch.outputs:
+            outbox = encode_outbox(meta.epoch, epoch.outputs)
+            records.append(self._image.put(outbox_key(meta.epoch), outbox))
+        records.append(self._image.put(META, encode_meta(meta)))
+        await self._append(records, meta.epoch)
+        await self._publish(epoch.outputs)
+        self._acknowledged = meta.epoch
+
+    async def repair(self) -> int:
+        """Write again what a stale writer overwrote; returns how many records."""
+        keys = sorted(self._image.overwritten)
+        if keys:
+            await self._append([(key, self._image.current(key)) for key in keys], self._epoch())
+            self._image.overwritten.difference_update(keys)
+            _LOG.warning("changelog_repaired", partition=self.partition, records=len(keys))
+        return len(keys)
+
+    async def close(self) -> None:
+        """Note that every output is acknowledged, so that the next owner sends nothing twice."""
+        if self._image.meta is None:
+            return
+        meta = decode_meta(self._image.meta)
+        if meta.acknowledged != self._acknowledged and self._may_act() and not self.fenced:
+            meta = msgspec.structs.replace(meta, acknowledged=self._acknowledged)
+            await self._append([self._image.put(META, encode_meta(meta))], meta.epoch)
+
+    def observe(self, record: LogRecord) -> None:
+        """Look at a record of the tail: a higher claim fences us, a lower term's record is to be repaired."""
+        self._image.next_offset = record.offset + 1
+        if record.key is None:
+            return
+        stamp = stamp_of(record)
+        if record.key == CLAIM:
+            if record.value is not None and decode_claim(record.value).owner != self._claim.owner:
+                # Of two claims of one term the one that stands first wins; ours stood first, the other claims again.
+                self.fenced = self.fenced or stamp.term > self._claim.term
+        elif stamp.term < self._claim.term:
+            self._image.overwritten.add(record.key)
+
+    def _epoch(self) -> int:
+        return Meta().epoch if self._image.meta is None else decode_meta(self._image.meta).epoch
+
+    async def _append(self, records: Sequence[tuple[bytes, bytes | None]], epoch: int) -> None:
+        while True:
+            await self._wait_for_lease()
+            try:
+                await self._writer.append(self.partition, records, Stamp(self._claim.term, epoch))
+            except LogUnavailableError as error:
+                _LOG.warning("changelog_unavailable", partition=self.partition, error=str(error))
+                await asyncio.sleep(_RETRY)
+            else:
+                return
+
+    async def _publish(self, outputs: Sequence[Output]) -> None:
+        while outputs:
+            await self._wait_for_lease()
+            try:
+                return await self._publisher.publish(outputs)
+            except LogUnavailableError as error:
+                _LOG.warning("outputs_unavailable", partition=self.partition, error=str(error))
+                await asyncio.sleep(_RETRY)
+
+    async def _wait_for_lease(self) -> None:
+        while not self._may_act() and not self.fenced:
+            await asyncio.sleep(_RETRY)
+        if self.fenced:
+            raise FencedError(f"partition {self.partition} was claimed by another worker")
+
+
+async def open_partition(  # noqa: PLR0913 - the seams of one partition, all by name
+    partition: int,
+    *,
+    owner: str,
+    reader: KafkaLogReader,
+    writer: Writer,
+    publisher: Publisher,
+    may_act: Callable[[], bool],
+) -> PartitionChangelog:
+    """Restore the partition, claim it and send again what may be missing; ``owner`` is random, one per assignment.
+
+    Whatever happens in between, the next call starts from the log again: nothing but claims and repeats is written.
+    """
+    image = Image()
+    while True:
+        await _read_on(image, reader, partition)
+        claim = Claim(image.term + 1, owner)
+        record = (CLAIM, encode_claim(claim))
+        offset = await writer.append(partition, [record], Stamp(claim.term, 0))
+        while image.next_offset <= offset:
+            await _read_on(image, reader, partition)
+        # Somebody else's claim of the same or a higher term stood before ours: it counts, so claim above it.
+        if image.claim == claim:
+            break
+    changelog = PartitionChangelog(partition, image, claim, writer, publisher, may_act)
+    resent = await changelog.resend()
+    await changelog.repair()
+    _LOG.info("partition_restored", partition=partition, term=claim.term, contacts=len(image.rows), resent=resent)
+    return changelog
+
+
+async def _read_on(image: Image, reader: KafkaLogReader, partition: int) -> None:
+    async for batch in reader.read_all(CHANGELOG, partition, image.next_offset):
+        for record in batch:
+            image.apply(record)

@@ -1,0 +1,189 @@
+"""The partitions that this worker owns: restores them, runs them, gives them up. Knows Kafka, not Faust."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+
+import msgspec
+import structlog
+
+from services.evaluator.changelog.partition import FencedError, PartitionChangelog, open_partition
+from services.evaluator.changelog.writer import ChangelogWriter
+from services.evaluator.core.catalog import Catalog
+from services.evaluator.lease import Lease
+from services.evaluator.meta import Meta, decode_meta
+from services.evaluator.partitions import Batch, fatal
+from services.evaluator.processor import PartitionProcessor
+from services.evaluator.runner import PartitionRunner
+from services.evaluator.settings import EvaluatorSettings
+from services.evaluator.tail import ChangelogTail
+from shared.clock import SECOND, system_clock
+from shared.kafka.admin import read_incarnations
+from shared.kafka.publisher import KafkaPublisher
+from shared.kafka.reader import KafkaLogReader
+from shared.log import LogRecord
+from shared.messages.topics import EVENTS
+from shared.metrics import Metrics
+
+_LOG = structlog.get_logger(__name__)
+
+_BEAT = 0.02
+"""s between two looks at what time asks for; a fifth of the shortest gap between ticks."""
+_BEHIND = 2 * SECOND
+"""A partition is behind while records lie unread and the newest read is older: what the dispatcher takes as fresh."""
+
+
+class _Owned(msgspec.Struct):
+    changelog: PartitionChangelog
+    runner: PartitionRunner
+    beat: asyncio.Task[None] | None = None
+
+
+class OwnedPartitions:
+    """The ``PartitionHandler`` of the evaluator on Kafka."""
+
+    def __init__(self, settings: EvaluatorSettings, catalog: Catalog, lease: Lease, metrics: Metrics) -> None:
+        """Nothing is connected before ``running``."""
+        self._settings = settings
+        self._catalog = catalog
+        self._lease = lease
+        self._metrics = metrics
+        kafka, prefix = settings.kafka_bootstrap, settings.topic_prefix
+        self._reader = KafkaLogReader(kafka, prefix=prefix)
+        self._connect: Callable[[], KafkaPublisher] = lambda: KafkaPublisher(
+            kafka, prefix=prefix, partitions=settings.partitions, client_id="kikkake-evaluator"
+        )
+        self._owned: dict[int, _Owned] = {}
+        self._membership = -1
+        self._assigned = False
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Connect for the length of the block."""
+        kafka, prefix = self._settings.kafka_bootstrap, self._settings.topic_prefix
+        self._publisher = self._connect()
+        self._writer = ChangelogWriter(kafka, prefix=prefix, clock=system_clock)
+        self._tail = ChangelogTail(kafka, prefix=prefix, observe=self._observe)
+        await self._publisher.start()
+        await self._writer.start()
+        await self._tail.start()
+        following = asyncio.create_task(_loudly(self._tail.run()))
+        try:
+            yield
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+            await self._tail.stop()
+            await self._writer.stop()
+            await self._publisher.stop()
+
+    async def ready(self) -> bool:
+        """Tell whether the group has given us our share and a broker answers."""
+        return self._assigned and await self._publisher.ready()
+
+    async def assigned(self, partitions: frozenset[int]) -> Mapping[int, int | None]:
+        """Restore and claim what is new, drop what is gone, and return where to begin reading."""
+        if self._membership != self._lease.memberships:
+            self._owned.clear()
+            self._membership = self._lease.memberships
+        for gone in self._owned.keys() - partitions:
+            del self._owned[gone]
+        new = partitions - self._owned.keys()
+        if new:
+            incarnations = await read_incarnations(self._settings, EVENTS)
+            ends = await self._reader.ends(EVENTS, self._settings.partitions)
+            opened = await asyncio.gather(
+                *[self._open(partition, incarnations.get(partition), ends[partition]) for partition in sorted(new)]
+            )
+            self._owned.update(zip(sorted(new), opened, strict=True))
+        self._tail.follow({number: owned.changelog.next_offset for number, owned in self._owned.items()})
+        for owned in self._owned.values():
+            owned.beat = asyncio.create_task(_loudly(self._beat(owned)))
+        self._assigned = True
+        return {number: owned.runner.processor.meta.next_offset for number, owned in self._owned.items()}
+
+    async def revoked(self, partitions: frozenset[int]) -> None:
+        """Stop the work on ``partitions``; what was saved stays in memory for the case that they come back."""
+        self._assigned = False
+        self._tail.follow({})
+        for number in partitions & self._owned.keys():
+            owned = self._owned[number]
+            if owned.beat is not None:
+                owned.beat.cancel()
+                await asyncio.gather(owned.beat, return_exceptions=True)
+                owned.beat = None
+            with contextlib.suppress(FencedError):
+                await owned.changelog.close()
+
+    async def batch(self, batch: Batch) -> None:
+        """Apply a batch of one partition."""
+        owned = self._owned[batch.partition]
+        newest = batch.records[-1]
+        caught_up = newest.offset + 1 >= batch.highwater or system_clock() - newest.timestamp <= _BEHIND
+        await owned.runner.batch(batch.records, caught_up=caught_up)
+        now = system_clock()
+        for record in batch.records:
+            self._metrics.event_decision.observe(max(0, now - record.timestamp) / SECOND)
+        self._metrics.consumer_lag.labels(EVENTS).set(0 if caught_up else (now - newest.timestamp) / SECOND)
+
+    async def _open(self, partition: int, incarnation: str | None, end: int) -> _Owned:
+        changelog = await open_partition(
+            partition,
+            owner=os.urandom(16).hex(),
+            reader=self._reader,
+            writer=self._writer,
+            publisher=self._publisher,
+            may_act=self._lease.valid,
+        )
+        saved = changelog.load_meta()
+        known = Meta() if saved is None else decode_meta(saved)
+        processor = PartitionProcessor(
+            partition=partition,
+            catalog=self._catalog,
+            store=changelog,
+            # The first record has aged out of a log that we have read for long: it is the log that we know.
+            incarnation=incarnation or known.incarnation,
+            on_error=lambda action, error: _LOG.error(action, partition=partition, error=repr(error)),
+        )
+        runner = PartitionRunner(
+            processor,
+            changelog,
+            self._publisher,
+            journey_clock=system_clock,
+            machine_clock=system_clock,
+            metrics=self._metrics,
+            caught_up=processor.meta.next_offset >= end,
+            may_act=self._lease.valid,
+        )
+        return _Owned(changelog, runner)
+
+    async def _beat(self, owned: _Owned) -> None:
+        while True:
+            await owned.runner.beat()
+            if self._lease.valid():
+                await owned.changelog.repair()
+            processors = [each.runner.processor for each in self._owned.values()]
+            self._metrics.contacts.set(sum(processor.contacts for processor in processors))
+            self._metrics.timers_pending.set(sum(processor.timers for processor in processors))
+            await asyncio.sleep(_BEAT)
+
+    def _observe(self, partition: int, record: LogRecord) -> None:
+        owned = self._owned.get(partition)
+        if owned is None or owned.beat is None:
+            return
+        owned.changelog.observe(record)
+        if owned.changelog.fenced:
+            fatal(FencedError(f"partition {partition} was claimed by another worker while we held it"))
+
+
+async def _loudly(work: object) -> None:
+    """Run a coroutine; what it raises ends the process."""
+    try:
+        await work  # type: ignore[misc]  # a coroutine of any result
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:  # noqa: BLE001 - nothing may fail unseen
+        fatal(error)

@@ -1,0 +1,71 @@
+"""``python -m services.ingest``: settings → create_app → uvicorn."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from services.ingest.app import create_app
+from services.ingest.plan import Limits
+from services.ingest.settings import IngestSettings
+from shared.kafka.publisher import KafkaPublisher
+from shared.log import LogUnavailableError
+from shared.logs import configure_logging
+
+_LOG = structlog.get_logger(__name__)
+
+
+def build(settings: IngestSettings) -> FastAPI:
+    """Return the application over Kafka. Its lifespan starts the publisher and, after the last request, flushes it."""
+    publisher = KafkaPublisher(
+        settings.kafka_bootstrap,
+        prefix=settings.topic_prefix,
+        partitions=settings.partitions,
+        timeout=settings.publish_timeout,
+        client_id="kikkake-ingest",
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        try:
+            await publisher.start()
+        except LogUnavailableError as error:
+            # Not fatal: /readyz and 503 say so, and each publish tries again.
+            _LOG.warning("ingest.log_unavailable", error=str(error))
+        _LOG.info("ingest.started", host=settings.host, port=settings.port)
+        try:
+            yield
+        finally:
+            await publisher.stop()
+            _LOG.info("ingest.stopped")
+
+    return create_app(
+        publisher=publisher,
+        write_keys=settings.write_keys,
+        ready=publisher.ready,
+        limits=Limits(in_flight_bytes=settings.max_in_flight_bytes),
+        lifespan=lifespan,
+    )
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    settings = IngestSettings()
+    configure_logging(settings.log_level, settings.log_format)
+    uvicorn.run(
+        build(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""Composition root: the application, its CORS rules and how errors become answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+from uuid import uuid4  # noqa: TID251 - the id of an event that came without one is the sender's loss
+
+import structlog
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
+
+from services.ingest.errors import RETRY_AFTER_SECONDS, STATUS, IngestError, error_body
+from services.ingest.intake import Intake
+from services.ingest.plan import Limits
+from services.ingest.routes import create_router
+from shared.clock import Clock, system_clock
+from shared.errors import KikkakeError
+from shared.health import Ready, health_routes
+from shared.log import LogUnavailableError, Publisher
+from shared.metrics import Metrics
+
+_LOG = structlog.get_logger(__name__)
+
+# Chrome's cap. With a short one, events sent on leaving the page wait for a preflight and are lost.
+_PREFLIGHT_SECONDS = 7200
+# nginx's number for "the client went away"; nobody reads it.
+_CLIENT_GONE = 499
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def _random_id() -> str:
+    return str(uuid4())
+
+
+def create_app(  # noqa: PLR0913 - the seams of the composition root, all by name
+    *,
+    publisher: Publisher,
+    write_keys: Collection[str],
+    ready: Ready,
+    clock: Clock = system_clock,
+    metrics: Metrics | None = None,
+    new_message_id: Callable[[], str] = _random_id,
+    limits: Limits | None = None,
+    extra_routers: Iterable[APIRouter] = (),
+    lifespan: Lifespan | None = None,
+) -> FastAPI:
+    """Return the ingest application over ``publisher``, which its host (or ``lifespan``) starts and stops.
+
+    ``ready`` answers /readyz. ``extra_routers`` are mounted beside ours, under the same rules for errors and CORS.
+    """
+    metrics = metrics or Metrics()
+    intake = Intake(
+        publisher=publisher,
+        write_keys=write_keys,
+        clock=clock,
+        new_message_id=new_message_id,
+        metrics=metrics,
+        limits=limits or Limits(),
+    )
+    app = FastAPI(title="Kikkake", lifespan=lifespan, redoc_url=None)
+    app.include_router(create_router(intake))
+    for router in extra_routers:
+        app.include_router(router)
+    app.router.routes.extend(health_routes(ready, metrics.registry))
+    app.add_middleware(
+        CORSMiddleware,
+        # Reflected, not "*": the events carry Authorization. There are no cookies, so no credentials either.
+        allow_origin_regex=".*",
+        allow_methods=["GET", "POST", "OPTIONS"],
+        allow_headers=["*"],
+        expose_headers=["Retry-After"],
+        max_age=_PREFLIGHT_SECONDS,
+    )
+    _add_error_answers(app)
+    return app
+
+
+def _add_error_answers(app: FastAPI) -> None:
+    @app.exception_handler(KikkakeError)
+    async def refused(_request: Request, error: KikkakeError) -> Response:
+        status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+        headers = {"retry-after": str(RETRY_AFTER_SECONDS)} if status == 503 else None
+        return JSONResponse(_describe(error), status, headers)
+
+    @app.exception_handler(HTTPException)
+    async def no_route(_request: Request, error: HTTPException) -> Response:
+        body = error_body(f"http_{error.status_code}", str(error.detail))
+        return JSONResponse(body, error.status_code, error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, error: RequestValidationError) -> Response:
+        faults = [f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()]
+        return JSONResponse(error_body("invalid_request", "the request is not valid", "; ".join(faults)), 422)
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(_request: Request, _error: ClientDisconnect) -> Response:
+        return Response(status_code=_CLIENT_GONE)
+
+    @app.exception_handler(Exception)
+    async def failed(_request: Request, error: Exception) -> Response:
+        _LOG.error("ingest.failed", error=type(error).__name__, exc_info=error)
+        return JSONResponse(error_body("internal_error", "the server failed"), 500)
+
+
+def _describe(error: KikkakeError) -> dict[str, Any]:
+    if isinstance(error, IngestError):
+        return error_body(error.code, str(error), error.detail)
+    if isinstance(error, LogUnavailableError):
+        return error_body("log_unavailable", "the log cannot take the events now: send them again")
+    return error_body("internal_error", "the server failed")

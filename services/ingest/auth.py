@@ -1,0 +1,67 @@
+"""Finds the write key of a request. Write keys are public ids, visible in every page's source: they protect nothing."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Collection, Iterator, Mapping
+
+from services.ingest.errors import UnauthorizedError
+
+
+def known_key(candidates: Iterator[str], write_keys: Collection[str]) -> str | None:
+    """Return the first candidate that is a write key, or None.
+
+    The first *known* one, as the clients' credentials contradict each other: Jitsu masks the key in the body, Segment's
+    OAuth sends a token of its own as Bearer beside the key in the body.
+    """
+    return next((candidate for candidate in candidates if candidate in write_keys), None)
+
+
+def header_keys(headers: Mapping[str, str]) -> Iterator[str]:
+    """Yield the keys in the headers, in the order in which they count: Basic user, X-Write-Key, Bearer."""
+    scheme, _, credentials = headers.get("authorization", "").strip().partition(" ")
+    if scheme.lower() == "basic":
+        user = _basic_user(credentials.strip())
+        if user:
+            yield user
+    if "x-write-key" in headers:
+        yield headers["x-write-key"].strip()
+    if scheme.lower() == "bearer":
+        yield credentials.strip()
+
+
+def body_keys(body: Mapping[str, object]) -> Iterator[str]:
+    """Yield the keys in the body."""
+    for name in ("writeKey", "api_key"):
+        value = body.get(name)
+        if isinstance(value, str):
+            yield value
+
+
+def query_keys(query: Mapping[str, str]) -> Iterator[str]:
+    """Yield the key in the query string."""
+    if "writeKey" in query:
+        yield query["writeKey"]
+
+
+def authorize(
+    headers: Mapping[str, str], body: Mapping[str, object], query: Mapping[str, str], write_keys: Collection[str]
+) -> str:
+    """Return the request's write key. Raises UnauthorizedError if there is none, or none that is known."""
+    candidates = [*header_keys(headers), *body_keys(body), *query_keys(query)]
+    found = known_key(iter(candidates), write_keys)
+    if found is not None:
+        return found
+    if candidates:
+        raise UnauthorizedError("the write key is not known here")
+    raise UnauthorizedError("the request carries no write key", code="missing_write_key")
+
+
+def _basic_user(credentials: str) -> str | None:
+    """Return the user of Basic credentials. Old clients leave out the colon."""
+    try:
+        decoded = base64.b64decode(credentials, validate=True).decode()
+    except (binascii.Error, ValueError):
+        return None
+    return decoded.partition(":")[0]

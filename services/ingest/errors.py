@@ -1,0 +1,74 @@
+"""Why a request or an event is refused, and which HTTP status each reason gets."""
+
+from __future__ import annotations
+
+from shared.errors import KikkakeError
+from shared.log import LogUnavailableError
+
+
+class IngestError(KikkakeError):
+    """The request was refused."""
+
+    code = "refused"
+
+    def __init__(self, message: str | None = None, *, code: str | None = None, detail: str | None = None) -> None:
+        """``code`` is stable and for machines, the message for people; ``detail`` says where or how much."""
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+        self.detail = detail or str(self)
+
+
+class BadBodyError(IngestError):
+    """The body is not the JSON that this route takes."""
+
+    code = "invalid_json"
+
+
+class TooLargeError(IngestError):
+    """The body or an event in it is larger than allowed."""
+
+    code = "too_large"
+
+
+class InvalidEventError(IngestError):
+    """The event breaks a rule."""
+
+    code = "invalid_event"
+
+
+class UnauthorizedError(IngestError):
+    """The write key is missing or not known here."""
+
+    code = "invalid_write_key"
+
+
+class NotFoundError(IngestError):
+    """There is nothing here."""
+
+    code = "not_found"
+
+
+class OverloadedError(IngestError):
+    """Too many bytes are waiting for the log: try again in a moment."""
+
+    code = "overloaded"
+
+
+STATUS: dict[type[KikkakeError], int] = {
+    BadBodyError: 400,
+    InvalidEventError: 400,
+    UnauthorizedError: 401,
+    NotFoundError: 404,
+    TooLargeError: 413,
+    OverloadedError: 503,
+    LogUnavailableError: 503,
+}
+"""The whole map. 4xx: no client repeats it, given ``code`` and ``message``; 503: every client does."""
+
+RETRY_AFTER_SECONDS = 1
+
+
+def error_body(code: str, message: str, detail: str | None = None) -> dict[str, object]:
+    """Return the body of every refusal. rudder-sdk-python repeats a 4xx without ``code`` and ``message`` for ever."""
+    return {"success": False, "code": code, "message": message, "detail": detail or message}

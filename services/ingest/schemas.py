@@ -1,0 +1,199 @@
+"""The wire models: one Segment call → one Event. Pure: the time and new ids are arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from services.ingest.body import MAX_DEPTH, is_deeper_than
+from services.ingest.errors import InvalidEventError
+from services.ingest.timestamps import corrected_time, instant
+from shared.messages.event import Event, EventType
+
+MAX_ID_LENGTH = 200
+MAX_MESSAGE_ID_LENGTH = 100
+MAX_NAME_LENGTH = 200
+
+BANNED_IDS = frozenset(
+    {
+        "0",
+        "-1",
+        "00000000-0000-0000-0000-000000000000",
+        "[object object]",
+        "anonymous",
+        "distinct_id",
+        "distinctid",
+        "email",
+        "false",
+        "guest",
+        "id",
+        "nan",
+        "nil",
+        "none",
+        "not_authenticated",
+        "null",
+        "true",
+        "undefined",
+    }
+)
+"""Ids that a broken integration sends for everybody (after PostHog): one contact would be made of all visitors."""
+
+FIXED_NAMES: dict[EventType, str] = {
+    "identify": "Identified",
+    "page": "Page Viewed",
+    "screen": "Screen Viewed",
+    "group": "Group Identified",
+    "alias": "Alias Created",
+}
+"""The event name of each type that has no name of its own."""
+
+CONSENT_NAMES = {"granted": "Consent Granted", "revoked": "Consent Revoked"}
+
+_Id = str | int | None
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One call of Segment's tracking API as it arrives. What is not named here is not kept."""
+
+    type: str | None = None
+    event: str | None = None
+    name: str | None = None
+    category: str | None = None
+    message_id: _Id = None
+    user_id: _Id = None
+    anonymous_id: _Id = None
+    previous_id: _Id = None
+    group_id: _Id = None
+    properties: dict[str, Any] | None = None
+    traits: dict[str, Any] | None = None
+    context: dict[str, Any] | None = None
+    timestamp: str | int | float | None = None
+    original_timestamp: str | int | float | None = None
+    sent_at: str | int | float | None = None
+
+
+class ConsentCall(Call, frozen=True, kw_only=True, rename="camel"):
+    """A consent given or withdrawn: ``status`` is granted or revoked, ``channel`` none means all of them."""
+
+    topic: str
+    status: str
+    channel: str | None = None
+
+
+def to_call(item: object, event_type: EventType | None = None) -> Call:
+    """Return ``item`` as a call of ``event_type`` (None: its own ``type`` says). Raises InvalidEventError."""
+    if not isinstance(item, dict):
+        raise InvalidEventError("an event is a JSON object")
+    if is_deeper_than(item, MAX_DEPTH):
+        raise InvalidEventError(f"the event is nested deeper than {MAX_DEPTH} levels", code="too_deep")
+    kind = event_type or item.get("type")
+    try:
+        return msgspec.convert({**item, "type": kind}, ConsentCall if kind == "consent" else Call)
+    except msgspec.ValidationError as error:
+        # msgspec names the field and the types, never the value.
+        raise InvalidEventError("a field has the wrong type", detail=str(error)) from error
+
+
+def to_event(
+    call: Call,
+    received_at: int,
+    sent_at: object,
+    new_message_id: Callable[[], str],
+    outer_context: Mapping[str, object] | None = None,
+) -> Event:
+    """Return the event that ``call`` reports. Raises InvalidEventError with the code of the rule it breaks.
+
+    ``sent_at`` and ``outer_context`` are the batch's; the call's own count more. Only an Event can come of it,
+    whatever the call says of itself: outcomes, ticks and markers are not to be had from outside.
+    """
+    user_id = _identifier("userId", call.user_id)
+    anonymous_id = _identifier("anonymousId", call.anonymous_id)
+    if user_id is None and anonymous_id is None:
+        raise InvalidEventError("neither userId nor anonymousId says whose event it is", code="no_user_anon_id")
+    kind, name = _type_and_name(call)
+    context = {**(outer_context or {}), **(call.context or {})}
+    traits = dict(call.traits or {})
+    context_traits = context.get("traits")
+    if kind == "identify" and isinstance(context_traits, dict):
+        # Rudder's libraries send the traits of identify here.
+        traits = {**context_traits, **traits}
+        del context["traits"]
+    return Event(
+        message_id=_message_id(call.message_id) or new_message_id(),
+        type=kind,
+        name=name,
+        timestamp=corrected_time(
+            call.timestamp if call.original_timestamp is None else call.original_timestamp,
+            sent_at=instant(call.sent_at) or instant(sent_at),
+            received_at=received_at,
+        ),
+        received_at=received_at,
+        user_id=user_id,
+        anonymous_id=anonymous_id,
+        previous_id=_required("alias", kind, "previousId", _identifier("previousId", call.previous_id)),
+        group_id=_required("group", kind, "groupId", _identifier("groupId", call.group_id)),
+        properties=_properties(call),
+        traits=traits,
+        context=context,
+    )
+
+
+def _type_and_name(call: Call) -> tuple[EventType, str]:
+    match call.type:
+        case "identify" | "page" | "screen" | "group" | "alias":
+            return call.type, FIXED_NAMES[call.type]
+        case "track":
+            name = (call.event or "").strip()
+            if not name:
+                raise InvalidEventError("a track call needs its event's name", code="no_event_name")
+            if len(name) > MAX_NAME_LENGTH:
+                raise InvalidEventError(f"the event's name is longer than {MAX_NAME_LENGTH}", code="name_too_long")
+            return "track", name
+        case "consent" if isinstance(call, ConsentCall):
+            if call.status not in CONSENT_NAMES:
+                raise InvalidEventError("status is granted or revoked", code="invalid_status")
+            if not 0 < len(call.topic) <= MAX_NAME_LENGTH:
+                raise InvalidEventError(f"topic has 1 to {MAX_NAME_LENGTH} characters", code="invalid_topic")
+            return "consent", CONSENT_NAMES[call.status]
+        case _:
+            raise InvalidEventError("type is identify, track, page, screen, group or alias", code="invalid_type")
+
+
+def _properties(call: Call) -> dict[str, Any]:
+    properties = dict(call.properties or {})
+    if isinstance(call, ConsentCall):
+        properties |= {"topic": call.topic, "channel": call.channel, "status": call.status}
+    elif call.type in ("page", "screen"):
+        for field, value in (("name", call.name), ("category", call.category)):
+            if value is not None:
+                properties.setdefault(field, value)
+    return properties
+
+
+def _required(event_type: str, kind: EventType, field: str, value: str | None) -> str | None:
+    if kind == event_type and value is None:
+        raise InvalidEventError(f"a call of type {kind} needs {field}", code=f"no_{field[:-2]}_id")
+    return value
+
+
+def _identifier(field: str, value: _Id) -> str | None:
+    """Return an id as text, None for an empty one. Raises InvalidEventError for one that nobody can have."""
+    text = "" if value is None else str(value)
+    if not text.strip():
+        return None
+    if len(text) > MAX_ID_LENGTH:
+        raise InvalidEventError(f"{field} is longer than {MAX_ID_LENGTH} characters", code="id_too_long")
+    if text.strip().lower() in BANNED_IDS or any(character < " " for character in text):
+        raise InvalidEventError(f"{field} is a value that no contact can have", code="illegal_distinct_id")
+    return text
+
+
+def _message_id(value: _Id) -> str | None:
+    text = "" if value is None else str(value)
+    if len(text) > MAX_MESSAGE_ID_LENGTH:
+        raise InvalidEventError(
+            f"messageId is longer than {MAX_MESSAGE_ID_LENGTH} characters", code="message_id_too_long"
+        )
+    return text or None

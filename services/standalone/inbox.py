@@ -1,0 +1,31 @@
+"""``GET /v1/inbox``: what was sent while no SMTP server was named."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+
+from fastapi import APIRouter, Header, HTTPException
+
+from services.dispatcher.channels.base import Channel
+from services.dispatcher.channels.inbox import InboxChannel
+
+
+def create_inbox_router(channels: Mapping[str, Channel], admin_token: str) -> APIRouter:
+    """Return the route; it needs the admin token as a bearer, for messages hold personal data."""
+    router = APIRouter()
+
+    @router.get("/v1/inbox", summary="The newest messages, oldest first")
+    async def inbox(authorization: str = Header(default="")) -> dict[str, list[dict[str, object]]]:
+        if not hmac.compare_digest(authorization.encode(), f"Bearer {admin_token}".encode()):
+            raise HTTPException(401, "give the admin token: Authorization: Bearer TOKEN")
+        return {
+            "messages": [
+                {"channel": name, "to": message.address, "command_id": message.command_id, **message.parts}
+                for name, channel in channels.items()
+                if isinstance(channel, InboxChannel)
+                for message in channel.messages
+            ]
+        }
+
+    return router

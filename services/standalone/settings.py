@@ -1,0 +1,24 @@
+"""What ``kikkake dev`` can be told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from services.standalone.storage.database import Durability
+
+
+class StandaloneSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """One process. ``write_keys`` and ``admin_token`` empty: made once and kept in the data folder."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    data: Path = Path(".kikkake/data")
+    journeys: Path = Path("journeys")
+    speed: float = 1.0
+    durability: Durability = "full"
+    smtp: str | None = None
+    email_from: str = "Kikkake <kikkake@localhost.localdomain>"
+    write_keys: tuple[str, ...] = ()
+    admin_token: str | None = None

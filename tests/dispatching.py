@@ -1,0 +1,115 @@
+"""A dispatcher of one partition in memory, for unit tests: set the clocks, feed it, look at what came out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from services.dispatcher.channels.base import Channel, Lane
+from services.dispatcher.core.rows import Work
+from services.dispatcher.delivery import Deliverer
+from services.dispatcher.ports import AlwaysFresh, Claims, Clocks, DeliveryOptions, Freshness, Ledger
+from services.dispatcher.worker import PartitionWorker, WorkerLimits
+from shared.log import LogRecord, Output
+from shared.messages import codec
+from shared.messages.command import Cancel, Mark, SendCommand
+from shared.messages.outcome import Outcome
+from tests.builders import at
+from tests.fakes import MemoryLedger, RecordingChannel, ScriptedClaims
+
+NOON = at("12:00")
+
+
+def a_command(number: int = 1, **changes: Any) -> SendCommand:
+    """Return an e-mail command decided at noon."""
+    command = SendCommand(
+        command_id=f"00000000-0000-5000-8000-{number:012d}",
+        contact=f"u:c{number}",
+        run_id=f"run-{number}",
+        journey="cart",
+        version=1,
+        step="remind",
+        channels=("email",),
+        addresses={"email": f"c{number}@example.com", "sms": "+815012345678"},
+        content={
+            "email": {"subject": "Hi {{ contact.name }}", "text": "Hello {{ contact.name }}"},
+            "sms": {"text": "Hi"},
+        },
+        data={"contact": {"name": "Ann"}},
+        purpose="marketing",
+        on_ambiguous="hold",
+        decided_at=NOON,
+    )
+    return msgspec.structs.replace(command, **changes)
+
+
+def a_cancel(number: int = 1, reason: str = "converted") -> Cancel:
+    """Return the cancel of ``a_command(number)``."""
+    command = a_command(number)
+    return Cancel(command_id=command.command_id, contact=command.contact, reason=reason, at=NOON)
+
+
+def a_record(offset: int, message: SendCommand | Cancel | Mark | bytes, when: int = NOON) -> LogRecord:
+    """Return ``message`` as read from the log."""
+    value = message if isinstance(message, bytes) else codec.encode(message)
+    return LogRecord(offset, when, b"u:c", value)
+
+
+def outcomes(outputs: Sequence[Output]) -> list[Outcome]:
+    """Return the outcomes among ``outputs``."""
+    found = [codec.EVENTS.decode(output.value) for output in outputs if output.topic == "events"]
+    return [outcome for outcome in found if isinstance(outcome, Outcome)]
+
+
+class Bench:
+    """One partition's dispatcher on fakes; ``journey`` and ``machine`` are its clocks."""
+
+    def __init__(
+        self,
+        *channels: Channel,
+        ledger: Ledger | None = None,
+        claims: Claims | None = None,
+        freshness: Freshness | None = None,
+        lane_width: int = 8,
+        **options: Any,
+    ) -> None:
+        self.journey = NOON
+        self.machine = NOON
+        self.memory = MemoryLedger()
+        self.ledger: Ledger = self.memory if ledger is None else ledger
+        if isinstance(self.ledger, MemoryLedger):
+            self.memory = self.ledger
+        self.channel = RecordingChannel()
+        settings = {"jitter": lambda: 0.5, "pause": 0.01, "patience": 0.05, **options}
+        self.deliverer = Deliverer(
+            ledger=self.ledger,
+            claims=claims or ScriptedClaims(),
+            channels={channel.name: Lane(channel, lane_width) for channel in channels or (self.channel,)},
+            options=DeliveryOptions(
+                clocks=Clocks(lambda: self.journey, lambda: self.machine),
+                freshness=freshness or AlwaysFresh(),
+                **settings,
+            ),
+        )
+        limits = WorkerLimits(in_flight=8, tick=0.001, pause=0.001)
+        self.worker = PartitionWorker(3, deliverer=self.deliverer, ledger=self.ledger, limits=limits)
+
+    async def deliver(self, command: SendCommand, **work: Any) -> str | None:
+        """Deliver ``command`` once and return the status of its row."""
+        row = await self.deliverer.deliver(Work(command, **work))
+        return None if row is None else row.status
+
+    @property
+    def outcomes(self) -> list[tuple[str, str | None]]:
+        """What was reported: status and reason."""
+        return [(outcome.status, outcome.reason) for outcome in outcomes(self.memory.outputs)]
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Let the tasks run until ``condition`` holds."""
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.001)

@@ -1,0 +1,193 @@
+"""Hand-written stand-ins. Each is kept honest by the contract suite that also runs on the real thing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+
+from services.dispatcher.channels.base import Message, Receipt
+from services.dispatcher.ports import ClaimResult
+from shared.clock import HOUR, MINUTE, SECOND
+from shared.kafka.partition import partition_count, partition_of
+from shared.log import LogRecord, LogUnavailableError, Output, Publisher
+from shared.messages.delivery import Delivery
+from shared.messages.topics import TopicName
+
+
+class MemoryContacts:
+    """A contact store in memory; an epoch's outputs go to ``publisher``. Contract: test_contact_store.py."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+        self._meta: bytes | None = None
+        self.rows: dict[str, bytes] = {}
+
+    def load(self, contact: str) -> bytes | None:
+        return self.rows.get(contact)
+
+    def load_meta(self) -> bytes | None:
+        return self._meta
+
+    async def save(self, rows: Mapping[str, bytes | None], meta: bytes, outputs: Sequence[Output]) -> None:
+        if any(value is not None and len(value) < 8 for value in rows.values()):
+            raise ValueError("a contact's row starts with 8 bytes: when its next timer is due")
+        await self._publisher.publish(outputs)
+        for contact, value in rows.items():
+            if value is None:
+                self.rows.pop(contact, None)
+            else:
+                self.rows[contact] = value
+        self._meta = meta
+
+    def scan_due(self) -> Iterator[tuple[str, int]]:
+        due = [(int.from_bytes(value[:8], "big"), contact) for contact, value in self.rows.items()]
+        return iter([(contact, at) for at, contact in sorted(due) if at != 2**64 - 1])
+
+    def count(self) -> int:
+        return len(self.rows)
+
+
+class FakeClock:
+    """A clock that moves only when told to."""
+
+    def __init__(self, now: int = 0) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        return self.now
+
+    def advance(self, ms: int = 0, *, seconds: int = 0, minutes: int = 0, hours: int = 0) -> None:
+        self.now += ms + seconds * SECOND + minutes * MINUTE + hours * HOUR
+
+
+class RecordingPublisher:
+    """Keeps what is published; raises LogUnavailableError while ``down``."""
+
+    def __init__(self) -> None:
+        self.outputs: list[Output] = []
+        self.down = False
+
+    async def publish(self, outputs: Sequence[Output]) -> None:
+        if self.down:
+            raise LogUnavailableError
+        self.outputs += outputs
+
+
+class MemoryLog:
+    """The log in memory: a Publisher and a LogReader. Contract: test_log.py."""
+
+    def __init__(self, clock: FakeClock | None = None, *, partitions: int = 1) -> None:
+        self._clock = clock or FakeClock()
+        self._partitions = partitions
+        self._records: dict[tuple[TopicName, int], list[LogRecord]] = {}
+
+    async def publish(self, outputs: Sequence[Output]) -> None:
+        chosen = [(self._partition(output.topic, self._choose(output)), output) for output in outputs]
+        for records, output in chosen:
+            records.append(LogRecord(len(records), self._clock(), output.key, output.value))
+
+    async def end(self, topic: TopicName, partition: int) -> int:
+        return len(self._partition(topic, partition))
+
+    async def read(self, topic: TopicName, partition: int, offset: int, limit: int) -> list[LogRecord]:
+        return self._partition(topic, partition)[offset : offset + limit]
+
+    async def read_all(
+        self, topic: TopicName, partition: int, from_offset: int = 0
+    ) -> AsyncGenerator[list[LogRecord], None]:
+        records = self._partition(topic, partition)[from_offset:]
+        if records:
+            yield records
+
+    def _choose(self, output: Output) -> int:
+        if output.partition is not None:
+            return output.partition
+        count = partition_count(output.topic, self._partitions)
+        if output.key is None and count > 1:
+            raise ValueError(f"a record of {output.topic} needs a key or a partition")
+        return partition_of(output.key or b"", count)
+
+    def _partition(self, topic: TopicName, partition: int) -> list[LogRecord]:
+        count = partition_count(topic, self._partitions)
+        if not 0 <= partition < count:
+            raise ValueError(f"{topic} has partitions 0 to {count - 1}, not {partition}")
+        return self._records.setdefault((topic, partition), [])
+
+
+def _nothing() -> None:
+    return None
+
+
+class MemoryLedger:
+    """A ledger in memory; ``step`` runs before and after each write. Contract: test_ledger.py."""
+
+    def __init__(self, step: Callable[[], None] = _nothing) -> None:
+        self._step = step
+        self.rows: dict[str, Delivery] = {}
+        self.outputs: list[Output] = []
+        self.history: list[str] = []
+
+    def get(self, command_id: str) -> Delivery | None:
+        return self.rows.get(command_id)
+
+    async def put(self, deliveries: Sequence[Delivery], outputs: Sequence[Output] = ()) -> None:
+        self._step()
+        self.outputs += outputs
+        for row in deliveries:
+            self.rows[row.command_id] = row
+            self.history.append(row.status)
+        self._step()
+
+    def open(self) -> Iterator[Delivery]:
+        return iter([row for row in self.rows.values() if row.status in ("deferred", "sending", "settled")])
+
+
+class RecordingChannel:
+    """Takes every message, unless ``answers`` has an error for the next one. Contract: test_channel.py."""
+
+    def __init__(
+        self,
+        name: str = "email",
+        *,
+        answers: Sequence[Exception | None] = (),
+        step: Callable[[], None] = _nothing,
+        idempotent: bool = False,
+    ) -> None:
+        self.name = name
+        self.idempotent = idempotent
+        self.sent: list[Message] = []
+        self._answers = list(answers)
+        self._step = step
+
+    async def send(self, message: Message) -> Receipt:
+        self._step()
+        answer = self._answers.pop(0) if self._answers else None
+        if answer is not None:
+            raise answer
+        self.sent.append(message)
+        self._step()
+        return Receipt(f"provider-{len(self.sent)}")
+
+    async def close(self) -> None:
+        return None
+
+
+class ScriptedClaims:
+    """Answers with what is in ``results``, then ``granted``; an exception is raised."""
+
+    def __init__(self, *results: ClaimResult | Exception, step: Callable[[], None] = _nothing) -> None:
+        self.results = list(results)
+        self.rebuilt = 0
+        self._step = step
+
+    async def acquire(self, command_id: str) -> ClaimResult:
+        self._step()
+        result = self.results.pop(0) if self.results else "granted"
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    async def release(self, command_id: str) -> None:
+        return None
+
+    async def rebuild(self) -> None:
+        self.rebuilt += 1

@@ -1,0 +1,92 @@
+"""The bodies that real clients send, and those that nobody should."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+
+import pytest
+
+from services.ingest.body import decode_body, is_deeper_than
+from services.ingest.errors import BadBodyError, TooLargeError
+
+JSON = b'{"userId": "u1"}'
+DATA = {"userId": "u1"}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        JSON,
+        b"\xef\xbb\xbf" + JSON,
+        gzip.compress(JSON),
+        b"data=" + base64.b64encode(JSON),
+        b"data=" + base64.b64encode(gzip.compress(JSON)).replace(b"+", b"%2B").replace(b"/", b"%2F"),
+        b"data=" + base64.b64encode(JSON) + b"&compression=base64",
+        b"data=%7B%22userId%22%3A%20%22u1%22%7D",
+    ],
+    ids=["plain", "bom", "gzip", "form-base64", "form-gzip", "form-more-fields", "form-json"],
+)
+def test_the_bytes_say_what_they_are(raw: bytes) -> None:
+    """Content-Type and Content-Encoding are not even asked for: the clients lie in both."""
+    assert DATA == decode_body(raw).value
+
+
+def test_the_size_is_that_of_the_json() -> None:
+    """Limits are on what was said, not on how well it was compressed."""
+    assert len(JSON) == decode_body(gzip.compress(JSON)).size
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [
+        (b"", "empty_body"),
+        (b"  \n", "empty_body"),
+        (gzip.compress(b""), "empty_body"),
+        (b"{", "invalid_json"),
+        (b"[]", "invalid_json"),
+        (b"null", "invalid_json"),
+        (b"NaN", "invalid_json"),
+        (b'{"a": NaN}', "invalid_json"),
+        (b'{"a": "\xff"}', "invalid_json"),
+        (b'{"a": "\\ud800"}', "invalid_json"),
+        (b'{"a": 1e999}', "invalid_json"),
+        (b"[" * 100_000, "invalid_json"),
+        (gzip.compress(JSON)[:-10], "invalid_json"),
+        (b"\x1f\x8bnot gzip", "invalid_json"),
+        (b"data=***", "invalid_json"),
+    ],
+)
+def test_what_is_not_a_json_object_is_refused(raw: bytes, code: str) -> None:
+    with pytest.raises(BadBodyError) as caught:
+        decode_body(raw)
+    assert code == caught.value.code
+
+
+def test_a_bomb_is_not_inflated() -> None:
+    """200 MB of zeros in 200 KB: only the limit's worth is ever in memory."""
+    bomb = gzip.compress(b"0" * 200_000_000, compresslevel=1)
+    with pytest.raises(TooLargeError):
+        decode_body(bomb, limit=1_000_000)
+
+
+def test_a_large_plain_body_is_refused() -> None:
+    with pytest.raises(TooLargeError):
+        decode_body(b'{"a": "' + b"x" * 1000 + b'"}', limit=1000)
+
+
+def test_nul_characters_stay() -> None:
+    assert {"a": "x\x00y"} == decode_body(b'{"a": "x\\u0000y"}').value
+
+
+def test_depth_counts_lists_and_objects() -> None:
+    assert not is_deeper_than({"a": [1]}, 2)
+    assert is_deeper_than({"a": [[1]]}, 2)
+
+
+def test_depth_is_looked_at_only_as_deep_as_allowed() -> None:
+    """A body that the JSON reader took, a thousand levels deep, does not overflow ours."""
+    deep: object = 1
+    for _ in range(10_000):
+        deep = [deep]
+    assert is_deeper_than(deep, 32)

@@ -1,0 +1,73 @@
+"""What SqliteContacts adds to the contract of every contact store (tests/contract/test_contact_store.py)."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from services.standalone.storage import contacts as contacts_module
+from services.standalone.storage.contacts import NO_TIMER, SqliteContacts
+from services.standalone.storage.database import Database
+from services.standalone.storage.log import SqliteLog
+from shared.log import LogUnavailableError, Output
+
+
+def a_row(due: int, rest: bytes = b"row") -> bytes:
+    return due.to_bytes(8, "big") + rest
+
+
+@pytest.fixture
+def contacts(database: Database, log: SqliteLog) -> SqliteContacts:
+    return SqliteContacts(database, log)
+
+
+async def test_an_epoch_is_one_commit(contacts: SqliteContacts, database: Database) -> None:
+    commits = database.commits
+    rows = {f"u:{number}": a_row(number) for number in range(500)}
+    await contacts.save(rows, b"meta", [Output("journal", b"k", b"v")] * 500)
+    assert 1 == database.commits - commits
+    assert 500 == contacts.count()
+
+
+async def test_an_epoch_shares_its_commit_with_what_else_waits(
+    contacts: SqliteContacts, database: Database, log: SqliteLog
+) -> None:
+    commits = database.commits
+    await asyncio.gather(log.publish([Output("events", b"k", b"event")]), contacts.save({"u:1": a_row(1)}, b"meta", []))
+    assert 1 == database.commits - commits
+
+
+async def test_an_epoch_that_the_disk_refuses_leaves_nothing(
+    contacts: SqliteContacts, database: Database, log: SqliteLog
+) -> None:
+    """Rows, meta row and outputs agree also when it fails half-way."""
+    await contacts.save({"u:1": a_row(1)}, b"before", [])
+    pages = database.write_now(lambda connection: connection.execute("PRAGMA page_count").fetchone()[0])
+    database.write_now(lambda connection: connection.execute(f"PRAGMA max_page_count = {pages + 2}").fetchone())
+    with pytest.raises(LogUnavailableError):
+        await contacts.save({"u:1": None, "u:2": a_row(2)}, b"after", [Output("journal", b"k", b"x" * 100_000)])
+    assert a_row(1) == contacts.load("u:1")
+    assert contacts.load("u:2") is None
+    assert b"before" == contacts.load_meta()
+    assert 1 == log.end("journal", 0)
+
+
+async def test_due_times_are_read_page_by_page(contacts: SqliteContacts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contacts_module, "_SCAN_ROWS", 3)
+    rows = {f"u:{number}": a_row(number // 4) for number in range(12)}
+    await contacts.save(rows | {"u:none": a_row(NO_TIMER)}, b"meta", [])
+    expected = sorted(((f"u:{number}", number // 4) for number in range(12)), key=lambda pair: (pair[1], pair[0]))
+    assert expected == list(contacts.scan_due())
+
+
+async def test_a_scan_under_way_holds_no_later_read_back(
+    contacts: SqliteContacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An open cursor would show every later read an old moment."""
+    monkeypatch.setattr(contacts_module, "_SCAN_ROWS", 2)
+    await contacts.save({f"u:{number}": a_row(number) for number in range(5)}, b"one", [])
+    scan = contacts.scan_due()
+    assert ("u:0", 0) == next(scan)
+    await contacts.save({}, b"two", [])
+    assert b"two" == contacts.load_meta()
