@@ -1,0 +1,1 @@
+"""The ``kikkake`` command: one module per subcommand."""

@@ -25,19 +25,21 @@ from shared.logs import configure_logging
 @click.option("--log-level", default="warning", type=click.Choice(["debug", "info", "warning", "error"]))
 def dev(log_level: str, **options: Any) -> None:
     """Run everything in one process: ingest, evaluator, dispatcher; durable in --data."""
-    from services.standalone.app import compose, serve  # noqa: PLC0415 - only this command needs its packages
+    from services.standalone.app import compose, listen, serve  # noqa: PLC0415 - only this command needs its packages
     from services.standalone.settings import StandaloneSettings  # noqa: PLC0415
 
     configure_logging(log_level, "console")
     settings = StandaloneSettings(**{**options, "write_keys": tuple(options["write_keys"])})
 
     async def live() -> None:
+        listener = listen(settings.host, settings.port)
         host = compose(settings)
-        click.echo(f"Kikkake serves http://{settings.host}:{settings.port} (API: /docs, metrics: /metrics)")
+        port = listener.getsockname()[1]
+        click.echo(f"Kikkake serves http://{settings.host}:{port} (API: /docs, metrics: /metrics)")
         click.echo(f"write key    {host.credentials.write_key}")
         click.echo(f"admin token  {host.credentials.admin_token}")
         click.echo(f"messages     {settings.smtp or 'GET /v1/inbox'}")
         click.echo("Stop with Ctrl-C.")
-        await serve(host, settings)
+        await serve(host, listener)
 
     asyncio.run(live())

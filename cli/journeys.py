@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from shared.journeys.faults import JourneyFaultsError
+from shared.journeys.faults import Fault, JourneyFaultsError
 from shared.journeys.files import load_journeys
 
 
@@ -23,7 +23,7 @@ def journeys() -> None:
 @click.option("--format", "style", default="text", type=click.Choice(["text", "json"]))
 def lint(paths: tuple[Path, ...], style: str) -> None:
     """Check every journey and template of the folders PATHS; exit 1 with a line for each fault."""
-    faults = []
+    faults: list[Fault] = []
     count = 0
     for path in paths:
         try:

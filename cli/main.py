@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from cli.demo.command import demo
 from cli.dev import dev
 from cli.journeys import journeys
 from cli.run import run
@@ -18,6 +19,7 @@ def cli() -> None:
     """Real-time trigger marketing: decided at the event, exact timers, every decision made once."""
 
 
+cli.add_command(demo)
 cli.add_command(dev)
 cli.add_command(journeys)
 cli.add_command(run)

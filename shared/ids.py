@@ -7,14 +7,15 @@ from uuid import UUID, uuid5
 
 _NAMESPACE = UUID("6f1f4b0e-6d3e-5c55-9c0b-6b696b6b616b")
 _SEPARATOR = "\x1f"
+_ESCAPE = "\x1e"
 
 
 def derived_id(*parts: str) -> str:
-    """Return the uuid5 of ``parts``; parts are joined by a character that no part may hold as a forgery.
+    """Return the uuid5 of ``parts``, of which there is at least one; other parts give another id.
 
-    The unit separator inside a part is escaped, so that ("a", "b") and ("a\\x1fb",) differ.
+    Parts come from outside: the character that joins them is escaped in them, and so is the escape.
     """
-    return str(uuid5(_NAMESPACE, _SEPARATOR.join([part.replace(_SEPARATOR, _SEPARATOR * 2) for part in parts])))
+    return str(uuid5(_NAMESPACE, _SEPARATOR.join([_escaped(part) for part in parts])))
 
 
 def run_id(contact: str, journey: str, key: str, cause: str) -> str:
@@ -44,3 +45,7 @@ def short_hash(text: str) -> int:
 def outcome_id(command: str) -> str:
     """Return the messageId of the one outcome of ``command``: a repeated report is a duplicate."""
     return derived_id("outcome", command)
+
+
+def _escaped(part: str) -> str:
+    return part.replace(_ESCAPE, _ESCAPE + "0").replace(_SEPARATOR, _ESCAPE + "1")

@@ -35,6 +35,7 @@ _FETCH_MAX_WAIT_MS = 50  # Faust's fixed 1500 stalls a busy partition behind idl
 _FETCH_WAIT = 0.25  # s; bounds how long a new assignment waits for the fetch that is under way
 _FETCH_WAIT_CROWDED = 0.02  # s; when a full lane empties, its records may be here already, and nothing wakes the fetch
 _COORDINATION_CHECK = 1.0  # s
+_COMMIT_WAIT = 3.0  # s
 
 
 class StartOffsetError(PermanentError):
@@ -144,9 +145,10 @@ class BatchConsumer(driver.Consumer):
         self._releasing = asyncio.Lock()
         self._room = asyncio.Event()
         self._lanes: dict[TP, Lane] = {}  # replaced, never changed: its identity is the assignment's
-        self._owned: frozenset[TP] = frozenset()
+        self._owned: frozenset[TP] | None = None  # from assignment to revocation
         self._restoring: asyncio.Future[Mapping[int, int | None]] | None = None
-        self._starts: dict[TP, int | None] | None = None
+        self._starts: dict[TP, int | None] | None = None  # what ``restore`` leaves for ``perform_seek``
+        self._positions: dict[TP, int] | None = None  # what that leaves for ``resume_flow``
         self._touched = False  # whether the handler was told of the partitions that we own
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
@@ -154,6 +156,7 @@ class BatchConsumer(driver.Consumer):
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Take note of what we own; Faust's recovery then calls ``restore`` while heartbeats go on."""
+        await self.release()  # a second lane for a partition must be impossible, whatever calls us
         self._owned = frozenset(assigned)
         await super().on_partitions_assigned(assigned, generation_id)
 
@@ -165,6 +168,8 @@ class BatchConsumer(driver.Consumer):
     async def restore(self) -> None:
         """Let the handler restore what we own now. Raises RebalanceAgain if that is revoked meanwhile."""
         owned = self._owned
+        if owned is None:  # revoked before Faust got round to calling us
+            raise RebalanceAgain
         self._touched = True
         task = self._restoring = asyncio.ensure_future(self.handler.assigned(frozenset(tp.partition for tp in owned)))
         try:
@@ -180,50 +185,58 @@ class BatchConsumer(driver.Consumer):
         self._starts = {tp: offsets[tp.partition] for tp in owned}
 
     async def perform_seek(self) -> None:
-        """Go to the offsets that the handler named and open the lanes. Raises RebalanceAgain if these are outdated."""
+        """Go to the offsets that the handler named; nothing if the partitions were revoked meanwhile."""
         starts = self._starts
         if starts is None:
-            raise RebalanceAgain
+            return
         try:
             # Faust takes its own timeout for the end of the service and then stays up doing nothing; ours comes first.
             async with asyncio.timeout(self.app.conf.broker_request_timeout / 2), self._fetching:
                 positions = await self._thread.start_at(starts)
         except IllegalStateError:
-            raise RebalanceAgain from None
+            return
         except Exception as error:  # noqa: BLE001 - whatever it is, going on would skip or repeat
             fatal(error)
-        if starts is not self._starts:
-            raise RebalanceAgain
-        self._committed_offset.update(positions)
-        self._lanes = {tp: Lane(self.handler, self.lease, self._room.set) for tp in positions}
+        if starts is self._starts:
+            self._positions = positions
 
     def resume_flow(self) -> None:
-        """Wake the fetch, which waits for this after ``perform_seek``."""
+        """Open the lanes. Not before this: the step before it in Faust's recovery empties the agent's queue."""
         super().resume_flow()
-        self._room.set()
+        positions, self._positions = self._positions, None
+        if positions is not None:
+            self._committed_offset.update(positions)
+            self._lanes = {tp: Lane(self.handler, self.lease, self._room.set) for tp in positions}
+            self._room.set()
 
     async def release(self) -> None:
         """Stop delivering, end what is in work, tell the handler and commit. Safe to call again."""
         try:
             async with self._releasing, asyncio.timeout(self._drain_timeout / SECOND):
-                lanes, self._lanes, self._starts = self._lanes, {}, None
+                lanes, self._lanes = self._lanes, {}
+                owned, self._owned = self._owned, None
+                self._starts = self._positions = None
                 if self._restoring is not None:
                     self._restoring.cancel()
                     await asyncio.wait([self._restoring])
                 await asyncio.gather(*(lane.close() for lane in lanes.values()))
-                if self._touched:
+                if owned is not None and self._touched:
                     self._touched = False
-                    await self.handler.revoked(frozenset(tp.partition for tp in self._owned))
+                    await self.handler.revoked(frozenset(tp.partition for tp in owned))
                 if lanes:
-                    await self.maybe_wait_for_commit_to_finish()
-                    await self.commit()
+                    with suppress(
+                        TimeoutError
+                    ):  # a commit is a hint; aiokafka retries it as long as the broker is away
+                        async with asyncio.timeout(_COMMIT_WAIT):
+                            await self.maybe_wait_for_commit_to_finish()
+                            await self.commit()
         except Exception as error:  # noqa: BLE001 - Faust and aiokafka would log it and go on
             fatal(error)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109 - its signature
         """Yield one message per partition and fetched batch; partitions whose lane is full are left for later."""
         lanes = self._lanes
-        wanted = {tp for tp, lane in lanes.items() if lane.has_room} if self.flow_active else set()
+        wanted = {tp for tp, lane in lanes.items() if lane.has_room}
         if not wanted:
             self._room.clear()
             with suppress(TimeoutError):
@@ -234,7 +247,7 @@ class BatchConsumer(driver.Consumer):
             fetched = await self._thread.fetch(wanted, wait) if lanes is self._lanes else []
         for tp, records, highwater in fetched:
             if lanes is not self._lanes:
-                return  # revoked since: ``perform_seek`` will name where to begin
+                return  # revoked since: the next owner reads this again
             lanes[tp].reserve()
             yield tp, self._message(tp, lanes[tp], records, highwater)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, NoReturn, cast
@@ -30,6 +31,10 @@ from services.evaluator.partitions import EXIT_FATAL, Batch, PartitionHandler, f
 from shared.clock import SECOND
 
 __all__ = ["EXIT_FATAL", "Batch", "EvaluatorApp", "Lease", "PartitionHandler", "create_app", "fatal", "run"]
+
+
+# With the drain's 20 s it stays within the 30 s that Kubernetes gives by default (terminationGracePeriodSeconds).
+_FAREWELL = 5.0  # s
 
 
 class _PassThrough(Schema[Any, Any]):
@@ -62,6 +67,8 @@ class EvaluatorApp(faust.App):
 
     BootStrategy = _Boot
     lifespan: AbstractAsyncContextManager[Any] | None = None
+    leave_within: float | None = None
+    """Seconds for Faust's farewell after the drain: it waits without end for a broker that is away."""
 
     async def on_start(self) -> None:
         """Enter the lifespan before anything can be assigned."""
@@ -72,6 +79,10 @@ class EvaluatorApp(faust.App):
     async def on_stop(self) -> None:
         """Drain and commit while everything still runs; Faust then leaves the group."""
         await cast("BatchConsumer", self.consumer).release()
+        if self.leave_within is not None:
+            deadline = threading.Timer(self.leave_within, os._exit, [os.EX_OK])
+            deadline.daemon = True
+            deadline.start()
         await super().on_stop()
 
     def _crash(self, reason: BaseException) -> None:
@@ -156,6 +167,7 @@ def create_app(  # noqa: PLR0913 - the settings of one worker, all by name
 
 def run(app: EvaluatorApp) -> NoReturn:
     """Run until SIGTERM or SIGINT, then drain, commit and leave by SystemExit(0). Logging is the caller's to set up."""
+    app.leave_within = _FAREWELL
     worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
     worker.spinner = None  # it writes to the terminal
     worker.execute_from_commandline()

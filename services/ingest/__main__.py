@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -56,6 +58,9 @@ def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     settings = IngestSettings()
     configure_logging(settings.log_level, settings.log_format)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn handles them, and once it has shut down raises them again: asked to end is not a failure.
+        signal.signal(number, lambda *_: sys.exit(0))
     uvicorn.run(
         build(settings),
         host=settings.host,

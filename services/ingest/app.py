@@ -86,6 +86,8 @@ def _add_error_answers(app: FastAPI) -> None:
     @app.exception_handler(KikkakeError)
     async def refused(_request: Request, error: KikkakeError) -> Response:
         status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+        if status == 500:
+            _LOG.error("ingest.failed", error=type(error).__name__, exc_info=error)
         headers = {"retry-after": str(RETRY_AFTER_SECONDS)} if status == 503 else None
         return JSONResponse(_describe(error), status, headers)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
 
 import msgspec
 import uvicorn
@@ -27,6 +29,7 @@ from services.standalone.storage.database import Database
 from services.standalone.storage.deliveries import SqliteDeliveries
 from services.standalone.storage.log import PARTITION, SqliteLog
 from shared.clock import DAY, Clock, system_clock
+from shared.errors import ConfigurationError
 from shared.journeys.conditions import CHANNELS
 from shared.journeys.files import load_journeys
 from shared.messages.topics import EVENTS
@@ -94,12 +97,13 @@ def compose(settings: StandaloneSettings) -> Standalone:
     credentials = Credentials(
         settings.write_keys[0] if settings.write_keys else made.write_key, settings.admin_token or made.admin_token
     )
-    clock_ref: list[Clock] = [system_clock]
-    log = SqliteLog(database, lambda: clock_ref[0]())
+    journey = _JourneyTime()
+    log = SqliteLog(database, journey)
     deliveries = SqliteDeliveries(database, log)
     newest = log.read(EVENTS, PARTITION, log.end(EVENTS, PARTITION) - 1, 1)
-    clock = open_journey_clock(deliveries, settings.speed, newest[0].timestamp if newest else 0)
-    clock_ref[0] = clock
+    # A folder made this moment holds nothing but its incarnation, stamped by the wall clock.
+    known = newest[0].timestamp if newest and newest[0].offset > 0 else 0
+    clock = journey.clock = open_journey_clock(deliveries, settings.speed, known, settings.start)
     metrics = Metrics()
     contacts = SqliteContacts(database, log)
     catalog = build_catalog(journeys)
@@ -118,22 +122,58 @@ def compose(settings: StandaloneSettings) -> Standalone:
     return Standalone(app, credentials, database, log, deliveries, evaluation, dispatch, clock, settings.speed)
 
 
-async def serve(host: Standalone, settings: StandaloneSettings) -> None:
-    """Serve HTTP until SIGTERM or SIGINT; whatever was accepted is durable. Raises what ended the work, if it did."""
-    config = uvicorn.Config(
-        host.app,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=5,
-    )
-    server = uvicorn.Server(config)
+class _Server(uvicorn.Server):
+    """A server whose signals end the host in order, with exit code 0."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, setattr, self, "should_exit", True)  # noqa: FBT003
+        yield
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+async def serve(host: Standalone, listener: socket.socket) -> None:
+    """Serve HTTP until SIGTERM or SIGINT; whatever was accepted is durable.
+
+    ``listener`` is what ``listen`` returned. Raises what ended the work, if something did.
+    """
+    config = uvicorn.Config(host.app, log_config=None, access_log=False, timeout_graceful_shutdown=5, lifespan="off")
+    server = _Server(config)
     async with host.running() as work:
         work.add_done_callback(lambda _done: setattr(server, "should_exit", True))
-        await server.serve()
+        await server.serve([listener])
         if work.done():
             work.result()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket bound to ``host`` and ``port`` (0: a free one). Raises ConfigurationError when it is in use."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        # From here on clients wait instead of being refused, also before the host is ready.
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            f"cannot serve on {host}:{port}: {error.strerror}; name another with --port"
+        ) from error
+    return listener
+
+
+class _JourneyTime:
+    """The log's clock, which the log itself is needed to set: the wall clock until then."""
+
+    def __init__(self) -> None:
+        self.clock: Clock = system_clock
+
+    def __call__(self) -> int:
+        return self.clock()
 
 
 def _channels(settings: StandaloneSettings) -> dict[str, Channel]:

@@ -66,17 +66,17 @@ class Dispatch:
         self._channels = channels
         self._freshness = CancelsRead(log)
         self._freshness.offset = deliveries.cursor(CANCELS)
-        telemetry = MetricsTelemetry(metrics)
         deliverer = Deliverer(
             ledger=deliveries,
             claims=LocalClaims(),
             channels={name: Lane(channel, _WIDTH) for name, channel in channels.items()},
-            freshness=self._freshness,
-            clocks=Clocks(journey=clock, machine=system_clock),
-            options=DeliveryOptions(),
-            telemetry=telemetry,
+            options=DeliveryOptions(
+                clocks=Clocks(journey=clock, machine=system_clock),
+                freshness=self._freshness,
+                telemetry=MetricsTelemetry(metrics),
+            ),
         )
-        self.worker = PartitionWorker(PARTITION, deliverer=deliverer, ledger=deliveries, telemetry=telemetry)
+        self.worker = PartitionWorker(PARTITION, deliverer=deliverer, ledger=deliveries)
         self._committed: dict[str, int] = {}
 
     async def run(self) -> None:
@@ -115,7 +115,10 @@ class Dispatch:
                 await self._log.wait(CANCELS, PARTITION, offset, _REST)
 
     async def _commit(self) -> None:
-        found = {COMMANDS: self.worker.committable_commands, CANCELS: self.worker.committable_cancels}
+        found: dict[str, int | None] = {
+            COMMANDS: self.worker.committable_commands,
+            CANCELS: self.worker.committable_cancels,
+        }
         moved = {name: at for name, at in found.items() if at is not None and self._committed.get(name) != at}
         if not moved:
             return

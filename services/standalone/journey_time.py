@@ -10,11 +10,12 @@ SCALED = "scaled"
 LAST = "journey_time"
 
 
-def open_journey_clock(deliveries: SqliteDeliveries, speed: float, newest: int) -> Clock:
+def open_journey_clock(deliveries: SqliteDeliveries, speed: float, newest: int, start: int | None = None) -> Clock:
     """Return journey time for a folder whose newest record was appended at ``newest`` (0: none).
 
     At speed 1 it is the wall clock, never below the newest record. At another speed it stands still while the process
-    is down, so such a folder can never go back to speed 1: its records lie in the future. Raises ConfigurationError.
+    is down, so such a folder can never go back to speed 1: its records lie in the future. ``start`` is where it begins
+    in a new folder. Raises ConfigurationError.
     """
     scaled = bool(deliveries.cursor(SCALED))
     if speed == 1 and scaled:
@@ -24,7 +25,11 @@ def open_journey_clock(deliveries: SqliteDeliveries, speed: float, newest: int) 
         )
     if speed == 1:
         return lambda: max(system_clock(), newest)
-    return scaled_clock(speed, origin=max(deliveries.cursor(LAST), newest) or system_clock())
+    return scaled_clock(speed, origin=_last(deliveries, newest) or start or system_clock())
+
+
+def _last(deliveries: SqliteDeliveries, newest: int) -> int:
+    return max(deliveries.cursor(LAST), newest) if deliveries.cursor(SCALED) else 0
 
 
 async def note_journey_time(deliveries: SqliteDeliveries, speed: float, clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""What ``kikkake dev`` can be told."""
+"""What the standalone host can be told."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from services.standalone.storage.database import Durability
 
 
 class StandaloneSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """One process. ``write_keys`` and ``admin_token`` empty: made once and kept in the data folder."""
+    """One process. ``write_keys`` and ``admin_token`` empty: made once and kept in the data folder.
+
+    ``start``: where journey time begins in a new folder at a ``speed`` other than 1 (ms); None: now.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8000
@@ -22,3 +25,4 @@ class StandaloneSettings(msgspec.Struct, frozen=True, kw_only=True):
     email_from: str = "Kikkake <kikkake@localhost.localdomain>"
     write_keys: tuple[str, ...] = ()
     admin_token: str | None = None
+    start: int | None = None

@@ -19,6 +19,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     ``command``, so that a new owner needs nothing but this topic; its channels are those still to be tried. ``settled``
     carries the ``outcome`` to report; ``reported`` is the end. ``cancelled`` has its ``reason``: the command was not
     read yet. ``at``, ``since`` (the first attempt) and ``recorded_at`` (the command's append) are machine time.
+    ``term`` is its writer's place in the order of the partition's owners, where there can be more than one.
     """
 
     command_id: str
@@ -32,3 +33,4 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     reason: str | None = None
     since: int | None = None
     recorded_at: int | None = None
+    term: int | None = None

@@ -92,7 +92,10 @@ MENTIONED: list[tuple[Callable[..., Any], list[str]]] = [
     (BaseConsumer.ack, ["self._acked[tp]", "self._acked_index[tp]", "self._committed_offset[tp]"]),
     (BaseConsumer._drain_messages, ["getmany(timeout=1.0)", "self._read_offset.__getitem__", "r_offset is None or"]),
     # The order that our restore and seeks rely on: restored, then sought, then resumed, outdated ones given up.
-    (Recovery._resume_streams, ["on_rebalance_complete.send()", "consumer.perform_seek()", "consumer.resume_flow()"]),
+    (
+        Recovery._resume_streams,
+        ["on_rebalance_complete.send()", "consumer.perform_seek()", "flow_control.resume()", "consumer.resume_flow()"],
+    ),
     (inspect.unwrap(Recovery._restart_recovery.fun), ["if not self.tables", "except RebalanceAgain"]),
     (App._on_partitions_revoked, ["consumer.stop_flow", "self._consumer_wait_empty"]),
     (App._on_partitions_assigned, ["self.tables.on_rebalance", "self.crash(exc)"]),

@@ -30,6 +30,7 @@ class Recorder:
         self._slow = args.get("slow", 0.0)
         self._restore = args.get("restore", 0.0)
         self._forget = args.get("forget", False)
+        self._count_only = args.get("count_only", False)
         self._stuck = args.get("stuck")
         self._fail_at = args.get("fail_at")
         self._next: dict[int, int] = {}
@@ -58,6 +59,9 @@ class Recorder:
             await asyncio.sleep(self._slow)
         if self._fail_at is not None and batch.records[-1].offset >= self._fail_at:
             raise RuntimeError("as the test asked")
+        if self._count_only:
+            self.note("count", n=len(batch.records), began=started)
+            return
         self._next[batch.partition] = batch.records[-1].offset + 1
         self.note(
             "batch",

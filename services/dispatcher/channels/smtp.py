@@ -91,6 +91,7 @@ class SmtpConnection:
             # The default looks the machine's name up in DNS, which may hang.
             local_hostname="localhost",
         )
+        self._writer: asyncio.StreamWriter | None = None
         self.sent = 0
         self.last_used = 0
 
@@ -142,6 +143,8 @@ class SmtpConnection:
 
     def close(self) -> None:
         """Drop the connection without a word. Twice is harmless."""
+        if self._writer is not None:
+            self._writer.close()
         self._client.close()
 
     async def quit(self) -> None:
@@ -165,11 +168,13 @@ class SmtpConnection:
         protocol, transport = self._client.protocol, self._client.transport
         if protocol is None or not isinstance(transport, asyncio.WriteTransport):
             raise aiosmtplib.SMTPServerDisconnected("connection lost")
-        transport.set_write_buffer_limits(high=0)
+        if self._writer is None:
+            # Kept until the end: when it goes, it closes the transport.
+            self._writer = asyncio.StreamWriter(transport, protocol, None, asyncio.get_running_loop())
+            transport.set_write_buffer_limits(high=0)
         protocol.write(_LEADING_DOT.sub(b"..", data))
-        writer = asyncio.StreamWriter(transport, protocol, None, asyncio.get_running_loop())
         async with asyncio.timeout(self._address.reply_timeout):
-            await writer.drain()
+            await self._writer.drain()
         if not self._client.is_connected:
             raise aiosmtplib.SMTPServerDisconnected("connection lost")
 

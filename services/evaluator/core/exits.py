@@ -1,4 +1,4 @@
-"""Ends runs: by an event, by a rule's time, by consent withdrawn, at the last step."""
+"""Ends runs: by an event, by consent withdrawn, by a rule's time, or because their steps end."""
 
 from __future__ import annotations
 
@@ -18,17 +18,22 @@ def passage_key(journey: str, key: str) -> str:
 
 
 def exit_run(draft: Draft, run: Run, reason: str) -> None:
-    """End ``run``: its timers go, its unsettled commands are cancelled, sends that should not have been are regretted."""
-    draft.drop(run)
-    passages = {**draft.get("passages")}
-    passages[passage_key(run.journey, run.key)] = Passage(run.entered_at, draft.now)
-    draft.set("passages", passages)
-    draft.note_run("exited", run, step=run.step, reason=reason)
+    """End ``run`` because something came between: its timers go and its unsettled commands are cancelled."""
+    end_run(draft, run, reason)
     for command in draft.pending.values():
         if command.run_id == run.run_id:
             draft.cancels.append(
                 Cancel(command_id=command.command_id, contact=draft.state.contact, reason="exited", at=draft.log_time)
             )
+
+
+def end_run(draft: Draft, run: Run, reason: str) -> None:
+    """End ``run`` because its steps say so; what it decided to send on the way is still sent."""
+    draft.drop(run)
+    passages = {**draft.get("passages")}
+    passages[passage_key(run.journey, run.key)] = Passage(run.entered_at, draft.now)
+    draft.set("passages", passages)
+    draft.note_run("exited", run, step=run.step, reason=reason)
 
 
 def exit_by_event(draft: Draft, name: str) -> None:

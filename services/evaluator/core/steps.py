@@ -6,7 +6,7 @@ from typing import assert_never
 
 from services.evaluator.core.catalog import Plan, resets
 from services.evaluator.core.draft import Draft
-from services.evaluator.core.exits import exit_run
+from services.evaluator.core.exits import end_run
 from services.evaluator.core.send import send
 from services.evaluator.core.state import Run, Timer
 from shared.journeys.model import Exit, ExitAfter, Send, Step, Wait
@@ -25,7 +25,7 @@ def proceed(draft: Draft, plan: Plan, run: Run, step_id: str | None) -> None:
             return
         run = draft.runs[run.run_id]
         step_id = plan.following[step.id]
-    exit_run(draft, run, COMPLETED)
+    end_run(draft, run, COMPLETED)
 
 
 def _enter(draft: Draft, plan: Plan, run: Run, step: Step) -> bool:
@@ -38,7 +38,7 @@ def _enter(draft: Draft, plan: Plan, run: Run, step: Step) -> bool:
             send(draft, plan, run, step)
             return True
         case Exit():
-            exit_run(draft, run, step.reason)
+            end_run(draft, run, step.reason)
             return False
         case _:
             assert_never(step)

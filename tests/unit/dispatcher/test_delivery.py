@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,9 @@ from services.dispatcher.delivery import Deliverer
 from services.dispatcher.freshness import CancelsFresh
 from services.dispatcher.ports import ClaimsUnavailableError
 from shared.clock import DAY, SECOND
+from shared.log import Output
 from shared.messages.command import Mark, OnAmbiguous
+from shared.messages.delivery import Delivery
 from tests.dispatching import NOON, Bench, a_command, outcomes
 from tests.fakes import MemoryLedger, RecordingChannel, ScriptedClaims
 
@@ -58,7 +62,7 @@ async def test_an_outcome_s_id_depends_on_the_command_alone() -> None:
         ),
     ],
 )
-async def test_what_must_not_be_sent_is_skipped_with_its_reason(changes: dict[str, object], expected: str) -> None:
+async def test_what_must_not_be_sent_is_skipped_with_its_reason(changes: dict[str, Any], expected: str) -> None:
     bench = Bench()
     assert "reported" == await bench.deliver(a_command(**changes))
     assert [] == bench.channel.sent
@@ -86,7 +90,7 @@ async def test_a_stopped_journey_sends_nothing() -> None:
 
 async def test_a_cancel_between_the_checks_and_the_hand_over_still_wins() -> None:
     class CancelAtSending(MemoryLedger):
-        async def put(self, deliveries, outputs=()):  # type: ignore[no-untyped-def]
+        async def put(self, deliveries: Sequence[Delivery], outputs: Sequence[Output] = ()) -> None:
             await super().put(deliveries, outputs)
             if deliveries and deliveries[0].status == "sending":
                 bench.deliverer.cancelling[deliveries[0].command_id] = "converted"
@@ -231,7 +235,7 @@ async def until_reported(deliverer: Deliverer, ledger: MemoryLedger, work: Work)
         row = await deliverer.deliver(Work(command, 0 if row is None else row.attempt))
 
 
-def check_one_end(ledger: MemoryLedger, sent: list[object], on_ambiguous: str, idempotent: bool) -> None:
+def check_one_end(ledger: MemoryLedger, sent: Sequence[object], on_ambiguous: str, idempotent: bool) -> None:
     ends = outcomes(ledger.outputs)
     assert 1 == len({outcome.message_id for outcome in ends})
     assert 1 == len({outcome.status for outcome in ends})

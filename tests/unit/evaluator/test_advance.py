@@ -233,3 +233,23 @@ def test_ids_are_derived_from_their_causes() -> None:
     assert verdicts[0].journal == verdicts[1].journal
     assert verdicts[0].commands == verdicts[1].commands
     assert [1, 2] == [record.seq for record in verdicts[0].journal]
+
+
+def test_a_run_that_ends_by_its_own_steps_still_sends_what_it_decided() -> None:
+    """An order confirmation is sent and its run is over in the same moment: nothing is cancelled."""
+    verdict = run(
+        an_event("Order Completed", at("10:00"), total=1),
+        until=at("11:00"),
+        journey="""
+schema: journey/v1
+id: confirmation
+version: 1
+trigger: {type: event, event: Order Completed}
+policy: {purpose: transactional}
+steps:
+  - id: confirm
+    send: {channels: [email], template: {email: {subject: "Thank you", text: "Hello"}}}
+""",
+    )
+    assert ["entered", "send", "exited"] == [record.decision for record in verdict.journal]
+    assert [] == verdict.cancels

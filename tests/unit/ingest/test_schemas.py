@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.ingest.errors import IngestError, InvalidEventError
@@ -249,7 +249,7 @@ def test_nobody_forges_the_engines_own_records() -> None:
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text(),
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
@@ -258,6 +258,8 @@ fields = st.sampled_from(
 )
 
 
+# The machine that runs this may be busy; what is tested is not the time.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(fields, json_values))
 def test_whatever_arrives_is_an_event_or_a_refusal(item: dict[str, Any]) -> None:
     """And an event can be read back as it was written."""
@@ -266,6 +268,4 @@ def test_whatever_arrives_is_an_event_or_a_refusal(item: dict[str, Any]) -> None
         found = event({"event": "X", **item}, "track")
     except IngestError:
         return
-    # Infinite floats cannot arrive: JSON has none.
-    if "Infinity" not in repr(item) and "inf" not in repr(item):
-        assert found == codec.EVENTS.decode(codec.encode(found))
+    assert found == codec.EVENTS.decode(codec.encode(found))

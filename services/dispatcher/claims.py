@@ -1,0 +1,162 @@
+"""Claims on Redis: a fast shared copy of who owns a partition and which of its commands is in whose hands.
+
+Redis holds no truth. When it is lost, the owner writes its term again, after a look at ``deliveries`` for a later owner;
+while it is away, nothing is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError, RedisError
+
+from services.dispatcher.ports import ClaimResult, ClaimsUnavailableError, FencedError
+from shared.clock import SECOND
+
+_LOG = structlog.get_logger(__name__)
+# Longer than a provider call can take (connect, dialogue and answer: 15 + 3 * 15 + 60 s), so that a command in a
+# stopped process's hands is not tried by the next owner while the first may still wake up in the middle of it.
+LEASE = 150 * SECOND
+_BATCH = 256
+
+# KEYS: the partition's hash, then one key per command to claim, then per command to release.
+# ARGV: term, owner, lease in ms, how many to claim.
+_SCRIPT = """
+local stored, mine = tonumber(redis.call('HGET', KEYS[1], 'term')), tonumber(ARGV[1])
+if not stored or stored < mine then return {'rebuild_first'} end
+if stored > mine then return {'fenced'} end
+local answers, claims = {'ok'}, tonumber(ARGV[4])
+for i = 2, #KEYS do
+  local holder = redis.call('GET', KEYS[i])
+  if i > claims + 1 then
+    if holder == ARGV[2] then redis.call('DEL', KEYS[i]) end
+  elseif holder and holder ~= ARGV[2] then
+    answers[i] = 'held_elsewhere'
+  else
+    redis.call('SET', KEYS[i], ARGV[2], 'PX', ARGV[3])
+    answers[i] = 'granted'
+  end
+end
+return answers
+"""
+
+# KEYS and ARGV as above, all of them to be claimed; raises the partition's term, never lowers it.
+_REBUILD = """
+local stored, mine = tonumber(redis.call('HGET', KEYS[1], 'term')), tonumber(ARGV[1])
+if stored and stored > mine then return 'fenced' end
+redis.call('HSET', KEYS[1], 'term', ARGV[1])
+for i = 2, #KEYS do redis.call('SET', KEYS[i], ARGV[2], 'PX', ARGV[3], 'NX') end
+return 'ok'
+"""
+
+
+class RedisClaims:
+    """``Claims`` of one partition's owner with its ``term``. Claims asked for at once share one call.
+
+    ``confirm`` is run before the term is written (again): it looks for a later owner and raises FencedError.
+    ``held`` gives the commands that are in somebody's hands, which a rebuilt copy must know.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        scope: str,
+        term: int,
+        confirm: Callable[[], Awaitable[None]],
+        held: Callable[[], Iterable[str]] = tuple,
+        lease: int = LEASE,
+    ) -> None:
+        self._redis = redis
+        self._scope = scope
+        self._term = term
+        self._owner = f"{scope}@{term}"
+        self._confirm = confirm
+        self._held = held
+        self._lease = lease
+        self._waiting: list[tuple[str, asyncio.Future[ClaimResult]]] = []
+        self._released: list[str] = []
+        self._flush: asyncio.Task[None] | None = None
+        self._rebuilding = asyncio.Lock()
+
+    async def acquire(self, command_id: str) -> ClaimResult:
+        """Ask for ``command_id``; twice by the same owner renews its lease."""
+        answer: asyncio.Future[ClaimResult] = asyncio.get_running_loop().create_future()
+        self._waiting.append((command_id, answer))
+        if self._flush is None or self._flush.done():
+            self._flush = asyncio.create_task(self._ask())
+        return await answer
+
+    async def release(self, command_id: str) -> None:
+        """Note ``command_id`` to be given back with the next call; if there is none, its lease ends."""
+        self._released.append(command_id)
+
+    async def rebuild(self) -> None:
+        """Write our term and what is held. Raises ClaimsUnavailableError or FencedError; twice is harmless."""
+        async with self._rebuilding:
+            await self._confirm()
+            keys = [self._key(command_id) for command_id in self._held()]
+            answer = await self._call(_REBUILD, keys, 0)
+            if _text(answer) == "fenced":
+                raise FencedError
+            _LOG.info("dispatcher.claims_rebuilt", scope=self._scope, term=self._term, held=len(keys))
+
+    async def _ask(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+            released, self._released = self._released[:_BATCH], self._released[_BATCH:]
+            # The same command twice in one batch is one claim.
+            names = list(dict.fromkeys(command_id for command_id, _ in batch))
+            released = [command_id for command_id in released if command_id not in set(names)]
+            try:
+                keys = [self._key(name) for name in [*names, *released]]
+                answers = [_text(item) for item in await self._call(_SCRIPT, keys, len(names))]
+                self._answer(batch, names, answers)
+            except Exception as error:  # noqa: BLE001 - whatever it is, everyone who waits must hear of it
+                self._refuse(batch, error)
+
+    def _answer(
+        self, batch: list[tuple[str, asyncio.Future[ClaimResult]]], names: list[str], answers: list[str]
+    ) -> None:
+        if answers[0] == "fenced":
+            raise FencedError
+        granted = dict(zip(names, answers[1:], strict=False))
+        for command_id, future in batch:
+            if future.done():
+                continue
+            if answers[0] == "rebuild_first":
+                future.set_result("rebuild_first")
+            else:
+                future.set_result("granted" if granted[command_id] == "granted" else "held_elsewhere")
+
+    def _refuse(self, batch: list[tuple[str, asyncio.Future[ClaimResult]]], error: Exception) -> None:
+        for _, future in batch:
+            if not future.done():
+                future.set_exception(type(error)(str(error)) if isinstance(error, ClaimsUnavailableError) else error)
+
+    async def _call(self, script: str, keys: list[str], claims: int) -> Any:
+        """Run ``script``. The time limit is the client's own: a call that is cut off leaves no answer behind."""
+        arguments = [self._key(None), *keys, self._term, self._owner, self._lease, claims]
+        try:
+            return await self._redis.eval(script, len(keys) + 1, *arguments)
+        except (RedisError, OSError, TimeoutError, NoScriptError) as error:
+            raise ClaimsUnavailableError(f"Redis: {type(error).__name__}") from error
+
+    def _key(self, command_id: str | None) -> str:
+        # The braces keep a partition's keys on one node of a Redis cluster.
+        return f"kikkake:{{{self._scope}}}:{'owner' if command_id is None else command_id}"
+
+
+def connect(url: str, *, patience: float = 1.0) -> Redis:
+    """Return a client whose every call ends within about ``patience`` seconds, whatever Redis does."""
+    return Redis.from_url(
+        url, socket_timeout=patience, socket_connect_timeout=patience, max_connections=64, retry_on_timeout=False
+    )
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,225 @@
+"""Ingest as it runs in production: its own process, real HTTP, a real Apache Kafka that dies and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+import pytest
+
+from shared.kafka.admin import ensure_topics
+from shared.kafka.partition import partition_of
+from shared.kafka.reader import KafkaLogReader
+from shared.messages import codec
+from shared.messages.event import Event
+from shared.messages.topics import EVENTS, EVENTS_DLQ, INCARNATION_KEY
+from shared.settings import KafkaSettings
+from tests.servers.kafka import KafkaServer
+from tests.servers.process import free_port
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).parents[2]
+PARTITIONS = 4
+
+
+class Ingest:
+    """``python -m services.ingest`` in front of one Kafka."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self.url = f"http://127.0.0.1:{(port := free_port())}"
+        environment = {
+            **os.environ,
+            "KIKKAKE_PORT": str(port),
+            "KIKKAKE_WRITE_KEYS": "WK, WK2",
+            "KIKKAKE_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
+            "KIKKAKE_TOPIC_PREFIX": settings.topic_prefix,
+            "KIKKAKE_PARTITIONS": str(settings.partitions),
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "services.ingest"], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
+        )
+
+    async def until(self, path: str, status: int, within: float = 20) -> None:
+        """Return once ``path`` answers ``status``; fail after ``within`` seconds."""
+        deadline = time.monotonic() + within
+        async with self.client() as http:
+            while True:
+                try:
+                    if (await http.get(path)).status_code == status:
+                        return
+                except httpx2.TransportError:
+                    assert self.process.poll() is None, "ingest ended while starting"
+                assert time.monotonic() < deadline, f"{path} did not answer {status} in {within} s"
+                await asyncio.sleep(0.05)
+
+    def client(self) -> httpx2.AsyncClient:
+        return httpx2.AsyncClient(base_url=self.url, auth=("WK", ""), timeout=15)
+
+    def end(self) -> str:
+        """Send SIGTERM, and return what it logged once it has ended."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.communicate(timeout=30)[1]
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+
+
+@pytest.fixture
+def settings(kafka_server: KafkaServer) -> KafkaSettings:
+    prefix = f"ingest-{uuid4().hex}."
+    return KafkaSettings(kafka_bootstrap=kafka_server.bootstrap, topic_prefix=prefix, partitions=PARTITIONS)
+
+
+@pytest.fixture
+def mortal_server(kafka_server: KafkaServer) -> Iterator[KafkaServer]:
+    """A broker that this test may kill; the shared one only says whether Kafka can run here."""
+    with KafkaServer() as server:
+        yield server
+
+
+def a_track(user: str, message_id: str, **fields: Any) -> dict[str, Any]:
+    return {"type": "track", "event": "X", "userId": user, "messageId": message_id, **fields}
+
+
+async def stored(settings: KafkaSettings) -> dict[int, list[tuple[bytes | None, Event]]]:
+    """Return the events of each partition with their keys."""
+    reader = KafkaLogReader(settings.kafka_bootstrap, prefix=settings.topic_prefix)
+    found: dict[int, list[tuple[bytes | None, Event]]] = {}
+    for partition in range(PARTITIONS):
+        records = [record async for batch in reader.read_all(EVENTS, partition) for record in batch]
+        events = [(it.key, codec.EVENTS.decode(it.value)) for it in records if it.key != INCARNATION_KEY]
+        found[partition] = [(key, event) for key, event in events if isinstance(event, Event)]
+    return found
+
+
+async def test_what_comes_in_lies_in_its_contacts_partition(settings: KafkaSettings) -> None:
+    """HTTP in, a record on the topic, in the partition that every Kafka producer would choose."""
+    await ensure_topics(settings)
+    ingest = Ingest(settings)
+    try:
+        await ingest.until("/readyz", 200)
+        async with ingest.client() as http:
+            users = [f"user-{number}" for number in range(40)]
+            batch = [*[a_track(user, user) for user in users], a_track("null", "bad")]
+            answer = await http.post("/v1/batch", json={"batch": batch})
+            assert (200, [40]) == (answer.status_code, [error["index"] for error in answer.json()["errors"]])
+            single = await http.post("/v1/page", json={"anonymousId": "a1", "messageId": "page", "name": "Home"})
+            assert (200, '{"success": true}') == (single.status_code, single.text)
+            metrics = (await http.get("/metrics")).text
+        assert "kikkake_events_accepted_total 41.0" in metrics
+        assert 'kikkake_events_rejected_total{reason="illegal_distinct_id"} 1.0' in metrics
+        found = await stored(settings)
+        keys = [f"u:{user}".encode() for user in users] + [b"a:a1"]
+        for partition, events in found.items():
+            expected = [key for key in keys if partition_of(key, PARTITIONS) == partition]
+            assert expected == [key for key, _ in events]
+        reader = KafkaLogReader(settings.kafka_bootstrap, prefix=settings.topic_prefix)
+        (_, letter) = await reader.read(EVENTS_DLQ, 0, 0, 10)
+        assert "illegal_distinct_id" == codec.DEAD_LETTERS.decode(letter.value).reason
+    finally:
+        logged = ingest.end()
+    assert 0 == ingest.process.returncode, logged
+    assert "ingest.stopped" in logged
+    assert "user-1" not in logged
+
+
+async def test_accepted_means_durable_when_kafka_is_killed(mortal_server: KafkaServer) -> None:
+    """Under load Kafka is killed without warning: every client gets a 503 within seconds; back, 200 again; and every
+    event that got a 200 is in the log.
+    """
+    settings = KafkaSettings(kafka_bootstrap=mortal_server.bootstrap, partitions=PARTITIONS)
+    await ensure_topics(settings)
+    ingest = Ingest(settings)
+    accepted: list[str] = []
+    refused: list[float] = []
+    stop = asyncio.Event()
+
+    async def visitor(number: int) -> None:
+        sent = 0
+        async with ingest.client() as http:
+            while not stop.is_set():
+                sent += 1
+                started = time.monotonic()
+                message_id = f"{number}:{sent}"
+                answer = await http.post("/v1/track", json=a_track(f"user-{number}", message_id))
+                if answer.status_code == 200:
+                    accepted.append(message_id)
+                    continue
+                assert (503, "1") == (answer.status_code, answer.headers["retry-after"])
+                refused.append(time.monotonic() - started)
+
+    async def until_accepted(more: int, within: float) -> None:
+        goal = len(accepted) + more
+        async with asyncio.timeout(within):
+            while len(accepted) < goal:
+                await asyncio.sleep(0.02)
+
+    try:
+        await ingest.until("/readyz", 200)
+        visitors = [asyncio.create_task(visitor(number)) for number in range(8)]
+        await until_accepted(200, within=20)
+        mortal_server.kill()
+        await ingest.until("/readyz", 503)
+        await ingest.until("/livez", 200)
+        async with asyncio.timeout(15):
+            while len(refused) < 8:
+                await asyncio.sleep(0.05)
+        assert max(refused) < 8
+        await asyncio.to_thread(mortal_server.start)
+        await until_accepted(200, within=30)
+        await ingest.until("/readyz", 200)
+        stop.set()
+        await asyncio.gather(*visitors)
+    finally:
+        logged = ingest.end()
+    assert 0 == ingest.process.returncode, logged
+    found = {event.message_id for events in (await stored(settings)).values() for _, event in events}
+    assert set() == set(accepted) - found
+
+
+async def test_what_is_under_way_at_a_shutdown_is_answered(settings: KafkaSettings) -> None:
+    """SIGTERM: open requests get their answer, and what was accepted is in the log."""
+    await ensure_topics(settings)
+    ingest = Ingest(settings)
+    batch = {"batch": [a_track(f"user-{number}", str(number)) for number in range(2000)]}
+    try:
+        await ingest.until("/readyz", 200)
+        async with ingest.client() as http:
+            asked = [asyncio.create_task(http.post("/v1/batch", json=batch)) for _ in range(4)]
+            await asyncio.sleep(0.1)
+            ingest.process.send_signal(signal.SIGTERM)
+            answers = await asyncio.gather(*asked, return_exceptions=True)
+    finally:
+        logged = ingest.end()
+    assert 0 == ingest.process.returncode, logged
+    accepted = [answer for answer in answers if isinstance(answer, httpx2.Response) and answer.status_code == 200]
+    assert accepted
+    events = [event for events in (await stored(settings)).values() for _, event in events]
+    assert len(events) >= 2000 * len(accepted)
+
+
+async def test_without_kafka_it_starts_and_says_so(settings: KafkaSettings) -> None:
+    """It neither ends nor hangs: liveness holds, readiness does not, and events get a 503."""
+    ingest = Ingest(settings.model_copy(update={"kafka_bootstrap": f"127.0.0.1:{free_port()}"}))
+    try:
+        await ingest.until("/livez", 200)
+        await ingest.until("/readyz", 503)
+        async with ingest.client() as http:
+            answer = await http.post("/v1/track", json=a_track("u1", "1"))
+        assert (503, "log_unavailable") == (answer.status_code, answer.json()["code"])
+    finally:
+        logged = ingest.end()
+    assert 0 == ingest.process.returncode, logged
+    assert "ingest.log_unavailable" in logged

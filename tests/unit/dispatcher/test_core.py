@@ -1,0 +1,126 @@
+"""The dispatcher's pure decisions."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.dispatcher.core.freshness import CancelsSeen, may_send
+from services.dispatcher.core.policy import Defer, Deliver, Drop, Facts, Verdict, recheck
+from services.dispatcher.core.retry import GiveUp, RetryAt, RetryPolicy, Setback, next_attempt
+from services.dispatcher.progress import Progress
+from services.dispatcher.schedule import Schedule
+from shared.clock import DAY, MINUTE, SECOND
+from shared.messages.delivery import Delivery
+from tests.dispatching import NOON, a_command
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (Facts(), Deliver()),
+        (Facts(cancelled="purchased"), Drop("exited", "purchased")),
+        (Facts(cancelled="no_consent"), Drop("no_consent")),
+        (Facts(cancelled="x", journey_stopped=True, suppressed=True), Drop("exited", "x")),
+        (Facts(journey_stopped=True, suppressed=True), Drop("journey_stopped")),
+        (Facts(suppressed=True), Drop("suppressed")),
+        (Facts(quiet_until=NOON + 1), Defer(NOON + 1, "journey")),
+        (Facts(quiet_until=NOON), Deliver()),
+    ],
+)
+def test_the_first_check_that_fails_decides(facts: Facts, expected: Verdict) -> None:
+    assert expected == recheck(a_command(), facts, NOON)
+
+
+def test_a_message_expires_at_the_moment_it_says() -> None:
+    command = a_command(expires_at=NOON)
+    assert Deliver() == recheck(command, Facts(), NOON - 1)
+    assert Drop("expired") == recheck(command, Facts(suppressed=True), NOON)
+
+
+def test_transactional_messages_ignore_quiet_hours() -> None:
+    assert Deliver() == recheck(a_command(purpose="transactional"), Facts(quiet_until=NOON + 1), NOON)
+
+
+def test_the_back_off_doubles_up_to_a_quarter_of_an_hour() -> None:
+    policy = RetryPolicy()
+    windows = [
+        next_attempt(Setback(attempt=attempt, since=NOON), NOON, 1.0, policy) for attempt in range(1, policy.attempts)
+    ]
+    assert [RetryAt(NOON + s * SECOND) for s in (10, 20, 40, 80, 160, 320, 640)] == windows
+    assert RetryAt(NOON + 15 * MINUTE) == next_attempt(
+        Setback(attempt=99, since=NOON), NOON, 1.0, RetryPolicy(attempts=100)
+    )
+
+
+def test_the_jitter_is_full_and_never_a_hot_loop() -> None:
+    policy = RetryPolicy()
+    assert RetryAt(NOON + 5 * SECOND) == next_attempt(Setback(attempt=1, since=NOON), NOON, 0.5, policy)
+    assert RetryAt(NOON + policy.floor) == next_attempt(Setback(attempt=1, since=NOON), NOON, 0.0, policy)
+
+
+def test_what_the_provider_asks_for_is_kept() -> None:
+    setback = Setback(attempt=1, since=NOON, retry_after=60 * SECOND)
+    assert RetryAt(NOON + 60 * SECOND) == next_attempt(setback, NOON, 0.0, RetryPolicy())
+
+
+def test_refusals_give_up_by_count_and_absence_by_age() -> None:
+    policy = RetryPolicy()
+    assert GiveUp() == next_attempt(Setback(attempt=8, since=NOON), NOON, 0.5, policy)
+    away = Setback(attempt=50, since=NOON, refused=False)
+    assert RetryAt(NOON + MINUTE + MINUTE) == next_attempt(away, NOON + MINUTE, 1.0, policy)
+    assert GiveUp() == next_attempt(away, NOON + DAY, 0.5, policy)
+
+
+CAUGHT_UP = CancelsSeen(marked_at=NOON, caught_up=True, end_read_at=NOON)
+
+
+@pytest.mark.parametrize(
+    ("decided", "now", "seen", "expected"),
+    [
+        (NOON, NOON + 1_999, CancelsSeen(), True),
+        (NOON, NOON + 2_000, CancelsSeen(), False),
+        (NOON - DAY, NOON + 1_999, CAUGHT_UP, True),
+        (NOON - DAY, NOON + 2_000, CAUGHT_UP, False),
+        (NOON - DAY, NOON, CancelsSeen(marked_at=NOON, caught_up=False, end_read_at=NOON), False),
+        (NOON - DAY, NOON, CancelsSeen(marked_at=NOON, caught_up=True), False),
+    ],
+)
+def test_only_what_cannot_have_been_cancelled_is_sent(
+    decided: int, now: int, seen: CancelsSeen, expected: bool
+) -> None:
+    assert expected == may_send(decided, now, seen)
+
+
+def test_progress_is_the_finished_prefix() -> None:
+    progress = Progress()
+    for offset in (3, 5, 9):
+        progress.start(offset)
+    assert progress.committable is None
+    progress.finish(5)
+    assert progress.committable is None
+    progress.finish(3)
+    assert 6 == progress.committable
+    progress.finish(9)
+    assert [10, 0] == [progress.committable, progress.unfinished]
+
+
+def test_the_schedule_has_two_clocks_and_passes_over_what_moved_on() -> None:
+    rows: dict[str, Delivery] = {}
+    schedule = Schedule(rows.get)
+    for number, clock in ((1, "machine"), (2, "journey"), (3, "machine")):
+        row = Delivery(
+            command_id=str(number),
+            status="deferred",
+            at=NOON,
+            retry_at=NOON + number,
+            clock="journey" if clock == "journey" else "machine",
+            command=a_command(number),
+        )
+        rows[row.command_id] = row
+        schedule.put(row)
+    assert (NOON + 2, NOON + 1) == (schedule.next_at("journey"), schedule.next_at("machine"))
+    assert [] == schedule.take_due(NOON, NOON, 9)
+    assert ["1"] == [row.command_id for row in schedule.take_due(NOON, NOON + 2, 9)]
+    rows["3"] = Delivery(command_id="3", status="cancelled", at=NOON)
+    assert ["2"] == [row.command_id for row in schedule.take_due(NOON + 9, NOON + 9, 9)]
+    assert 0 == len(schedule)
