@@ -1,7 +1,7 @@
 """Claims on Redis: a fast shared copy of who owns a partition and which of its commands is in whose hands.
 
-Redis holds no truth. When it is lost, the owner writes its term again, after a look at ``deliveries`` for a later owner;
-while it is away, nothing is sent.
+Redis holds no truth. When it is lost, the owner writes its term again, after a look at ``deliveries`` for a later
+owner; while it is away, nothing is sent.
 """
 
 from __future__ import annotations
@@ -10,9 +10,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
+import msgspec
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, RedisError
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.commands.core import AsyncScript
+from redis.exceptions import ConnectionError, RedisError
 
 from services.dispatcher.ports import ClaimResult, ClaimsUnavailableError, FencedError
 from shared.clock import SECOND
@@ -22,6 +26,8 @@ _LOG = structlog.get_logger(__name__)
 # stopped process's hands is not tried by the next owner while the first may still wake up in the middle of it.
 LEASE = 150 * SECOND
 _BATCH = 256
+# A second for Redis and some for a stalled loop of our own; then it counts as away.
+_PATIENCE = 1.5
 
 # KEYS: the partition's hash, then one key per command to claim, then per command to release.
 # ARGV: term, owner, lease in ms, how many to claim.
@@ -54,8 +60,21 @@ return 'ok'
 """
 
 
+class Tenure(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose claims: ``scope`` names the partition, ``term`` its owner; ``lease`` in ms bounds one claim."""
+
+    scope: str
+    term: int
+    lease: int = LEASE
+
+    @property
+    def owner(self) -> str:
+        """What stands in a claim's key."""
+        return f"{self.scope}@{self.term}"
+
+
 class RedisClaims:
-    """``Claims`` of one partition's owner with its ``term``. Claims asked for at once share one call.
+    """``Claims`` of one partition's owner. Claims asked for at once share one call.
 
     ``confirm`` is run before the term is written (again): it looks for a later owner and raises FencedError.
     ``held`` gives the commands that are in somebody's hands, which a rebuilt copy must know.
@@ -64,20 +83,16 @@ class RedisClaims:
     def __init__(
         self,
         redis: Redis,
+        tenure: Tenure,
         *,
-        scope: str,
-        term: int,
         confirm: Callable[[], Awaitable[None]],
         held: Callable[[], Iterable[str]] = tuple,
-        lease: int = LEASE,
     ) -> None:
-        self._redis = redis
-        self._scope = scope
-        self._term = term
-        self._owner = f"{scope}@{term}"
+        self._tenure = tenure
         self._confirm = confirm
         self._held = held
-        self._lease = lease
+        self._claim_all = redis.register_script(_SCRIPT)
+        self._write_term = redis.register_script(_REBUILD)
         self._waiting: list[tuple[str, asyncio.Future[ClaimResult]]] = []
         self._released: list[str] = []
         self._flush: asyncio.Task[None] | None = None
@@ -100,10 +115,10 @@ class RedisClaims:
         async with self._rebuilding:
             await self._confirm()
             keys = [self._key(command_id) for command_id in self._held()]
-            answer = await self._call(_REBUILD, keys, 0)
+            answer = await self._call(self._write_term, keys, 0)
             if _text(answer) == "fenced":
                 raise FencedError
-            _LOG.info("dispatcher.claims_rebuilt", scope=self._scope, term=self._term, held=len(keys))
+            _LOG.info("dispatcher.claims_rebuilt", scope=self._tenure.scope, term=self._tenure.term, held=len(keys))
 
     async def _ask(self) -> None:
         while self._waiting:
@@ -111,10 +126,11 @@ class RedisClaims:
             released, self._released = self._released[:_BATCH], self._released[_BATCH:]
             # The same command twice in one batch is one claim.
             names = list(dict.fromkeys(command_id for command_id, _ in batch))
-            released = [command_id for command_id in released if command_id not in set(names)]
+            wanted = set(names)
+            released = [command_id for command_id in released if command_id not in wanted]
             try:
                 keys = [self._key(name) for name in [*names, *released]]
-                answers = [_text(item) for item in await self._call(_SCRIPT, keys, len(names))]
+                answers = [_text(item) for item in await self._call(self._claim_all, keys, len(names))]
                 self._answer(batch, names, answers)
             except Exception as error:  # noqa: BLE001 - whatever it is, everyone who waits must hear of it
                 self._refuse(batch, error)
@@ -138,24 +154,23 @@ class RedisClaims:
             if not future.done():
                 future.set_exception(type(error)(str(error)) if isinstance(error, ClaimsUnavailableError) else error)
 
-    async def _call(self, script: str, keys: list[str], claims: int) -> Any:
-        """Run ``script``. The time limit is the client's own: a call that is cut off leaves no answer behind."""
-        arguments = [self._key(None), *keys, self._term, self._owner, self._lease, claims]
+    async def _call(self, script: AsyncScript, keys: list[str], claims: int) -> Any:
+        tenure = self._tenure
         try:
-            return await self._redis.eval(script, len(keys) + 1, *arguments)
-        except (RedisError, OSError, TimeoutError, NoScriptError) as error:
+            async with asyncio.timeout(_PATIENCE):
+                return await script([self._key(None), *keys], [tenure.term, tenure.owner, tenure.lease, claims])
+        except (RedisError, OSError, TimeoutError) as error:
             raise ClaimsUnavailableError(f"Redis: {type(error).__name__}") from error
 
     def _key(self, command_id: str | None) -> str:
         # The braces keep a partition's keys on one node of a Redis cluster.
-        return f"kikkake:{{{self._scope}}}:{'owner' if command_id is None else command_id}"
+        return f"kikkake:{{{self._tenure.scope}}}:{'owner' if command_id is None else command_id}"
 
 
-def connect(url: str, *, patience: float = 1.0) -> Redis:
-    """Return a client whose every call ends within about ``patience`` seconds, whatever Redis does."""
-    return Redis.from_url(
-        url, socket_timeout=patience, socket_connect_timeout=patience, max_connections=64, retry_on_timeout=False
-    )
+def connect(url: str) -> Redis:
+    """Return a client that gives up after a second. Once more at once only where a pooled connection had died."""
+    retry = Retry(NoBackoff(), 1, supported_errors=(ConnectionError,))
+    return Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1, max_connections=64, retry=retry)
 
 
 def _text(value: Any) -> str:

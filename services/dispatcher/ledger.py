@@ -1,8 +1,8 @@
 """``deliveries`` on Kafka: one partition's rows, read to its end by each new owner and written through by it alone.
 
-An owner's *term* is the offset of its owner record, so every later owner has a higher one. Its rows carry the term. Once
-it has read everything it writes a floor record; from there on rows of a lower term are a former owner's afterthoughts:
-every reader passes them over, and the owner writes its own row again before compaction can take it for the older one.
+An owner's *term* is the offset of its owner record, so every later owner has a higher one. Its rows carry the term.
+Once it has read everything it writes a floor record; from there on rows of a lower term are a former owner's
+afterthoughts: every reader passes them over, and the owner writes its own row again before compaction drops it.
 """
 
 from __future__ import annotations
@@ -63,16 +63,15 @@ class KafkaLedger:
         To be called once the claims know our term: whatever was handed to a provider before is in the log by then.
         """
         await self._read_on()
-        floor = str(self.term).encode()
-        await self._publisher.publish([Output(DELIVERIES, _FLOOR_KEY, floor, self._partition)])
+        await self._write([(_FLOOR_KEY, str(self.term).encode())])
         self._floor = self.term
-        self._certain = False
 
     async def refresh(self) -> None:
         """Look for other writers: rewrite what a former owner overwrote. Raises FencedError for a later owner.
 
         Twice is harmless. Costs one question when nobody else has written.
         """
+        self.forget_old()
         end = await self._reader.end(DELIVERIES, self._partition)
         if self._certain and end - self._position <= self._written:
             return
@@ -101,12 +100,7 @@ class KafkaLedger:
         if not deliveries:
             return
         rows = [msgspec.structs.replace(row, term=self.term) for row in deliveries]
-        self._written += len(rows)
-        self._certain = False
-        await self._publisher.publish(
-            [Output(DELIVERIES, row.command_id.encode(), codec.encode(row), self._partition) for row in rows]
-        )
-        self._certain = True
+        await self._write([(row.command_id.encode(), codec.encode(row)) for row in rows])
         for row in rows:
             self._apply(row)
 
@@ -122,6 +116,15 @@ class KafkaLedger:
         for row in [row for row in self._rows.values() if row.status == "cancelled" and row.at // DAY < oldest]:
             del self._rows[row.command_id]
 
+    async def _write(self, records: Sequence[tuple[bytes, bytes]]) -> None:
+        self._written += len(records)
+        try:
+            await self._publisher.publish([Output(DELIVERIES, key, value, self._partition) for key, value in records])
+        except BaseException:
+            # Written or not: the count of our own records is not one any more.
+            self._certain = False
+            raise
+
     async def _read_on(self) -> list[str]:
         """Fold what was written since the last reading; return the ids whose row a former owner overwrote."""
         overwritten: list[str] = []
@@ -132,7 +135,6 @@ class KafkaLedger:
         # What is written meanwhile is counted again: the next look reads once more, and changes nothing.
         self._written = 0
         self._certain = True
-        self.forget_old()
         return overwritten
 
     def _fold(self, record: LogRecord, overwritten: list[str]) -> None:
@@ -149,9 +151,9 @@ class KafkaLedger:
         try:
             row = codec.DELIVERIES.decode(record.value)
         except BadMessageError as error:
-            _LOG.error("dispatcher.bad_row", partition=self._partition, offset=record.offset, reason=str(error))  # noqa: TRY400
+            _LOG.error("dispatcher.bad_row", partition=self._partition, offset=record.offset, reason=str(error))
             return
-        term = row.term if row.term is not None else -1
+        term = row.term or 0
         if term == self.term:
             return
         if term < self._floor:

@@ -61,7 +61,9 @@ def test_a_place_with_something_else_does_not_hide_the_key() -> None:
         ({}, {"writeKey": "other"}, "invalid_write_key"),
     ],
 )
-def test_without_a_known_key_nothing_is_taken(headers: Mapping[str, str], body: Mapping[str, object], code: str) -> None:
+def test_without_a_known_key_nothing_is_taken(
+    headers: Mapping[str, str], body: Mapping[str, object], code: str
+) -> None:
     with pytest.raises(UnauthorizedError) as caught:
         authorize(headers, body, {}, KEYS)
     assert code == caught.value.code

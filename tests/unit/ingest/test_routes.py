@@ -368,9 +368,7 @@ def test_a_hosts_own_routes_live_under_the_same_rules() -> None:
     async def worse() -> None:
         raise RuntimeError("secret words")
 
-    app = create_app(
-        publisher=RecordingPublisher(), write_keys=["WK"], ready=always_ready, extra_routers=[router]
-    )
+    app = create_app(publisher=RecordingPublisher(), write_keys=["WK"], ready=always_ready, extra_routers=[router])
     http = TestClient(app, raise_server_exceptions=False)
     for path in ("/broken", "/worse"):
         answer = http.get(path)

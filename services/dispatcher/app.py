@@ -1,0 +1,77 @@
+"""The dispatcher on Kafka, put together."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import uuid4
+
+import structlog
+
+from services.dispatcher.channels.base import Lane
+from services.dispatcher.channels.email import EmailChannel, EmailSettings
+from services.dispatcher.channels.smtp import parse_smtp_url
+from services.dispatcher.claims import connect
+from services.dispatcher.consumer import Dispatcher, Membership, make_consumer
+from services.dispatcher.partition import OwnedPartition, Surroundings
+from services.dispatcher.ports import Clocks
+from services.dispatcher.settings import DispatcherSettings
+from services.dispatcher.telemetry import MetricsTelemetry
+from shared.health import HealthServer
+from shared.kafka.publisher import KafkaPublisher
+from shared.kafka.reader import KafkaLogReader
+from shared.metrics import Metrics
+
+_LOG = structlog.get_logger(__name__)
+
+
+def make_channels(settings: DispatcherSettings) -> dict[str, Lane]:
+    """Return the channels that ``settings`` has a provider for, by name. Raises ConfigurationError."""
+    server = parse_smtp_url(settings.smtp_url, timeout=settings.smtp_timeout, reply_timeout=settings.smtp_reply_timeout)
+    email = EmailChannel(server, EmailSettings(sender=settings.email_from, reply_to=settings.email_reply_to))
+    return {email.name: Lane(email, settings.smtp_connections)}
+
+
+async def run(settings: DispatcherSettings, stop: asyncio.Event) -> None:
+    """Dispatch until ``stop``. The topics must be there (``shared.kafka.admin``)."""
+    metrics = Metrics()
+    channels = make_channels(settings)
+    membership = Membership(int(settings.session_timeout * 1000))
+    publisher = KafkaPublisher(
+        settings.kafka_bootstrap,
+        prefix=settings.topic_prefix,
+        partitions=settings.partitions,
+        client_id="kikkake-dispatcher",
+    )
+    consumer = make_consumer(settings)
+    redis = connect(settings.redis_url)
+    around = Surroundings(
+        consumer=consumer,
+        publisher=publisher,
+        reader=KafkaLogReader(settings.kafka_bootstrap, prefix=settings.topic_prefix),
+        redis=redis,
+        channels=channels,
+        telemetry=MetricsTelemetry(metrics, {"email": "smtp"}),
+        clocks=Clocks(),
+        prefix=settings.topic_prefix,
+        in_flight=settings.in_flight,
+        owned=membership.valid,
+        new_token=lambda: str(uuid4()),
+    )
+    dispatcher = Dispatcher(consumer, settings, membership, lambda number: OwnedPartition(number, around))
+
+    async def ready() -> bool:
+        return dispatcher.ready and await publisher.ready()
+
+    health = HealthServer(ready, metrics.registry, host=settings.health_host, port=settings.health_port)
+    await health.start()
+    try:
+        await consumer.start()
+        _LOG.info("dispatcher.started", health_port=health.port)
+        await dispatcher.run(stop)
+    finally:
+        await consumer.stop()
+        await publisher.stop()
+        await asyncio.gather(*[lane.channel.close() for lane in channels.values()])
+        await redis.aclose()
+        await health.stop()
+        _LOG.info("dispatcher.stopped")
