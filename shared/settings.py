@@ -24,3 +24,6 @@ class KafkaSettings(ServiceSettings):
     topic_prefix: str = Field(default="kikkake.", description="prefix of every topic")
     partitions: int = Field(default=12, ge=1, description="partitions of every keyed topic; fixed once created")
     replication_factor: int = Field(default=1, ge=1, description="copies of every partition when topics are created")
+    session_timeout: float = Field(
+        default=10.0, ge=1, description="seconds until a silent process of a group loses its partitions"
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from uuid import uuid4
+import secrets
 
 import structlog
 
@@ -55,7 +55,7 @@ async def run(settings: DispatcherSettings, stop: asyncio.Event) -> None:
         prefix=settings.topic_prefix,
         in_flight=settings.in_flight,
         owned=membership.valid,
-        new_token=lambda: str(uuid4()),
+        new_token=lambda: secrets.token_hex(16),
     )
     dispatcher = Dispatcher(consumer, settings, membership, lambda number: OwnedPartition(number, around))
 

@@ -16,7 +16,8 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.commands.core import AsyncScript
-from redis.exceptions import ConnectionError, RedisError
+from redis.exceptions import ConnectionError as LostConnectionError
+from redis.exceptions import RedisError
 
 from services.dispatcher.ports import ClaimResult, ClaimsUnavailableError, FencedError
 from shared.clock import SECOND
@@ -169,7 +170,7 @@ class RedisClaims:
 
 def connect(url: str) -> Redis:
     """Return a client that gives up after a second. Once more at once only where a pooled connection had died."""
-    retry = Retry(NoBackoff(), 1, supported_errors=(ConnectionError,))
+    retry = Retry(NoBackoff(), 1, supported_errors=(LostConnectionError,))
     return Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1, max_connections=64, retry=retry)
 
 

@@ -117,7 +117,7 @@ class OwnedPartition:
 
     async def _read_commands(self, worker: PartitionWorker) -> None:
         # The cancels that lie before them first: a command cancelled while we were away is not even tried.
-        while self._fresh.seen.end_read_at is None:  # noqa: ASYNC110 - the other task's fetches tell
+        while self._fresh.seen.end_read_at is None:
             await asyncio.sleep(_POLL_MS / 1000)
         while True:
             await worker.take_commands(await self._poll(COMMANDS, worker))

@@ -76,7 +76,7 @@ class Freshness(Protocol):
 class AlwaysFresh:
     """Freshness where decision and cancel share one transaction: what is cancelled is known before it can be sent."""
 
-    def allows(self, decided_at: int, now: int) -> bool:  # noqa: ARG002
+    def allows(self, decided_at: int, now: int) -> bool:
         """Return True."""
         return True
 
@@ -90,7 +90,7 @@ class AlwaysFresh:
 class LocalClaims:
     """Claims of a host with one process: nobody else could hold one."""
 
-    async def acquire(self, command_id: str) -> ClaimResult:  # noqa: ARG002
+    async def acquire(self, command_id: str) -> ClaimResult:
         """Return ``granted``."""
         return "granted"
 

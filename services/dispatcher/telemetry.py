@@ -32,7 +32,7 @@ class Telemetry(Protocol):
 class Silent:
     """Reports nothing."""
 
-    def provider(self, channel: str) -> AbstractContextManager[object]:  # noqa: ARG002
+    def provider(self, channel: str) -> AbstractContextManager[object]:
         """Time nothing."""
         return contextlib.nullcontext()
 

@@ -11,11 +11,15 @@ from services.evaluator.lease import Lease
 from services.evaluator.owned import OwnedPartitions
 from services.evaluator.settings import EvaluatorSettings
 from services.evaluator.transport import EvaluatorApp, create_app
+from shared.clock import SECOND
 from shared.health import HealthServer
 from shared.journeys.files import load_journeys
 from shared.kafka.admin import ensure_topics
 from shared.messages.topics import EVENTS
 from shared.metrics import Metrics
+
+_HEARTBEATS = 10
+"""Heartbeats in one session: five may be lost before the lease, half a session, ends."""
 
 
 def build(settings: EvaluatorSettings) -> EvaluatorApp:
@@ -23,7 +27,7 @@ def build(settings: EvaluatorSettings) -> EvaluatorApp:
     catalog = build_catalog(load_journeys(settings.journeys))
     asyncio.run(ensure_topics(settings))
     metrics = Metrics()
-    lease = Lease(settings.session_timeout_ms)
+    lease = Lease(int(settings.session_timeout * SECOND))
     owned = OwnedPartitions(settings, catalog, lease, metrics)
     settings.data.mkdir(parents=True, exist_ok=True)
     return create_app(
@@ -34,7 +38,7 @@ def build(settings: EvaluatorSettings) -> EvaluatorApp:
         lease=lease,
         datadir=settings.data,
         instance_id=settings.evaluator_instance,
-        heartbeat_interval=settings.heartbeat_ms,
+        heartbeat_interval=int(settings.session_timeout * SECOND) // _HEARTBEATS,
         max_poll_records=settings.evaluator_batch,
         lifespan=_lifespan(settings, owned, metrics),
     )

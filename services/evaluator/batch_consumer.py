@@ -233,7 +233,7 @@ class BatchConsumer(driver.Consumer):
         except Exception as error:  # noqa: BLE001 - Faust and aiokafka would log it and go on
             fatal(error)
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109 - its signature
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
         """Yield one message per partition and fetched batch; partitions whose lane is full are left for later."""
         lanes = self._lanes
         wanted = {tp for tp, lane in lanes.items() if lane.has_room}

@@ -167,6 +167,7 @@ class OwnedPartitions:
                 await owned.changelog.repair()
             processors = [each.runner.processor for each in self._owned.values()]
             self._metrics.contacts.set(sum(processor.contacts for processor in processors))
+            self._metrics.commands_pending.set(sum(processor.commands_pending for processor in processors))
             self._metrics.timers_pending.set(sum(processor.timers for processor in processors))
             await asyncio.sleep(_BEAT)
 

@@ -96,7 +96,7 @@ class Lane:
         try:
             while (item := await self._batches.get()) is not None:
                 # No lease: either the coordinator is away, then it comes back, or we are to be revoked.
-                while not self._closed and not self._lease.valid():  # noqa: ASYNC110 - two threads
+                while not self._closed and not self._lease.valid():
                     await asyncio.sleep(_LEASE_RETRY)
                 if self._closed:
                     return

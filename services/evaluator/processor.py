@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -62,7 +62,7 @@ class PartitionProcessor:
         self._rows: OrderedDict[str, tuple[Row, int]] = OrderedDict()
         self._index = DueIndex()
         self._held: set[str] = set()
-        self._pending: set[str] = set()
+        self._pending: Counter[str] = Counter()
         self.contacts = 0
         for contact, value in store.scan():
             self.contacts += 1
@@ -75,13 +75,19 @@ class PartitionProcessor:
 
     @property
     def timers(self) -> int:
-        """How many contacts have a timer."""
-        return len(self._index)
+        """How many timers are armed and neither fired nor cancelled."""
+        counters = self.meta.counters
+        return counters.timers_armed - counters.timers_fired - counters.timers_cancelled
 
     @property
     def unsettled(self) -> bool:
         """Whether a command of this partition has no outcome yet."""
         return bool(self._pending)
+
+    @property
+    def commands_pending(self) -> int:
+        """How many commands of this partition have no outcome yet."""
+        return self._pending.total()
 
     @property
     def holding(self) -> bool:
@@ -237,9 +243,9 @@ class PartitionProcessor:
     def _note_head(self, contact: str, head: Head) -> None:
         self._index.set(contact, head.next_due)
         if head.pending:
-            self._pending.add(contact)
+            self._pending[contact] = head.pending
         else:
-            self._pending.discard(contact)
+            self._pending.pop(contact, None)
         if head.held:
             self._held.add(contact)
         else:

@@ -17,7 +17,5 @@ class EvaluatorSettings(KafkaSettings):
     evaluator_instance: str | None = Field(
         default=None, description="stable name of this worker: its restart within the session moves no partition"
     )
-    session_timeout_ms: int = Field(default=10_000, ge=2_000, description="a silent worker loses its partitions after")
-    heartbeat_ms: int = Field(default=1_000, ge=100, description="how often a worker says that it lives")
     evaluator_batch: int = Field(default=2_000, ge=1, description="records of one fetched batch")
     data: Path = Field(default=Path(".kikkake/evaluator"), description="folder for Faust's own files")

@@ -21,7 +21,7 @@ from shared.metrics import Metrics
 class Intake:
     """Accepts calls and batches; what it returns from is durable."""
 
-    def __init__(  # noqa: PLR0913 - what create_app was given, all by name
+    def __init__(
         self,
         *,
         publisher: Publisher,

@@ -32,6 +32,7 @@ from mode import Service, Worker
 from mode.threads import ServiceThread
 
 from services.evaluator import batch_consumer, transport
+from services.evaluator.lease import Lease, watch
 
 PINNED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
 
@@ -153,3 +154,60 @@ def test_attributes_and_types_are_there() -> None:
     assert Transport.Consumer is Consumer
     assert "compile" in vars(Schema)
     assert hasattr(BootStrategy, "enable_kafka_producer")
+
+
+class Coordinator:
+    """Answers like aiokafka's; the broker's answer takes ``delay`` to arrive."""
+
+    def __init__(self) -> None:
+        self.now = 0
+        self.delay = 0
+        self.error_code = 0
+        self.member_id = "m1"
+
+    async def _send_req(self, request: object) -> Coordinator:
+        self.now += self.delay
+        return self
+
+
+HEARTBEAT = HeartbeatRequest("group", 1, "m1")
+
+
+async def test_lease_counts_from_when_the_heartbeat_was_sent() -> None:
+    """An answer that waited in the socket while the process was stopped must not revive it."""
+    coordinator = Coordinator()
+    lease = Lease(10_000, clock=lambda: coordinator.now)
+    watch(coordinator, lease)
+    assert not lease.valid()
+    await coordinator._send_req(HEARTBEAT)
+    assert lease.valid()
+    coordinator.now = 4_999
+    assert lease.valid()
+    coordinator.now = 5_000
+    assert not lease.valid()
+    coordinator.delay = 20_000
+    await coordinator._send_req(HEARTBEAT)
+    assert not lease.valid()
+
+
+@pytest.mark.parametrize(("error_code", "valid"), [(0, True), (27, True), (25, False), (22, False), (82, False)])
+async def test_only_an_accepted_heartbeat_renews_the_lease(error_code: int, valid: bool) -> None:
+    """27 is REBALANCE_IN_PROGRESS, still a member; 25, 22 and 82 mean that we are not."""
+    coordinator = Coordinator()
+    lease = Lease(10_000, clock=lambda: coordinator.now)
+    watch(coordinator, lease)
+    coordinator.error_code = error_code
+    await coordinator._send_req(HEARTBEAT)
+    assert valid is lease.valid()
+
+
+async def test_a_new_member_id_is_a_new_membership() -> None:
+    coordinator = Coordinator()
+    lease = Lease(10_000, clock=lambda: coordinator.now)
+    watch(coordinator, lease)
+    for _ in range(3):
+        await coordinator._send_req(HEARTBEAT)
+    assert 1 == lease.memberships
+    coordinator.member_id = "m2"
+    await coordinator._send_req(HEARTBEAT)
+    assert 2 == lease.memberships

@@ -17,7 +17,9 @@ from tests.servers.process import free_port
 ROOT = Path(__file__).parents[2]
 
 
-def wait_until(condition: Callable[[], object], what: str, timeout: float = 30.0, detail: Callable[[], str] = str) -> None:
+def wait_until(
+    condition: Callable[[], object], what: str, timeout: float = 30.0, detail: Callable[[], str] = str
+) -> None:
     """Look at ``condition`` until it holds. Fails with ``what`` and ``detail()`` after ``timeout`` seconds."""
     deadline = time.monotonic() + timeout
     while not condition():
@@ -90,7 +92,9 @@ class Process:
 def service(name: str, env: Mapping[str, str], folder: Path) -> Process:
     """Return one of our services on free ports, not started yet."""
     port = free_port()
-    return Process(name, [f"services.{name}"], {**env, "KIKKAKE_PORT": str(port), "KIKKAKE_HEALTH_PORT": str(port)}, folder, port)
+    return Process(
+        name, [f"services.{name}"], {**env, "KIKKAKE_PORT": str(port), "KIKKAKE_HEALTH_PORT": str(port)}, folder, port
+    )
 
 
 def smtp_process(folder: Path, *, delay: float = 0.0) -> tuple[Process, Path]:

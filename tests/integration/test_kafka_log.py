@@ -74,7 +74,7 @@ class TestTopics:
                 name = settings.topic_prefix + topic.name
                 wanted = dict.fromkeys(topic.config(), "")
                 (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name, wanted)])
-                assert topic.config() == {entry[0]: entry[1] for entry in answer.resources[0][4]}  # type: ignore[attr-defined]
+                assert topic.config() == {entry[0]: entry[1] for entry in answer.resources[0][4]}
         finally:
             await admin.close()
 
@@ -270,7 +270,7 @@ class TestPublisher:
         assert [b"before", b"after"] == [value for value in dict.fromkeys(found) if value != b"maybe"]
 
     async def test_stopping_without_a_broker_ends(self, own_server: KafkaServer) -> None:
-        """aiokafka's own stop would wait for ever for the broker to come back."""
+        """Or aiokafka's own stop would wait for ever for the broker to come back."""
         settings = KafkaSettings(kafka_bootstrap=own_server.bootstrap, partitions=2)
         await ensure_topics(settings)
         publisher = a_publisher(settings, timeout=2)

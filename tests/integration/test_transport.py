@@ -204,6 +204,20 @@ async def test_partitions_are_split_and_never_worked_on_twice(group: Group, caps
         print(f"\n  rebalance: {after[0]['began'] - revoked['at']:.2f} s without work at the member that stays")
 
 
+async def test_rebalance_during_a_restore_starts_it_anew(group: Group) -> None:
+    values = range(4_000)
+    await group.produce(values)
+    first = group.start("first", at=from_start(), restore=2.0)
+    first.wait(lambda: first.lines("assigned"))
+    second = group.start("second", at=from_start())
+    first.wait(lambda: len(first.values()) + len(second.values()) >= len(values))
+    kinds = [(it["kind"], len(it["partitions"])) for kind in ("assigned", "restored") for it in first.lines(kind)]
+    assert [("assigned", 4), ("assigned", 2), ("restored", 2)] == kinds
+    assert 1 == len(first.lines("revoked")), "it is told that it lost what it had begun to restore"
+    for partition in range(PARTITIONS):
+        assert expected(partition, values) == first.values(partition) + second.values(partition)
+
+
 async def test_sigterm_drains_and_commits(group: Group, capsys: pytest.CaptureFixture[str]) -> None:
     values = range(20_000)
     await group.produce(values)
@@ -238,7 +252,7 @@ async def test_stopped_worker_wakes_without_its_lease(group: Group) -> None:
     assert worker.lines("lease")[-1]["valid"]
 
 
-@pytest.mark.parametrize("committed", [None, 10, 900])
+@pytest.mark.parametrize("committed", [None, 10, 900, 5_000])
 async def test_start_offset_overrides_the_committed_one(group: Group, committed: int | None) -> None:
     values = range(4_000)
     await group.produce(values)

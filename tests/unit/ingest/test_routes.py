@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx2
 import pytest
@@ -294,7 +294,7 @@ async def test_what_waits_for_the_log_is_bounded() -> None:
 class TestBrowsers:
     """Cross-origin rules (docs: interfaces, A3)."""
 
-    ORIGIN = {"origin": "https://shop.example"}
+    ORIGIN: ClassVar = {"origin": "https://shop.example"}
 
     def test_the_preflight_lasts_two_hours(self, site: Site) -> None:
         asked = "anonymousid,authorization,content-type,sentat,x-retry-count,x-write-key"

@@ -75,7 +75,7 @@ COMMAND = SendCommand(
         ),
         (
             codec.DEAD_LETTERS,
-            DeadLetter(topic="events", partition=0, offset=1, reason="r", detail="d", at=1, key=None, value=b"\x00\xff"),
+            DeadLetter(topic="t", partition=0, offset=1, reason="r", detail="d", at=1, key=None, value=b"\x00\xff"),
         ),
     ],
 )  # fmt: skip
@@ -86,8 +86,8 @@ def test_every_message_is_read_as_it_was_written(decoder: codec.Decoder[Any], me
 def test_the_bytes_of_an_event() -> None:
     """A record of last year must still be readable: this literal never changes, only further ones are added."""
     written = (
-        b'\x01\x00{"kind":"event","message_id":"m1","type":"track","name":"Product Added","timestamp":1,"received_at":2,'
-        b'"user_id":"u1","properties":{"price":9.5,"\xe5\x90\x8d":"\xe9\x9d\xb4","none":null}}'
+        b'\x01\x00{"kind":"event","message_id":"m1","type":"track","name":"Product Added","timestamp":1,'
+        b'"received_at":2,"user_id":"u1","properties":{"price":9.5,"\xe5\x90\x8d":"\xe9\x9d\xb4","none":null}}'
     )
     assert written == codec.encode(EVENT)
     assert EVENT == codec.EVENTS.decode(written)

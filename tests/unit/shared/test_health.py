@@ -37,7 +37,7 @@ async def test_it_answers_for_its_host() -> None:
 
 
 async def test_a_port_in_use_is_the_operators_business() -> None:
-    """uvicorn would end the whole process."""
+    """Left alone, uvicorn would end the whole process."""
     host, registry = Host(), Metrics().registry
     first = HealthServer(host.ready, registry, host="127.0.0.1", port=0)
     await first.start()

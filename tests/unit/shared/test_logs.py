@@ -39,7 +39,7 @@ def test_our_lines_carry_their_action() -> None:
 
 
 def test_a_library_may_complain_but_not_repeat_itself() -> None:
-    """aiokafka logs each failed reconnection, five a second, while a broker is down."""
+    """While a broker is down, aiokafka logs each failed reconnection, five a second."""
     stream = io.StringIO()
     configure_logging("info", "json", stream)
     for number in range(50):
