@@ -17,6 +17,7 @@ from services.dispatcher.ports import Clocks
 from services.dispatcher.settings import DispatcherSettings
 from services.dispatcher.telemetry import MetricsTelemetry
 from shared.health import HealthServer
+from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import KafkaPublisher
 from shared.kafka.reader import KafkaLogReader
 from shared.metrics import Metrics
@@ -32,7 +33,8 @@ def make_channels(settings: DispatcherSettings) -> dict[str, Lane]:
 
 
 async def run(settings: DispatcherSettings, stop: asyncio.Event) -> None:
-    """Dispatch until ``stop``. The topics must be there (``shared.kafka.admin``)."""
+    """Dispatch until ``stop``. Creates missing topics, so that the services may be started in any order."""
+    await ensure_topics(settings)
     metrics = Metrics()
     channels = make_channels(settings)
     membership = Membership(int(settings.session_timeout * 1000))

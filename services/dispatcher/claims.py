@@ -98,6 +98,7 @@ class RedisClaims:
         self._released: list[str] = []
         self._flush: asyncio.Task[None] | None = None
         self._rebuilding = asyncio.Lock()
+        self._away = False
 
     async def acquire(self, command_id: str) -> ClaimResult:
         """Ask for ``command_id``; twice by the same owner renews its lease."""
@@ -159,9 +160,16 @@ class RedisClaims:
         tenure = self._tenure
         try:
             async with asyncio.timeout(_PATIENCE):
-                return await script([self._key(None), *keys], [tenure.term, tenure.owner, tenure.lease, claims])
+                answer = await script([self._key(None), *keys], [tenure.term, tenure.owner, tenure.lease, claims])
         except (RedisError, OSError, TimeoutError) as error:
+            if not self._away:
+                self._away = True
+                _LOG.warning("dispatcher.sends_paused", scope=tenure.scope, reason=type(error).__name__)
             raise ClaimsUnavailableError(f"Redis: {type(error).__name__}") from error
+        if self._away:
+            self._away = False
+            _LOG.info("dispatcher.sends_resumed", scope=tenure.scope)
+        return answer
 
     def _key(self, command_id: str | None) -> str:
         # The braces keep a partition's keys on one node of a Redis cluster.

@@ -154,8 +154,7 @@ class Deliverer:
             if result == "rebuild_first":
                 await self._claims.rebuild()
                 result = await self._claims.acquire(command_id)
-        except ClaimsUnavailableError as error:
-            _LOG.warning("dispatcher.sends_paused", reason=str(error))
+        except ClaimsUnavailableError:
             return False
         return result == "granted"
 

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from services.ingest.app import create_app
 from services.ingest.plan import Limits
 from services.ingest.settings import IngestSettings
+from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import KafkaPublisher
 from shared.log import LogUnavailableError
 from shared.logs import configure_logging
@@ -34,6 +35,7 @@ def build(settings: IngestSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         try:
+            await ensure_topics(settings)
             await publisher.start()
         except LogUnavailableError as error:
             # Not fatal: /readyz and 503 say so, and each publish tries again.
