@@ -26,7 +26,7 @@ class EpochBuilder:
         self._meta = meta
         self.next_offset = meta.next_offset
         self.log_time = meta.log_time
-        self.rows: dict[str, Row] = {}
+        self.rows: dict[str, tuple[Row, bytes | None]] = {}
         self.size = 0
         self._outputs: list[Output] = []
         self._tallies: list[Tally] = []
@@ -49,12 +49,12 @@ class EpochBuilder:
         self._lateness.append(milliseconds)
 
     def grow(self, contact: str, amount: int) -> None:
-        """Note that ``amount`` bytes went into the contact's row."""
+        """Note that the contact's row grew by ``amount`` bytes."""
         self._grown[contact] = self._grown.get(contact, 0) + amount
         self.size += amount
 
     def grown(self, contact: str) -> int:
-        """Return an upper estimate of the contact's row."""
+        """Return the size of the contact's row as last noted."""
         return self._grown.get(contact, 0)
 
     def take(self, row: Row, result: Advance, *, caught_up: bool) -> Row:
@@ -101,7 +101,9 @@ class EpochBuilder:
             key=record.key,
             value=record.value,
         )
-        self._outputs.append(Output(EVENTS_DLQ, record.key, codec.encode(letter)))
+        value = codec.encode(letter)
+        self.size += len(value)
+        self._outputs.append(Output(EVENTS_DLQ, record.key, value))
 
     def finish(self, rows: dict[str, bytes], consumed: int) -> Epoch:
         """Return the epoch with the encoded ``rows``."""

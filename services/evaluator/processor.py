@@ -151,11 +151,11 @@ class PartitionProcessor:
         return EpochBuilder(self.partition, self.meta)
 
     def _finish(self, build: EpochBuilder, consumed: int) -> Epoch:
-        encoded = {contact: encode_row(row) for contact, row in build.rows.items()}
+        encoded = {contact: value or encode_row(row) for contact, (row, value) in build.rows.items()}
         epoch = build.finish(encoded, consumed)
         self.meta = epoch.meta
         for contact, value in encoded.items():
-            self._rows[contact] = (build.rows[contact], len(value))
+            self._rows[contact] = (build.rows[contact][0], len(value))
         while len(self._rows) > CACHED_ROWS:
             self._rows.popitem(last=False)
         return epoch
@@ -187,13 +187,17 @@ class PartitionProcessor:
             return
         row = self._fire(build, contact, row, caught_up=caught_up)
         result = advance(self.catalog, row.state, EventArrived(message, build.log_time))
-        next_row = msgspec.structs.replace(row, offset=record.offset, incarnation=self._incarnation)
-        next_row = build.take(next_row, result, caught_up=caught_up)
-        self._check_size(build, contact, next_row, record)
+        next_row = msgspec.structs.replace(
+            row, state=result.state, offset=record.offset, incarnation=self._incarnation
+        )
+        # Before anything is taken from the result: a record that cannot be kept must leave nothing behind.
+        value = _fitting(next_row)
+        build.grow(contact, len(value) - build.grown(contact))
+        taken = build.take(next_row, result, caught_up=caught_up)
         self.contacts += row.offset < 0
         build.count(records=1, **({"duplicate": 1} if result.duplicate else {"applied": 1}))
-        self._put(build, contact, next_row)
-        self._fire(build, contact, next_row, caught_up=caught_up)
+        self._put(build, contact, taken, value if taken.held == next_row.held else None)
+        self._fire(build, contact, taken, caught_up=caught_up)
 
     def _fire(self, build: EpochBuilder, contact: str, row: Row, *, caught_up: bool) -> Row:
         """Fire the contact's timers that are due before the log time, those they arm included."""
@@ -213,15 +217,10 @@ class PartitionProcessor:
         build.count(records=1, dead_lettered=1)
         build.dead_letter(record, error)
 
-    def _check_size(self, build: EpochBuilder, contact: str, row: Row, record: LogRecord) -> None:
-        build.grow(contact, len(record.value or b""))
-        if build.grown(contact) > ROW_BYTES // 2 and len(encode_row(row)) > ROW_BYTES:
-            raise BadMessageError(f"the contact's row would pass {ROW_BYTES} bytes")
-
     def _row(self, build: EpochBuilder, contact: str) -> Row:
         """Return the contact's row as it stands within this epoch; an empty one for a contact never seen."""
         if contact in build.rows:
-            return build.rows[contact]
+            return build.rows[contact][0]
         cached = self._rows.get(contact)
         if cached is not None:
             self._rows.move_to_end(contact)
@@ -233,8 +232,9 @@ class PartitionProcessor:
         build.grow(contact, size)
         return row
 
-    def _put(self, build: EpochBuilder, contact: str, row: Row) -> None:
-        build.rows[contact] = row
+    def _put(self, build: EpochBuilder, contact: str, row: Row, value: bytes | None = None) -> None:
+        """Keep ``row``; ``value`` is its stored form where that is known already."""
+        build.rows[contact] = row, value
         self._note(contact, row)
 
     def _note(self, contact: str, row: Row) -> None:
@@ -250,3 +250,11 @@ class PartitionProcessor:
             self._held.add(contact)
         else:
             self._held.discard(contact)
+
+
+def _fitting(row: Row) -> bytes:
+    """Return the stored form of ``row``. Raises whatever says that it has none, or one that is too long."""
+    value = encode_row(row)
+    if len(value) > ROW_BYTES:
+        raise BadMessageError(f"the contact's row would pass {ROW_BYTES} bytes")
+    return value

@@ -10,6 +10,9 @@ import msgspec
 from shared.errors import ConfigurationError
 
 
+_LONGEST_WORD = 60
+
+
 class Fault(msgspec.Struct, frozen=True, order=True):
     """One fault. Lines and columns count from 1."""
 
@@ -32,10 +35,16 @@ class JourneyFaultsError(ConfigurationError):
         super().__init__("\n".join(str(fault) for fault in self.faults))
 
 
+def shown(word: object) -> str:
+    """Return ``word`` as faults quote it: on one line and not too long."""
+    text = " ".join(str(word).split())
+    return f"`{text if len(text) <= _LONGEST_WORD else text[:_LONGEST_WORD] + '…'}`"
+
+
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Return `` did you mean `x`?`` when a known word is close to ``word``, else the known words when they are few."""
     candidates = sorted(known)
-    close = get_close_matches(word, candidates, n=1)
+    close = get_close_matches(word[:_LONGEST_WORD], candidates, n=1)
     if close:
         return f"; did you mean `{close[0]}`?"
     if candidates and len(candidates) <= 12:

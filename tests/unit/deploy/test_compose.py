@@ -42,7 +42,7 @@ def test_it_is_valid_by_the_compose_specification() -> None:
         (("services", "ingest", "restarts"), "always"),
         (("services", "ingest", "ports"), 8000),
         (("services", "evaluator", "depends_on"), {"kafka": {"condition": "healthy"}}),
-        (("services", "kafka", "healthcheck", "retries"), "many"),
+        (("services", "kafka", "healthcheck", "interval"), 10),
         (("volume",), {}),
     ],
 )

@@ -1,4 +1,4 @@
-"""deploy/k8s/base: valid by Kubernetes' schemas, restricted, and in step with the settings. Not run here: no cluster."""
+"""deploy/k8s/base: valid by Kubernetes' schemas, restricted, in step with the settings. Not run here: no cluster."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_it_is_valid_by_the_schemas_of_kubernetes(resource: Any) -> None:
     [
         ("dispatcher", ("spec", "replicas"), "four"),
         ("dispatcher", ("spec", "replica"), 4),
-        ("evaluator", ("spec", "selector"), None),
+        ("evaluator", ("spec", "selector", "matchLabels"), ["kikkake-evaluator"]),
         ("evaluator", ("spec", "template", "spec", "securityContext", "runAsNonRoot"), "yes"),
         ("ingest", ("spec", "template", "spec", "containers", 0, "livenessProbe", "httpGet", "prot"), 1),
         ("ingest", ("spec", "template", "spec", "terminationGracePeriodSeconds"), "45s"),
