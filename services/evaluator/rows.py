@@ -52,7 +52,8 @@ _MOST = 0xFFFF
 def encode_row(row: Row) -> bytes:
     """Return the stored form of ``row``."""
     state = row.state
-    head = _HEAD.pack(state.next_due, min(len(state.pending), _MOST), min(len(row.held), _MOST), ROW_VERSION)
+    # A timer of a run that was entered before 1970 is as overdue as any.
+    head = _HEAD.pack(max(0, state.next_due), min(len(state.pending), _MOST), min(len(row.held), _MOST), ROW_VERSION)
     return head + _ENCODER.encode(row)
 
 

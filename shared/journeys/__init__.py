@@ -1,1 +1,1 @@
-"""The journey language: its model, the parser with line numbers, and the rules over a whole journey. Executes nothing."""
+"""The journey language: its model, the parser that names lines, the rules over a whole journey. Executes nothing."""

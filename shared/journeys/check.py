@@ -8,24 +8,40 @@ from shared.journeys.model import Exit, Journey, Send
 from shared.journeys.reader import Node
 
 
-def check_journey(journey: Journey, root: Node, positions: Mapping[str, Node]) -> None:
-    """Note a fault for each rule that ``journey`` breaks; ``positions`` has the node of each step and section."""
-    if not journey.steps:
-        positions["steps"].fault("a journey has at least one step")
-    if not journey.triggers:
-        root.fault("a journey has at least one trigger")
-    if journey.policy.purpose == "marketing" and journey.policy.topic is None and _sends(journey):
-        positions["policy"].fault("a marketing journey that sends names its consent `topic` in `policy`")
+def check_journey(journey: Journey, fields: Mapping[str, Node], steps: Mapping[str, Node]) -> None:
+    """Note a fault for each rule that ``journey`` breaks; it holds what could be read of a file with faults.
+
+    ``fields`` are the document's nodes by key, ``steps`` those of the steps by id.
+    """
+    for name, what in (("steps", "step"), ("triggers", "trigger")):
+        if name in fields and fields[name].value == []:
+            fields[name].fault(f"a journey has at least one {what}")
+    if _needs_topic(journey) and "topic" not in _keys(fields.get("policy")):
+        at = fields.get("policy") or fields["steps"]
+        at.fault("a marketing journey that sends names its consent `topic` in `policy`")
     for earlier, later in zip(journey.steps, journey.steps[1:], strict=False):
         if isinstance(earlier, Exit):
-            positions[later.id].fault(f"step `{later.id}` is never reached: `{earlier.id}` before it exits")
-    _unique("goal", [goal.id for goal in journey.goals], root)
+            steps[later.id].fault(f"step `{later.id}` is never reached: `{earlier.id}` before it exits")
+    _unique_goals(journey, fields)
+    _unique_triggers(journey, fields)
 
 
-def _sends(journey: Journey) -> bool:
-    return any(isinstance(step, Send) for step in journey.steps)
+def _needs_topic(journey: Journey) -> bool:
+    return journey.policy.purpose == "marketing" and any(isinstance(step, Send) for step in journey.steps)
 
 
-def _unique(what: str, names: list[str], root: Node) -> None:
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        root.fault(f"{what} id `{name}` is used twice")
+def _keys(node: Node | None) -> frozenset[str]:
+    return frozenset(node.value) if node is not None and node.is_a(dict) else frozenset()
+
+
+def _unique_goals(journey: Journey, fields: Mapping[str, Node]) -> None:
+    names = [goal.id for goal in journey.goals]
+    for name in sorted({name for name in names if name and names.count(name) > 1}):
+        fields["goals"].fault(f"goal id `{name}` is used twice")
+
+
+def _unique_triggers(journey: Journey, fields: Mapping[str, Node]) -> None:
+    """One event starts one run; with two triggers for it, the second would always find the first one's run."""
+    events = [trigger.event for trigger in journey.triggers]
+    for event in sorted({event for event in events if event and events.count(event) > 1}):
+        fields["triggers"].fault(f"two triggers for `{event}`; join their `where` with `any`")

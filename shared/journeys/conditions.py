@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Literal, cast
 
+from shared.journeys import later
+from shared.journeys.faults import shown
 from shared.journeys.model import All, Any, Channel, Condition, Not, Path, Performed, Reachable
 from shared.journeys.reader import Node
 
@@ -20,11 +22,14 @@ def parse_path(node: Node) -> Path | None:
     if not text:
         return None
     if not _PATH.fullmatch(text):
-        node.fault(f"`{text}` is not a path; write one such as event.properties.name or contact.email")
+        node.fault(f"{shown(text)} is not a path; write one such as event.properties.name or contact.email")
         return None
     root, *keys = text.split(".")
+    if root in later.ROOTS:
+        node.fault(f"`{root}` is not part of this release yet; a path starts with one of {', '.join(_ROOTS)}")
+        return None
     if root not in _ROOTS:
-        node.fault(f"a path starts with one of {', '.join(_ROOTS)}, not `{root}`")
+        node.fault(f"a path starts with one of {', '.join(_ROOTS)}, not {shown(root)}")
         return None
     return Path(cast("Literal['contact', 'event', 'context']", root), tuple(keys))
 
@@ -42,11 +47,12 @@ def parse_channels(node: Node) -> tuple[Channel, ...]:
 def parse_condition(node: Node) -> Condition | None:
     """Return the condition of ``node``."""
     if node.is_a(str):
-        node.fault("expressions are not part of this release; use all, any, not, performed or reachable")
+        node.fault("expressions are not part of this release yet; use all, any, not, performed or reachable")
         return None
-    fields = node.fields(_KINDS)
+    fields = node.fields(_KINDS, later=later.CONDITIONS)
     if len(fields) != 1:
-        if node.is_a(dict):
+        # An unknown word was probably meant to be the one.
+        if node.is_a(dict) and (fields or not node.value):
             node.fault(f"a condition has exactly one of {', '.join(_KINDS)}")
         return None
     [(kind, child)] = fields.items()
@@ -65,8 +71,8 @@ def parse_condition(node: Node) -> Condition | None:
 
 
 def _performed(node: Node) -> Condition | None:
-    fields = node.fields(("event", "count", "within"), required=("event", "within"))
+    fields = node.fields(("event", "count", "within"), required=("event", "within"), later=later.PERFORMED)
     if not {"event", "within"} <= fields.keys():
         return None
     count = fields["count"].integer(1, 1000) if "count" in fields else 1
-    return Performed(fields["event"].text(), fields["within"].duration(), count)
+    return Performed(fields["event"].text(), fields["within"].duration(least=1), count)

@@ -13,11 +13,11 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
+    CollectionStartEvent,
     DocumentStartEvent,
     Event,
     MappingEndEvent,
     MappingStartEvent,
-    NodeEvent,
     ScalarEvent,
     SequenceEndEvent,
     SequenceStartEvent,
@@ -35,6 +35,7 @@ MAX_CHARACTERS = 1_000_000
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
+_UNQUOTED = re.compile(r"(?:[:,\[-]|^)\s*\{\{")
 _BRACES = "a text that starts with { or [ needs quotes"
 
 
@@ -50,7 +51,8 @@ def read_document(file: str, text: str, faults: list[Fault]) -> Node | None:
             if builder.too_deep:
                 return None
     except MarkedYAMLError as error:
-        faults.append(_explain(file, text, error))
+        if not builder.refused:
+            faults.append(_explain(file, text, error))
         return None
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
@@ -88,7 +90,10 @@ class _Builder:
                 if event.version not in (None, (1, 2)):
                     self._refuse(event, "this is read as YAML 1.2; leave out the %YAML line")
             case AliasEvent():
-                self._refuse(event, f"`*{event.anchor}`: write the value out; anchors and aliases are not read")
+                self._refuse(
+                    event,
+                    f"`*{event.anchor}`: aliases are not read, write the value out; a text that starts so needs quotes",
+                )
                 self._place(self._node(event, None), None)
             case ScalarEvent():
                 self._check(event)
@@ -108,9 +113,9 @@ class _Builder:
             case _:
                 pass
 
-    def _check(self, event: NodeEvent) -> None:
+    def _check(self, event: ScalarEvent | CollectionStartEvent) -> None:
         if event.anchor is not None:
-            self._refuse(event, f"`&{event.anchor}`: anchors and aliases are not read; a text that starts so needs quotes")
+            self._refuse(event, f"`&{event.anchor}`: anchors are not read; a text that starts so needs quotes")
         if event.tag is not None:
             self._refuse(event, "`!`: tags are not read; a text that starts so needs quotes")
 
@@ -166,7 +171,7 @@ def _explain(file: str, text: str, error: MarkedYAMLError) -> Fault:
         mark, message = opened, "the quote that opens here is not closed"
     elif "\\t" in problem:
         message = "a tab; indent with spaces"
-    elif mark is not None and "{{" in _line(text, mark.line):
+    elif mark is not None and _UNQUOTED.search(_line(text, mark.line)):
         message = f"not YAML; {_BRACES}"
     elif "flow" in context:
         mark, message = opened, "what opens here with [ or { is not closed, or a comma is missing"

@@ -9,7 +9,6 @@ import msgspec
 
 from shared.errors import ConfigurationError
 
-
 _LONGEST_WORD = 60
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from shared.errors import ConfigurationError
-from shared.journeys.faults import Fault, JourneyFaultsError
+from shared.journeys.faults import Fault, JourneyFaultsError, shown
 from shared.journeys.model import Journey, Template
 from shared.journeys.parse import parse_journey
 from shared.journeys.templates import parse_template
@@ -23,12 +23,13 @@ def load_journeys(folder: Path) -> tuple[Journey, ...]:
         raise ConfigurationError(f"there is no journeys folder {folder}; name it with --journeys or KIKKAKE_JOURNEYS")
     faults: list[Fault] = []
     templates = _load_templates(folder / TEMPLATES, faults)
+    _refuse_other_endings(folder, faults)
     journeys: dict[tuple[str, int], Journey] = {}
     for file in sorted(folder.glob("*.yaml")):
         if file.name.endswith(".test.yaml"):
             continue
         try:
-            journey = parse_journey(str(file), file.read_text(encoding="utf-8"), templates)
+            journey = parse_journey(str(file), _read(file), templates)
         except JourneyFaultsError as error:
             faults.extend(error.faults)
             continue
@@ -40,18 +41,37 @@ def load_journeys(folder: Path) -> tuple[Journey, ...]:
     return tuple(journeys.values())
 
 
-def _load_templates(folder: Path, faults: list[Fault]) -> dict[str, Template]:
-    templates: dict[str, Template] = {}
+def _load_templates(folder: Path, faults: list[Fault]) -> dict[str, Template | None]:
+    templates: dict[str, Template | None] = {}
     for file in sorted(folder.rglob("*.yaml")):
+        expected = file.relative_to(folder).with_suffix("").as_posix()
+        templates.setdefault(expected, None)
         try:
-            template = parse_template(str(file), file.read_text(encoding="utf-8"))
+            template = parse_template(str(file), _read(file))
         except JourneyFaultsError as error:
             faults.extend(error.faults)
             continue
-        expected = file.relative_to(folder).with_suffix("").as_posix()
-        if template.id != expected:
-            faults.append(
-                Fault(str(file), 1, 1, f"template id `{template.id}` differs from its file; write `{expected}`")
-            )
-        templates[template.id] = template
+        if template.id == expected:
+            templates[expected] = template
+        else:
+            message = f"template id {shown(template.id)} differs from its file; write `id: {expected}`"
+            faults.append(Fault(str(file), 1, 1, message))
     return templates
+
+
+def _refuse_other_endings(folder: Path, faults: list[Fault]) -> None:
+    """Name what would be passed over in silence."""
+    passed_over = sorted((*folder.glob("*.yml"), *(folder / TEMPLATES).rglob("*.yml")))
+    faults.extend(Fault(str(file), 1, 1, f"this file is not read; name it {file.stem}.yaml") for file in passed_over)
+
+
+def _read(file: Path) -> str:
+    """Return the file's text. Raises JourneyFaultsError if it has none."""
+    try:
+        data = file.read_bytes()
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise JourneyFaultsError([Fault(str(file), line, 1, "not UTF-8; save the file as UTF-8")]) from error
+    except OSError as error:
+        raise JourneyFaultsError([Fault(str(file), 1, 1, f"cannot be read: {error.strerror}")]) from error

@@ -1,7 +1,7 @@
 """A journey as data: frozen tagged unions, no behaviour.
 
-Each union (``Trigger``, ``Condition``, ``ExitRule``, ``Step``) grows by a class, a parser row (``parse``) and a function in
-the evaluator's core; mypy's ``assert_never`` finds every place that forgot it. Durations are milliseconds.
+Each union (``Trigger``, ``Condition``, ``ExitRule``, ``Step``) grows by a class, a parser row (``parse``) and a
+function in the evaluator's core; mypy's ``assert_never`` finds every place that forgot it. Durations are milliseconds.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Reentry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """What must hold for a trigger to start a run. ``key`` None: one run per contact; else one per value of the path."""
+    """What must hold for a trigger to start a run. ``key`` None: one run per contact; else one per its value."""
 
     where: Condition | None = None
     key: Path | None = None
@@ -90,7 +90,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Goal(msgspec.Struct, frozen=True, kw_only=True):
-    """What the journey is for: ``event`` within ``window`` of a send counts as converted. It does not exit by itself."""
+    """What the journey is for: ``event`` within ``window`` of a send is a conversion. It ends no run."""
 
     id: str
     event: str

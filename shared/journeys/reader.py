@@ -55,9 +55,8 @@ class Node:
         if isinstance(self.value, dict | list):
             what = "not a mapping" if isinstance(self.value, dict) else "not a list"
             return f"{what}; a text that starts with {{ or [ needs quotes" if wanted is str else what
-        if wanted is str:
-            return f"not {shown(str(self.value).lower())}; put it in quotes"
-        return f"not {shown(self.value)}"
+        what = f"not {shown(str(self.value).lower() if isinstance(self.value, bool) else self.value)}"
+        return f"{what}; put it in quotes" if wanted is str else what
 
     def fields(
         self, known: Collection[str], required: Collection[str] = (), later: Collection[str] = ()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from shared.journeys import later
 from shared.journeys.conditions import CHANNELS
+from shared.journeys.document import read_document
 from shared.journeys.faults import Fault, JourneyFaultsError
 from shared.journeys.model import Template
-from shared.journeys.reader import Node, read_document
+from shared.journeys.reader import Node
 
 SCHEMA = "template/v1"
 DEFAULT_LOCALE = "default"
@@ -49,5 +51,6 @@ def _channels(node: Node) -> dict[str, dict[str, str]]:
     texts = {}
     for channel, child in node.fields(CHANNELS).items():
         required, optional = PARTS.get(channel, (("text",), ()))
-        texts[channel] = {part: text.text() for part, text in child.fields((*required, *optional), required).items()}
+        parts = child.fields((*required, *optional), required, later.TEMPLATE_PARTS)
+        texts[channel] = {part: text.text() for part, text in parts.items()}
     return texts

@@ -8,7 +8,7 @@ from services.evaluator.core.catalog import Catalog
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.effects import Advance
 from services.evaluator.core.entry import enter_by_event
-from services.evaluator.core.exits import exit_by_consent, exit_by_event, exit_run
+from services.evaluator.core.exits import ERROR, exit_by_consent, exit_by_event, exit_run
 from services.evaluator.core.goals import credit_goals
 from services.evaluator.core.occurrence import EventArrived, Occurrence, TimerDue
 from services.evaluator.core.profile import apply_profile, event_data, is_duplicate, remember
@@ -21,8 +21,6 @@ from shared.messages.outcome import Outcome
 
 JOURNEY_STOPPED = "journey_stopped"
 """Reason of a run whose journey version is no longer in the catalogue."""
-ERROR = "error"
-"""Reason of a run that raised."""
 
 
 def advance(catalog: Catalog, state: ContactState, occurrence: Occurrence) -> Advance:

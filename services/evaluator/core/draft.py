@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import msgspec
@@ -133,6 +134,15 @@ class Draft:
     def note_run(self, decision: Decision, run: Run, **fields: Any) -> None:
         """Write one decision about ``run`` into the journal."""
         self.note(decision, run.journey, run.version, run=run.run_id, **fields)
+
+    def savepoint(self) -> dict[str, Any]:
+        """Return what ``rewind`` brings this draft back to."""
+        return {name: copy(getattr(self, name)) for name in self.__slots__}
+
+    def rewind(self, before: dict[str, Any]) -> None:
+        """Undo everything since ``before``, which is good for one time."""
+        for name, value in before.items():
+            setattr(self, name, value)
 
     def finish(self) -> Advance:
         """Return the next state with everything that follows."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.evaluator.core.catalog import Plan
 from services.evaluator.core.conditions import holds, read_path
 from services.evaluator.core.draft import Draft
-from services.evaluator.core.exits import exit_run, passage_key
+from services.evaluator.core.exits import ERROR, exit_run, passage_key
 from services.evaluator.core.state import Passage, Run
 from services.evaluator.core.steps import exit_timers, proceed
 from shared.ids import run_id
@@ -16,11 +16,19 @@ RESTARTED = "restarted"
 
 
 def enter_by_event(draft: Draft, name: str) -> None:
-    """Enter each journey that the event being applied triggers, the highest priority first."""
+    """Enter each journey that the event being applied triggers, the highest priority first.
+
+    One that raises is not entered; the event still does to the others what it should.
+    """
     for plan, trigger in draft.catalog.triggered_by.get(name, ()):
-        if not holds(trigger.where, draft.scope()):
-            continue
-        _try_enter(draft, plan, trigger)
+        before = draft.savepoint()
+        try:
+            if holds(trigger.where, draft.scope()):
+                _try_enter(draft, plan, trigger)
+        except Exception as error:  # noqa: BLE001 - whatever one journey does, the others go on
+            draft.rewind(before)
+            detail = {"error": type(error).__name__}
+            draft.note("not_entered", plan.journey.id, plan.journey.version, reason=ERROR, detail=detail)
 
 
 def _try_enter(draft: Draft, plan: Plan, trigger: EventTrigger) -> None:

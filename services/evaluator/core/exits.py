@@ -10,6 +10,8 @@ from shared.messages.command import Cancel
 from shared.messages.event import Event
 
 CONSENT_REVOKED = "consent_revoked"
+ERROR = "error"
+"""Reason of a run that raised, and of one that was not entered because it would have."""
 
 
 def passage_key(journey: str, key: str) -> str:
