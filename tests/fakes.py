@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 
 from services.dispatcher.channels.base import Message, Receipt
 from services.dispatcher.ports import ClaimResult
+from services.evaluator.epoch import Epoch
+from services.evaluator.meta import Meta, encode_meta
 from shared.clock import HOUR, MINUTE, SECOND
 from shared.kafka.partition import partition_count, partition_of
 from shared.log import LogRecord, LogUnavailableError, Output, Publisher
@@ -44,6 +46,38 @@ class MemoryContacts:
 
     def count(self) -> int:
         return len(self.rows)
+
+
+class MemoryEpochs:
+    """A ``ContactStore`` and ``EpochSaver`` in memory. Contract: test_contact_store.py."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, bytes] = {}
+        self.meta: bytes | None = None
+        self.outputs: list[Output] = []
+        self.epochs: list[Epoch] = []
+
+    def load(self, contact: str) -> bytes | None:
+        return self.rows.get(contact)
+
+    def load_meta(self) -> bytes | None:
+        return self.meta
+
+    def scan(self) -> Iterator[tuple[str, bytes]]:
+        return iter(list(self.rows.items()))
+
+    async def save(self, epoch: Epoch) -> None:
+        self.keep(epoch)
+
+    def keep(self, epoch: Epoch) -> None:
+        """Save without awaiting: nothing here takes time."""
+        self.rows.update(epoch.rows)
+        self.keep_meta(epoch.meta)
+        self.outputs += epoch.outputs
+        self.epochs.append(epoch)
+
+    def keep_meta(self, meta: Meta) -> None:
+        self.meta = encode_meta(meta)
 
 
 class FakeClock:

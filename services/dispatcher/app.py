@@ -23,6 +23,8 @@ from shared.kafka.reader import KafkaLogReader
 from shared.metrics import Metrics
 
 _LOG = structlog.get_logger(__name__)
+# Connect and greet, MAIL, RCPT, DATA: each may take its time-out before the message itself does.
+_SMTP_STEPS = 4
 
 
 def make_channels(settings: DispatcherSettings) -> dict[str, Lane]:
@@ -56,6 +58,7 @@ async def run(settings: DispatcherSettings, stop: asyncio.Event) -> None:
         clocks=Clocks(),
         prefix=settings.topic_prefix,
         in_flight=settings.in_flight,
+        lease=int((_SMTP_STEPS * settings.smtp_timeout + settings.smtp_reply_timeout + 10) * 1000),
         owned=membership.valid,
         new_token=lambda: secrets.token_hex(16),
     )

@@ -20,12 +20,8 @@ from redis.exceptions import ConnectionError as LostConnectionError
 from redis.exceptions import RedisError
 
 from services.dispatcher.ports import ClaimResult, ClaimsUnavailableError, FencedError
-from shared.clock import SECOND
 
 _LOG = structlog.get_logger(__name__)
-# Longer than a provider call can take (connect, dialogue and answer: 15 + 3 * 15 + 60 s), so that a command in a
-# stopped process's hands is not tried by the next owner while the first may still wake up in the middle of it.
-LEASE = 150 * SECOND
 _BATCH = 256
 # A second for Redis and some for a stalled loop of our own; then it counts as away.
 _PATIENCE = 1.5
@@ -62,11 +58,15 @@ return 'ok'
 
 
 class Tenure(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose claims: ``scope`` names the partition, ``term`` its owner; ``lease`` in ms bounds one claim."""
+    """Whose claims: ``scope`` names the partition, ``term`` its owner.
+
+    ``lease`` in ms is longer than any provider call, so that what is in a silent process's hands is not tried by the
+    next owner while that call may still go through.
+    """
 
     scope: str
     term: int
-    lease: int = LEASE
+    lease: int
 
     @property
     def owner(self) -> str:

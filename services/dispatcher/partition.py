@@ -43,6 +43,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     clocks: Clocks
     prefix: str
     in_flight: int
+    lease: int
     owned: Callable[[], bool]
     new_token: Callable[[], str]
 
@@ -85,7 +86,7 @@ class OwnedPartition:
             self.partition, publisher=around.publisher, reader=around.reader, clock=around.clocks.machine
         )
         await _patiently(lambda: ledger.take_over(around.new_token()))
-        tenure = Tenure(scope=f"{around.prefix}{self.partition}", term=ledger.term)
+        tenure = Tenure(scope=f"{around.prefix}{self.partition}", term=ledger.term, lease=around.lease)
         claims = RedisClaims(
             around.redis,
             tenure,

@@ -87,10 +87,9 @@ class OwnedPartitions:
     async def assigned(self, partitions: frozenset[int]) -> Mapping[int, int | None]:
         """Restore and claim what is new, drop what is gone, and return where to begin reading."""
         if self._membership != self._lease.memberships:
-            self._owned.clear()
+            self._drop(set(self._owned))
             self._membership = self._lease.memberships
-        for gone in self._owned.keys() - partitions:
-            del self._owned[gone]
+        self._drop(self._owned.keys() - partitions)
         new = partitions - self._owned.keys()
         if new:
             incarnations = await read_incarnations(self._settings, EVENTS)
@@ -129,6 +128,10 @@ class OwnedPartitions:
             self._metrics.event_decision.observe(max(0, now - record.timestamp) / SECOND)
         self._metrics.consumer_lag.labels(EVENTS).set(0 if caught_up else (now - newest.timestamp) / SECOND)
 
+    def _drop(self, partitions: set[int]) -> None:
+        for number in partitions:
+            self._owned.pop(number).runner.forget()
+
     async def _open(self, partition: int, incarnation: str | None, end: int) -> _Owned:
         changelog = await open_partition(
             partition,
@@ -166,9 +169,7 @@ class OwnedPartitions:
             if self._lease.valid():
                 await owned.changelog.repair()
             processors = [each.runner.processor for each in self._owned.values()]
-            self._metrics.contacts.set(sum(processor.contacts for processor in processors))
-            self._metrics.commands_pending.set(sum(processor.commands_pending for processor in processors))
-            self._metrics.timers_pending.set(sum(processor.timers for processor in processors))
+            owned.runner.measure()
             await asyncio.sleep(_BEAT)
 
     def _observe(self, partition: int, record: LogRecord) -> None:

@@ -187,9 +187,7 @@ class PartitionProcessor:
             return
         row = self._fire(build, contact, row, caught_up=caught_up)
         result = advance(self.catalog, row.state, EventArrived(message, build.log_time))
-        next_row = msgspec.structs.replace(
-            row, state=result.state, offset=record.offset, incarnation=self._incarnation
-        )
+        next_row = msgspec.structs.replace(row, state=result.state, offset=record.offset, incarnation=self._incarnation)
         # Before anything is taken from the result: a record that cannot be kept must leave nothing behind.
         value = _fitting(next_row)
         build.grow(contact, len(value) - build.grown(contact))

@@ -98,6 +98,24 @@ class PartitionRunner:
                 # Neither carries anything: the next beat writes another.
                 _LOG.warning("beat_not_written", partition=self.processor.partition, error=str(error))
 
+    def measure(self) -> None:
+        """Bring the gauges of this partition up to date."""
+        processor, partition = self.processor, str(self.processor.partition)
+        self._metrics.contacts.labels(partition).set(processor.contacts)
+        self._metrics.timers_pending.labels(partition).set(processor.timers)
+        self._metrics.commands_pending.labels(partition).set(processor.commands_pending)
+        counters = processor.meta.counters
+        for kind in counters.__struct_fields__:
+            self._metrics.conservation.labels(partition, kind).set(getattr(counters, kind))
+
+    def forget(self) -> None:
+        """Take the gauges of this partition away: another worker reports them now."""
+        partition = str(self.processor.partition)
+        for gauge in (self._metrics.contacts, self._metrics.timers_pending, self._metrics.commands_pending):
+            gauge.remove(partition)
+        for kind in self.processor.meta.counters.__struct_fields__:
+            self._metrics.conservation.remove(partition, kind)
+
     async def _fire(self) -> None:
         if self.processor.has_due:
             await self._save(self.processor.fire(FIRE_AT_ONCE, caught_up=self.caught_up))

@@ -99,9 +99,7 @@ class Evaluation:
             for record in records:
                 self._metrics.event_decision.observe(max(0.0, (done - record.timestamp) / SECOND / self._speed))
         await self.runner.beat()
-        self._metrics.contacts.set(processor.contacts)
-        self._metrics.commands_pending.set(processor.commands_pending)
-        self._metrics.timers_pending.set(processor.timers)
+        self.runner.measure()
         if not records:
             await self._log.wait(EVENTS, PARTITION, offset, self._rest())
 

@@ -29,8 +29,8 @@ from shared.journeys.reader import Node
 
 MAX_DEPTH = 32
 """Levels of nesting. The cart journey has six; what reads a journey recurses, and must not run out of stack."""
-MAX_CHARACTERS = 1_000_000
-"""Of one file. A long journey with its texts has 20,000; the parser takes some 10 s for a million."""
+MAX_CHARACTERS = 250_000
+"""Of one file. A long journey with its texts has 20,000; at worst the parser takes some seconds for this many."""
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -92,7 +92,7 @@ class _Builder:
             case AliasEvent():
                 self._refuse(
                     event,
-                    f"`*{event.anchor}`: aliases are not read, write the value out; a text that starts so needs quotes",
+                    f"{shown(f'*{event.anchor}')}: aliases are not read; write the value out (a text needs quotes)",
                 )
                 self._place(self._node(event, None), None)
             case ScalarEvent():
@@ -115,7 +115,9 @@ class _Builder:
 
     def _check(self, event: ScalarEvent | CollectionStartEvent) -> None:
         if event.anchor is not None:
-            self._refuse(event, f"`&{event.anchor}`: anchors are not read; a text that starts so needs quotes")
+            self._refuse(
+                event, f"{shown(f'&{event.anchor}')}: anchors are not read; a text that starts so needs quotes"
+            )
         if event.tag is not None:
             self._refuse(event, "`!`: tags are not read; a text that starts so needs quotes")
 
@@ -177,6 +179,8 @@ def _explain(file: str, text: str, error: MarkedYAMLError) -> Fault:
         mark, message = opened, "what opens here with [ or { is not closed, or a comma is missing"
     elif "mapping values" in problem:
         message = "a `:` in the wrong place; check the indentation, and put a text with a `:` in it in quotes"
+    elif "block end" in problem:
+        message = "this does not continue the lines before; check their quotes, and the indentation"
     else:
         message = f"not YAML: {' '.join(problem.split())}"
     return Fault(file, 1, 1, message) if mark is None else Fault(file, mark.line + 1, mark.column + 1, message)

@@ -6,6 +6,7 @@ The waits are short because the clock is the real one; everything else is as a s
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -179,11 +180,13 @@ def assert_delivered(shop: Shop, verdict: Verdict, mails: Sequence[Mapping[str, 
 
 
 def pending_work(url: str) -> float:
-    """Return timers pending plus commands without outcome, as the /metrics at ``url`` tells."""
+    """Return timers pending plus commands without outcome over all partitions, as the /metrics at ``url`` tells."""
     with httpx2.Client(timeout=5) as client:
         lines = client.get(url).text.splitlines()
-    values = {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if not line.startswith("#")}
-    return values["kikkake_timers_pending"] + values["kikkake_commands_pending"]
+    counted = [line for line in lines if line.startswith(("kikkake_timers_pending{", "kikkake_commands_pending{"))]
+    if not counted:
+        return math.inf  # no partition has reported yet
+    return sum(float(line.rpartition(" ")[2]) for line in counted)
 
 
 def _command_of(mail: Mapping[str, object]) -> str:

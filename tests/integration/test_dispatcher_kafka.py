@@ -236,6 +236,26 @@ async def test_a_kill_in_the_middle_loses_nothing_and_doubles_nothing(world: Wor
     assert 1 == max(Counter(outcome.message_id for outcome in outcomes).values())
 
 
+async def test_a_kill_with_retry_sends_each_at_least_once_and_doubles_only_what_was_in_hand(
+    world: World, tmp_path: Path
+) -> None:
+    """Whoever asks for ``retry`` gets those in the provider's hands again, once the killed one's claims have ended."""
+    world.smtp.delay(0.03)
+    timeouts = {"smtp_timeout": 1, "smtp_reply_timeout": 2}
+    commands = [command_now(number, on_ambiguous="retry") for number in range(60)]
+    with world.dispatcher(tmp_path, smtp_connections=4, **timeouts) as process:
+        await world.command(*commands)
+        await until(lambda: len(world.smtp.messages) >= 20)
+        process.kill()
+        process.wait()
+    with world.dispatcher(tmp_path, smtp_connections=4, **timeouts):
+        outcomes = await world.wait_for_outcomes(60)
+    assert {"sent": 60} == Counter(outcome.status for outcome in outcomes)
+    mails = world.mails()
+    assert {command.command_id for command in commands} == set(mails)
+    assert 4 >= sum(mails.values()) - 60
+
+
 async def test_redis_lost_and_killed_costs_seconds_and_no_message(
     kafka_server: KafkaServer, smtp_server: SmtpServer, tmp_path: Path
 ) -> None:

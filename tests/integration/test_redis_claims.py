@@ -109,7 +109,7 @@ async def test_a_copy_that_went_back_in_time_is_rebuilt_too(redis: Redis) -> Non
 
 
 async def test_a_rebuilt_copy_knows_what_is_in_somebody_s_hands(redis: Redis) -> None:
-    owner = RedisClaims(redis, Tenure(scope="held", term=7), confirm=Confirm(), held=lambda: ["m1"])
+    owner = RedisClaims(redis, Tenure(scope="held", term=7, lease=60_000), confirm=Confirm(), held=lambda: ["m1"])
     await owner.rebuild()
     assert await redis.exists("kikkake:{held}:m1")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from typing import Any
 
 import msgspec
@@ -137,7 +136,8 @@ class Draft:
 
     def savepoint(self) -> dict[str, Any]:
         """Return what ``rewind`` brings this draft back to."""
-        return {name: copy(getattr(self, name)) for name in self.__slots__}
+        parts = ((name, getattr(self, name)) for name in self.__slots__)
+        return {name: part.copy() if isinstance(part, dict | list) else part for name, part in parts}
 
     def rewind(self, before: dict[str, Any]) -> None:
         """Undo everything since ``before``, which is good for one time."""
