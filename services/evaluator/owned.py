@@ -17,7 +17,7 @@ from services.evaluator.lease import Lease
 from services.evaluator.meta import Meta, decode_meta
 from services.evaluator.partitions import Batch, fatal
 from services.evaluator.processor import PartitionProcessor
-from services.evaluator.runner import PartitionRunner
+from services.evaluator.runner import YOUNG, PartitionRunner
 from services.evaluator.settings import EvaluatorSettings
 from services.evaluator.tail import ChangelogTail
 from shared.clock import SECOND, system_clock
@@ -32,8 +32,6 @@ _LOG = structlog.get_logger(__name__)
 
 _BEAT = 0.02
 """s between two looks at what time asks for; a fifth of the shortest gap between ticks."""
-_BEHIND = 2 * SECOND
-"""A partition is behind while records lie unread and the newest read is older: what the dispatcher takes as fresh."""
 
 
 class _Owned(msgspec.Struct):
@@ -121,8 +119,9 @@ class OwnedPartitions:
         """Apply a batch of one partition."""
         owned = self._owned[batch.partition]
         newest = batch.records[-1]
-        caught_up = newest.offset + 1 >= batch.highwater or system_clock() - newest.timestamp <= _BEHIND
-        await owned.runner.batch(batch.records, caught_up=caught_up)
+        live = batch.records[0].timestamp >= system_clock() - YOUNG
+        caught_up = newest.offset + 1 >= batch.highwater
+        await owned.runner.batch(batch.records, live=live, caught_up=caught_up)
         now = system_clock()
         for record in batch.records:
             self._metrics.event_decision.observe(max(0, now - record.timestamp) / SECOND)

@@ -26,6 +26,8 @@ TICK_EVERY = 100
 """At most one tick in 100 ms of machine time and partition (architecture: lateness p99 under 1 s needs no more)."""
 MARK_EVERY = 500
 """The dispatcher takes a mark as fresh for 2 s; a quarter of that survives three lost ones."""
+YOUNG = 2 * SECOND
+"""What was appended within this time counts as live: as long as the dispatcher sends without asking for a mark."""
 _TICK_LOST = 5 * SECOND
 
 
@@ -70,18 +72,24 @@ class PartitionRunner:
         self._marked_at = 0
         self._failed = False
 
-    async def batch(self, records: Sequence[LogRecord], *, caught_up: bool) -> None:
-        """Apply ``records`` and save what follows. ``caught_up``: nothing more than 2 s old lies behind them."""
+    async def batch(self, records: Sequence[LogRecord], *, live: bool, caught_up: bool) -> None:
+        """Apply ``records`` and save what follows.
+
+        ``live``: all of them are young, so what they decide may leave at once; else it is held until the batch is
+        through, for an exit may stand further on in it. ``caught_up``: they reach to the log's end as it was when they
+        were fetched; only then what is held is released.
+        """
         async with self._lock:
             done = 0
             while done < len(records):
-                epoch = self.processor.process(records[done:], caught_up=caught_up)
+                epoch = self.processor.process(records[done:], caught_up=live)
                 done += epoch.consumed
                 await self._save(epoch)
             self.caught_up = caught_up
             if records:
                 self._tick_in_flight = False
             await self._fire()
+            await self._release()
 
     async def beat(self) -> None:
         """Do what time asks for; called every few ten ms. Writes at most one tick and one mark."""
@@ -89,8 +97,7 @@ class PartitionRunner:
             if not self._may_act():
                 return
             await self._fire()
-            if self.caught_up and self.processor.holding:
-                await self._save(self.processor.release(FIRE_AT_ONCE))
+            await self._release()
             try:
                 await self._tick()
                 await self._mark()
@@ -119,6 +126,10 @@ class PartitionRunner:
     async def _fire(self) -> None:
         if self.processor.has_due:
             await self._save(self.processor.fire(FIRE_AT_ONCE, caught_up=self.caught_up))
+
+    async def _release(self) -> None:
+        if self.caught_up and self.processor.holding:
+            await self._save(self.processor.release(FIRE_AT_ONCE))
 
     async def _tick(self) -> None:
         now = self._machine_clock()

@@ -13,7 +13,7 @@ from services.evaluator.core.state import NEVER
 from services.evaluator.epoch import Epoch
 from services.evaluator.meta import encode_meta
 from services.evaluator.processor import PartitionProcessor
-from services.evaluator.runner import TICK_EVERY, PartitionRunner
+from services.evaluator.runner import TICK_EVERY, YOUNG, PartitionRunner
 from services.standalone.storage.contacts import SqliteContacts
 from services.standalone.storage.log import PARTITION, SqliteLog
 from shared.clock import SECOND, Clock, system_clock
@@ -91,10 +91,9 @@ class Evaluation:
         offset = processor.meta.next_offset
         records = self._log.read(EVENTS, PARTITION, offset, _BATCH)
         if records:
-            now = self._clock()
-            newest = records[-1]
-            at_end = newest.offset + 1 >= self._log.end(EVENTS, PARTITION)
-            await self.runner.batch(records, caught_up=at_end or now - newest.timestamp <= 2 * SECOND * self._speed)
+            live = records[0].timestamp >= self._clock() - YOUNG * self._speed
+            caught_up = records[-1].offset + 1 >= self._log.end(EVENTS, PARTITION)
+            await self.runner.batch(records, live=live, caught_up=caught_up)
             done = self._clock()
             for record in records:
                 self._metrics.event_decision.observe(max(0.0, (done - record.timestamp) / SECOND / self._speed))

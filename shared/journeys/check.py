@@ -16,9 +16,7 @@ def check_journey(journey: Journey, fields: Mapping[str, Node], steps: Mapping[s
     for name, what in (("steps", "step"), ("triggers", "trigger")):
         if name in fields and fields[name].value == []:
             fields[name].fault(f"a journey has at least one {what}")
-    if _needs_topic(journey) and "topic" not in _keys(fields.get("policy")):
-        at = fields.get("policy") or fields["steps"]
-        at.fault("a marketing journey that sends names its consent `topic` in `policy`")
+    _topic(journey, fields)
     for earlier, later in zip(journey.steps, journey.steps[1:], strict=False):
         if isinstance(earlier, Exit):
             steps[later.id].fault(f"step `{later.id}` is never reached: `{earlier.id}` before it exits")
@@ -26,12 +24,14 @@ def check_journey(journey: Journey, fields: Mapping[str, Node], steps: Mapping[s
     _unique_triggers(journey, fields)
 
 
-def _needs_topic(journey: Journey) -> bool:
-    return journey.policy.purpose == "marketing" and any(isinstance(step, Send) for step in journey.steps)
-
-
-def _keys(node: Node | None) -> frozenset[str]:
-    return frozenset(node.value) if node is not None and node.is_a(dict) else frozenset()
+def _topic(journey: Journey, fields: Mapping[str, Node]) -> None:
+    policy = fields.get("policy")
+    known = {} if policy is None else policy.value
+    if not isinstance(known, dict) or "topic" in known or not any(isinstance(step, Send) for step in journey.steps):
+        return
+    if "purpose" not in known or known["purpose"].value == "marketing":
+        at = policy or fields["steps"]
+        at.fault("a marketing journey that sends names its consent `topic` in `policy`")
 
 
 def _unique_goals(journey: Journey, fields: Mapping[str, Node]) -> None:

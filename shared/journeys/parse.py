@@ -248,7 +248,7 @@ def _template(node: Node, step: str, templates: Mapping[str, Template | None]) -
         return parse_inline_template(node, step)
     name = node.text()
     if name and name not in templates:
-        node.fault(f"unknown template {shown(name)}{suggestion(name, templates)}; it would be templates/{name}.yaml")
+        node.fault(f"there is no file {shown(f'templates/{name}.yaml')}{suggestion(name, templates)}")
     return templates.get(name)
 
 

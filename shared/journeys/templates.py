@@ -42,7 +42,7 @@ def _template(root: Node) -> Template | None:
     if not {"id", "locales"} <= fields.keys():
         return None
     locales = {str(locale): _channels(child) for locale, child in fields["locales"].pairs()}
-    if not locales:
+    if fields["locales"].value == {}:
         fields["locales"].fault("expected at least one locale")
     return Template(id=fields["id"].text(), locales=locales)
 

@@ -6,8 +6,9 @@ import asyncio
 import json
 import signal
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from shared.kafka.publisher import KafkaPublisher
 from shared.kafka.reader import KafkaLogReader
 from shared.log import LogRecord, Output
 from shared.messages import codec
-from shared.messages.event import Event
+from shared.messages.event import Event, EventType
 from shared.messages.topics import CANCELS, CHANGELOG, COMMANDS, EVENTS, INCARNATION_KEY, JOURNAL, TopicName
 from shared.settings import KafkaSettings
 from tests.e2e.processes import Process, service, wait_until
@@ -97,31 +98,26 @@ class World:
         self.processes.append(process)
         return process.start()
 
-    def visit(self, count: int) -> None:
+    def visit(self, count: int, *, consent: str = "", buy: bool = True) -> None:
         """Let ``count`` more contacts fill a cart; every third buys."""
-
-        def output(contact: str, kind: str, event: str, **fields: object) -> Output:
-            now = system_clock()
-            made = Event(
-                message_id=f"{event}-{contact}",
-                type=kind,  # type: ignore[arg-type]
-                name=event,
-                timestamp=now,
-                received_at=now,
-                user_id=contact,
-                **fields,  # type: ignore[arg-type]
-            )
-            return Output(EVENTS, f"u:{contact}".encode(), codec.encode(made))
-
         outputs = []
         for number in range(self.contacts, self.contacts + count):
             contact = f"c{number}"
-            outputs.append(output(contact, "identify", "Identified", traits={"email": f"{contact}@example.jp"}))
-            outputs.append(output(contact, "track", "Product Added", properties={"name": "Kettle"}))
-            if number % 3 == 0:
-                outputs.append(output(contact, "track", "Order Completed", properties={"total": 1}))
+            outputs.append(_output(contact, "identify", "Identified", traits={"email": f"{contact}@example.jp"}))
+            if consent:
+                granted = {"topic": consent, "status": "granted"}
+                outputs.append(_output(contact, "consent", "Consent Granted", properties=granted))
+            outputs.append(_output(contact, "track", "Product Added", properties={"name": "Kettle"}))
+            if buy and number % 3 == 0:
+                outputs.append(_output(contact, "track", "Order Completed", properties={"total": 1}))
         self.contacts += count
+        self._publish(outputs)
 
+    def buy(self, contacts: Sequence[str]) -> None:
+        """Let ``contacts`` buy."""
+        self._publish([_output(contact, "track", "Order Completed", properties={"total": 1}) for contact in contacts])
+
+    def _publish(self, outputs: Sequence[Output]) -> None:
         async def publish() -> None:
             publisher = KafkaPublisher(self.bootstrap, prefix=self.prefix, partitions=PARTITIONS)
             await publisher.start()
@@ -165,6 +161,20 @@ class World:
         assert set(verdict.cancels) == cancels
 
 
+def _output(contact: str, kind: EventType, name: str, **fields: Any) -> Output:
+    now = system_clock()
+    event = Event(
+        message_id=f"{name}-{contact}",
+        type=kind,
+        name=name,
+        timestamp=now,
+        received_at=now,
+        user_id=contact,
+        **fields,
+    )
+    return Output(EVENTS, f"u:{contact}".encode(), codec.encode(event))
+
+
 @pytest.fixture
 def world(tmp_path: Path, kafka_server: KafkaServer) -> Iterator[World]:
     world = World(tmp_path, kafka_server)
@@ -185,6 +195,26 @@ def test_killed_inside_an_epoch_nothing_is_lost_and_nothing_decided_twice(world:
     world.evaluator()
     wait_until(world.over, "every run has ended", 60, world.tails)
     world.compare()
+
+
+def test_a_cart_bought_in_the_backlog_is_not_reminded_of(world: World) -> None:
+    """The evaluator is down while carts are filled, their reminders come due and half of them are bought."""
+    journey = JOURNEY.replace("purpose: transactional", "purpose: marketing, topic: carts")
+    (world.journeys / "cart.yaml").write_text(journey, encoding="utf-8")
+    world.visit(30, consent="carts", buy=False)
+    appended = max(record.timestamp for part in world.read(EVENTS) for record in part)
+    wait_until(lambda: system_clock() > appended + 3_000, "the reminders are overdue", 10)
+    world.buy([f"c{number}" for number in range(0, 30, 2)])
+    world.evaluator()
+    wait_until(world.over, "every run has ended", 60, world.tails)
+    commands = decoded_commands(record for part in world.read(COMMANDS) for record in part)
+    assert {f"u:c{number}" for number in range(1, 30, 2)} == {command.contact for command in commands.values()}
+    assert [] == [r for part in world.read(CANCELS) for r in part if r.key not in (None, INCARNATION_KEY)]
+    verdict = judge_partitions(world.journeys, world.read(EVENTS))
+    assert_same_decisions(verdict, decoded_journal(record for part in world.read(JOURNAL) for record in part))
+    withdrawn = [record for record in verdict.journal if record.decision == "skip"]
+    assert 2 * 15 == len(withdrawn)
+    assert {"exited"} == {record.reason for record in withdrawn}
 
 
 def test_a_worker_paused_past_its_session_and_woken_writes_nothing(world: World) -> None:

@@ -34,6 +34,7 @@ class Draft:
         "catalog",
         "cause",
         "commands",
+        "ended",
         "event",
         "log_time",
         "now",
@@ -53,6 +54,7 @@ class Draft:
         self.event: dict[str, Any] = NO_EVENT
         self.runs: dict[str, Run] = {run.run_id: run for run in state.runs}
         self.pending: dict[str, PendingCommand] = {command.command_id: command for command in state.pending}
+        self.ended: dict[str, Run] = {run.run_id: run for run in state.ended}
         self.touches: list[Touch] = list(state.touches)
         self.commands: list[SendCommand] = []
         self.cancels: list[Cancel] = []
@@ -152,6 +154,7 @@ class Draft:
             runs=tuple(self.runs.values()),
             pending=tuple(self.pending.values()),
             touches=tuple(self.touches),
+            ended=tuple(self.ended.values()),
             **self._changes,
         )
         return Advance(

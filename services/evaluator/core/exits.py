@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from services.evaluator.core.conditions import holds
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.state import Passage, Run
@@ -21,16 +23,21 @@ def passage_key(journey: str, key: str) -> str:
 
 def exit_run(draft: Draft, run: Run, reason: str) -> None:
     """End ``run`` because something came between: its timers go and its unsettled commands are cancelled."""
-    end_run(draft, run, reason)
-    for command in draft.pending.values():
-        if command.run_id == run.run_id:
-            draft.cancels.append(
-                Cancel(command_id=command.command_id, contact=draft.state.contact, reason="exited", at=draft.log_time)
-            )
+    _end(draft, run, reason)
+    _cancel_commands(draft, run)
 
 
 def end_run(draft: Draft, run: Run, reason: str) -> None:
-    """End ``run`` because its steps say so; what it decided to send on the way is still sent."""
+    """End ``run`` because its steps say so; what it decided to send on the way is still sent.
+
+    While that is not settled the run's exit rules go on watching over it.
+    """
+    _end(draft, run, reason)
+    if any(command.run_id == run.run_id for command in draft.pending.values()):
+        draft.ended[run.run_id] = msgspec.structs.replace(run, timers=())
+
+
+def _end(draft: Draft, run: Run, reason: str) -> None:
     draft.drop(run)
     passages = {**draft.get("passages")}
     passages[passage_key(run.journey, run.key)] = Passage(run.entered_at, draft.now)
@@ -38,9 +45,18 @@ def end_run(draft: Draft, run: Run, reason: str) -> None:
     draft.note_run("exited", run, step=run.step, reason=reason)
 
 
+def _cancel_commands(draft: Draft, run: Run) -> None:
+    draft.ended.pop(run.run_id, None)
+    for command in draft.pending.values():
+        if command.run_id == run.run_id:
+            draft.cancels.append(
+                Cancel(command_id=command.command_id, contact=draft.state.contact, reason="exited", at=draft.log_time)
+            )
+
+
 def exit_by_event(draft: Draft, name: str) -> None:
     """End each run with an exit rule for the event being applied, unless it happened before the run was entered."""
-    for run in list(draft.runs.values()):
+    for run in (*draft.runs.values(), *draft.ended.values()):
         if draft.now < run.entered_at:
             continue
         plan = draft.catalog.plan(run.journey, run.version)
@@ -49,7 +65,7 @@ def exit_by_event(draft: Draft, name: str) -> None:
         for rule in plan.journey.exits:
             if isinstance(rule, ExitOnEvent) and rule.event == name and holds(rule.where, draft.scope(run.context)):
                 _regret(draft, run)
-                exit_run(draft, run, rule.reason)
+                _exit(draft, run, rule.reason)
                 break
 
 
@@ -57,11 +73,19 @@ def exit_by_consent(draft: Draft, event: Event) -> None:
     """End each marketing run whose topic lost the contact's consent with ``event``."""
     if event.properties.get("status") == "granted":
         return
-    for run in list(draft.runs.values()):
+    for run in (*draft.runs.values(), *draft.ended.values()):
         plan = draft.catalog.plan(run.journey, run.version)
         policy = None if plan is None else plan.journey.policy
         if policy and policy.purpose == "marketing" and policy.topic == event.properties.get("topic"):
-            exit_run(draft, run, CONSENT_REVOKED)
+            _exit(draft, run, CONSENT_REVOKED)
+
+
+def _exit(draft: Draft, run: Run, reason: str) -> None:
+    """End ``run``; of one that ended by itself only the unsettled commands are left to cancel."""
+    if run.run_id in draft.runs:
+        exit_run(draft, run, reason)
+    else:
+        _cancel_commands(draft, run)
 
 
 def _regret(draft: Draft, run: Run) -> None:

@@ -18,6 +18,8 @@ def settle(draft: Draft, outcome: Outcome) -> None:
     """Take ``outcome`` in. One for a command that is not pending (settled already) is noted nowhere."""
     if draft.pending.pop(outcome.command_id, None) is None:
         return
+    if all(command.run_id != outcome.run_id for command in draft.pending.values()):
+        draft.ended.pop(outcome.run_id, None)
     if outcome.status in ("skipped", "failed"):
         draft.touches = [touch for touch in draft.touches if touch.command_id != outcome.command_id]
         run = draft.runs.get(outcome.run_id)

@@ -77,7 +77,8 @@ class ContactState(msgspec.Struct, frozen=True, array_like=True):
 
     ``history`` holds the times of those events that a condition asks for, and no others. ``seen`` maps the short hash of
     each remembered messageId to the log time at which it was applied. ``recent`` are the last events as (name, at).
-    ``passages`` has one entry per journey and key.
+    ``passages`` has one entry per journey and key. ``ended`` are the runs that ended by their own steps while a command
+    of theirs is not settled: their exit rules still cancel it.
     """
 
     contact: str
@@ -92,6 +93,7 @@ class ContactState(msgspec.Struct, frozen=True, array_like=True):
     passages: dict[str, Passage] = {}
     recent: tuple[tuple[str, int], ...] = ()
     anonymous_id: str | None = None
+    ended: tuple[Run, ...] = ()
 
     @property
     def next_due(self) -> int:

@@ -253,3 +253,17 @@ steps:
     )
     assert ["entered", "send", "exited"] == [record.decision for record in verdict.journal]
     assert [] == verdict.cancels
+
+
+def test_what_a_finished_run_has_not_sent_yet_is_cancelled_by_its_exit_rules() -> None:
+    """The reminder was the last step; the order comes before the mail has left."""
+    journey = CART[: CART.index("  - {id: pause_1")]
+    cart = an_event("Product Added", at("10:00"), name="Kettle")
+    bought = an_event("Order Completed", at("10:46"), total=1)
+    verdict = run(cart, bought, until=at("12:00"), journey=journey)
+    assert ["entered", "send", "exited", "converted"] == [record.decision for record in verdict.journal]
+    [command] = verdict.commands
+    assert [command.command_id] == [cancel.command_id for cancel in verdict.cancels]
+    sent = run(cart, an_outcome(command, "sent", at("10:45:30")), bought, until=at("12:00"), journey=journey)
+    assert [] == sent.cancels
+    assert () == sent.states["u:c1"].ended

@@ -15,7 +15,7 @@ from services.evaluator.epoch import Epoch
 from services.evaluator.meta import decode_meta
 from services.evaluator.processor import PartitionProcessor
 from services.evaluator.rows import decode_row
-from shared.clock import HOUR, MINUTE
+from shared.clock import DAY, HOUR, MINUTE
 from shared.ids import outcome_id
 from shared.log import LogRecord, Output
 from shared.messages import codec
@@ -64,7 +64,7 @@ LAST = 60 * 24 * HOUR
 """Long after every history: by then every run is over."""
 
 PROFILE = settings(
-    max_examples=300,
+    max_examples=1000,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -123,7 +123,10 @@ def of(kind: str, late: int, message_id: str) -> Callable[[int, str], EventRecor
             case "tick":
                 return Tick(partition=0)
             case _:
-                return an_event(kind, now - late, received=now, message_id=message_id, total=5, name=f"of {now}")
+                # A client repeats a messageId within hours; ids are forgotten after two days, and the same one would
+                # then start the same run anew.
+                again = message_id and f"{message_id}-{now // DAY}"
+                return an_event(kind, now - late, received=now, message_id=again, total=5, name=f"of {now}")
 
     return make
 
@@ -345,7 +348,7 @@ def consent_at(log: list[LogRecord], command: SendCommand) -> bool | None:
     return said
 
 
-@settings(PROFILE, max_examples=60)
+@settings(PROFILE, max_examples=200)
 @given(STEPS, st.integers(0, 40))
 def test_replaying_any_prefix_twice_changes_nothing(steps: list[Step], length: int) -> None:
     """Neither from saved rows, where the cursor says so, nor on rows that are ahead of their cursor."""
@@ -366,7 +369,7 @@ def test_replaying_any_prefix_twice_changes_nothing(steps: list[Step], length: i
     assert outputs == len(host.store.outputs)
 
 
-@settings(PROFILE, max_examples=60)
+@settings(PROFILE, max_examples=200)
 @given(STEPS)
 def test_what_a_crash_loses_is_decided_again_with_the_same_ids(steps: list[Step]) -> None:
     """Outputs of an epoch that was not saved may have been published by a worker that was cut off: none conflicts."""

@@ -101,7 +101,7 @@ BROKEN: list[tuple[str, str, list[str]]] = [
     ]),
     # Templates
     ("{email: {subject: Hi, text: Hello}}", "cart/remnd", [
-        "8: unknown template `cart/remnd`; did you mean `cart/remind`?; it would be templates/cart/remnd.yaml",
+        "8: there is no file `templates/cart/remnd.yaml`; did you mean `cart/remind`?",
     ]),
     ("[email], template: {email: {subject: Hi, text: Hello}}", "[email, sms], template: cart/remind", [
         "8: template `cart/remind` has no text for sms in locale ja",
@@ -110,7 +110,9 @@ BROKEN: list[tuple[str, str, list[str]]] = [
         "8: template `hello` has no text for email in locale default",
     ]),
     ("subject: Hi, ", "", ["8: `subject` is missing"]),
-    ("subject: Hi,", "subject: {{ context.name }},", ["8: a key is a word; a text that starts with { or [ needs quotes"]),
+    ("subject: Hi,", "subject: {{ context.name }},", [
+        "8: a key is a word; a text that starts with { or [ needs quotes",
+    ]),
     ("subject: Hi,", "subject: {{ context.name }} left,", [
         "8: a key is a word; a text that starts with { or [ needs quotes",
     ]),
@@ -137,7 +139,9 @@ BROKEN: list[tuple[str, str, list[str]]] = [
         "2: `&x`: anchors are not read; a text that starts so needs quotes",
         "3: `*x`: aliases are not read; write the value out (a text needs quotes)",
     ]),
-    ("id: welcome", "id: !!python/name:os.system welcome", ["2: `!`: tags are not read; a text that starts so needs quotes"]),
+    ("id: welcome", "id: !!python/name:os.system welcome", [
+        "2: `!`: tags are not read; a text that starts so needs quotes",
+    ]),
     ("id: welcome", "? [id]\n: welcome", ["2: a key is a word; a text that starts with { or [ needs quotes"]),
     ("id: welcome", "id: welcome\n---\nid: other", ["3: a second document; one file holds one, without `---`"]),
     ("schema: journey/v1", "%YAML 1.1\n---\nschema: journey/v1", [
@@ -216,7 +220,7 @@ schema: journey/v1
 name: 5
 trigger: {type: event, max_age: soon}
 steps:
-  - {id: Hello, send: {channels: [fax], template: nowhere}}
+  - {id: Hello, send: {template: nowhere, channels: [e-mail], mode: any}}
   - {id: wait, branch: []}
   - {id: wait, wait: {for: 1}}
 """
@@ -226,11 +230,12 @@ steps:
         "journey.yaml:2: expected a text, not `5`; put it in quotes",
         "journey.yaml:3: `event` is missing",
         "journey.yaml:5: `Hello` is not an id; use up to 64 small letters, digits and _, a letter first",
-        "journey.yaml:5: unknown channel `fax`; known: email, in_app, line, push, slack, sms, web_push, webhook, whatsapp",
-        "journey.yaml:5: unknown template `nowhere`; it would be templates/nowhere.yaml",
+        "journey.yaml:5: there is no file `templates/nowhere.yaml`; known: cart/remind",
+        "journey.yaml:5: unknown channel `e-mail`; did you mean `email`?",
+        "journey.yaml:5: unknown mode `any`; known: first_reachable",
         "journey.yaml:6: `branch` is not part of this release yet",
-        "journey.yaml:7: expected a duration such as 45m, 24h, 3d or 2w, not `1`",
         "journey.yaml:7: step id `wait` is used twice",
+        "journey.yaml:7: expected a duration such as 45m, 24h, 3d or 2w, not `1`",
     ] == faults(text)
 
 

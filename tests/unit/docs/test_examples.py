@@ -1,0 +1,161 @@
+"""What the pages show works, and what they name exists."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import shlex
+from base64 import b64encode
+from pathlib import Path
+
+import pytest
+from pydantic_settings import BaseSettings
+from starlette.testclient import TestClient
+
+from services.dispatcher.channels.inbox import InboxChannel
+from services.ingest.app import create_app
+from services.standalone.inbox import create_inbox_router
+from shared.journeys.files import load_journeys
+from shared.journeys.model import Send, Template
+from shared.journeys.parse import parse_journey
+from shared.journeys.templates import parse_template
+from shared.metrics import Metrics
+from tests.builders import JOURNEYS, ROOT
+from tests.fakes import FakeClock, RecordingPublisher
+from tests.unit.docs.pages import NAMES, PAGES, blocks, prose, table
+
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+MAKE = re.compile(r"(?:^|`)\s*make ([a-z][a-z-]*)", re.MULTILINE)
+
+
+def shipped_templates() -> dict[str, Template]:
+    sends = [step for journey in load_journeys(JOURNEYS) for step in journey.steps if isinstance(step, Send)]
+    return {step.template.id: step.template for step in sends}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_every_document_in_a_page_is_valid(page: Path) -> None:
+    for block in blocks(page, "yaml"):
+        if block.startswith("schema: template/v1"):
+            parse_template(page.name, block)
+        elif block.startswith("schema: journey/v1"):
+            parse_journey(page.name, block, shipped_templates())
+        else:
+            assert not block.startswith("schema:"), "a document of a kind that no reader knows"
+
+
+def test_the_walk_through_shows_the_journey_that_is_shipped() -> None:
+    [shown] = [block for block in blocks(ROOT / "docs/journeys.md", "yaml") if "id: cart_abandonment" in block]
+    [shipped] = [journey for journey in load_journeys(JOURNEYS) if journey.id == "cart_abandonment"]
+    assert shipped == parse_journey("journeys.md", shown, shipped_templates())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_every_link_to_ourselves_leads_somewhere(page: Path) -> None:
+    dead = []
+    for link in LINK.findall(prose(page)):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            dead.append(link)
+    assert [] == dead
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub gives the page's headings."""
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in HEADING.findall(page.read_text())}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_every_variable_named_is_a_setting(page: Path) -> None:
+    named = set(re.findall(r"\bKIKKAKE_[A-Z0-9_]*[A-Z0-9]\b", page.read_text()))
+    assert set() == named - variables()
+
+
+def variables() -> set[str]:
+    """Return the environment variables that some service reads."""
+    for service in ("ingest", "evaluator", "dispatcher"):
+        importlib.import_module(f"services.{service}.settings")
+    found: set[str] = set()
+    kinds: list[type[BaseSettings]] = [BaseSettings]
+    while kinds:
+        kind = kinds.pop()
+        kinds += kind.__subclasses__()
+        if kind.__module__.startswith(("services.", "shared.")):
+            found |= {f"{kind.model_config['env_prefix']}{name}".upper() for name in kind.model_fields}
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_every_metric_named_is_declared(page: Path) -> None:
+    declared = {name for metric in Metrics().registry.collect() for name in (metric.name, f"{metric.name}_total")}
+    named = set(re.findall(r"\bkikkake_[a-z_]*[a-z]\b", page.read_text()))
+    assert set() == {re.sub(r"_(bucket|count|sum)$", "", name) for name in named} - declared
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_every_make_target_named_is_in_the_makefile(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set() == set(MAKE.findall(page.read_text())) - targets
+
+
+async def _ready() -> bool:
+    return True
+
+
+CALLS = [
+    (command, answer)
+    for block in blocks(ROOT / "docs/http.md", "console")
+    for command, answer in re.findall(r"^\$ (curl .*)\n(.*)$", block, re.MULTILINE)
+]
+
+
+@pytest.fixture(scope="module")
+def http() -> TestClient:
+    return TestClient(
+        create_app(
+            publisher=RecordingPublisher(),
+            write_keys=["WRITE_KEY"],
+            ready=_ready,
+            clock=FakeClock(1_772_445_600_000),
+            extra_routers=[create_inbox_router({"email": InboxChannel()}, "ADMIN_TOKEN")],
+        )
+    )
+
+
+@pytest.mark.parametrize(("command", "answer"), CALLS, ids=[command[:70] for command, _ in CALLS])
+def test_every_call_shown_is_answered_as_shown(http: TestClient, command: str, answer: str) -> None:
+    words = iter(shlex.split(command)[1:])
+    path, body, user, headers = "", None, None, {}
+    for word in words:
+        match word:
+            case "-d":
+                body = next(words)
+            case "-u":
+                user = next(words).removesuffix(":")
+            case "-H":
+                name, _, value = next(words).partition(": ")
+                headers[name] = value
+            case _:
+                path = word.removeprefix("http://127.0.0.1:8000")
+    if user is not None:
+        headers["Authorization"] = f"Basic {b64encode(f'{user}:'.encode()).decode()}"
+    response = http.request("GET" if body is None else "POST", path, content=body, headers=headers)
+    assert json.loads(answer) == response.json()
+
+
+def test_every_route_is_named() -> None:
+    """The page's table and the application's own description agree, in both directions."""
+    routes = set(create_app(publisher=RecordingPublisher(), write_keys=["k"], ready=_ready).openapi()["paths"])
+    named: set[str] = set()
+    for row in table("docs/http.md", "## Routes"):
+        words = re.findall(r"/[\w/{}]+", row[0])
+        named |= {
+            word if word.startswith(("/v1/", "/livez", "/readyz", "/metrics")) else f"/v1{word}" for word in words
+        }
+    assert set() == routes - named
+    assert {"/v1/inbox", "/livez", "/readyz", "/metrics"} == named - routes

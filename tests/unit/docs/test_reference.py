@@ -1,0 +1,209 @@
+"""The reference pages name exactly what the code has: reasons, codes, metrics, topics, event names."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+from services.evaluator.core.addresses import ADDRESS_TRAITS
+from services.ingest.schemas import CONSENT_NAMES, FIXED_NAMES
+from shared.clock import DAY
+from shared.journeys import later
+from shared.messages.event import Event, Marker, Tick
+from shared.messages.journal import Decision
+from shared.messages.outcome import EVENT_NAMES, OutcomeStatus
+from shared.messages.topics import TOPICS
+from shared.metrics import Metrics
+from tests.builders import ROOT
+from tests.unit.docs.pages import first_words, table
+
+REASONS = "docs/reference/reasons.md"
+CORE = ROOT / "services/evaluator/core"
+DELIVERY = ROOT / "services/dispatcher/delivery.py"
+
+
+def trees(*files: Path) -> Iterator[ast.AST]:
+    for file in files:
+        yield from ast.walk(ast.parse(file.read_text()))
+
+
+def called(node: ast.AST) -> str:
+    """Return the name of the function that ``node`` calls, or nothing."""
+    if not isinstance(node, ast.Call):
+        return ""
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+def texts(node: ast.AST) -> list[str]:
+    """Return the literals in ``node``."""
+    return [part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+
+
+def function(file: Path, name: str) -> ast.FunctionDef:
+    [found] = [node for node in trees(file) if isinstance(node, ast.FunctionDef) and node.name == name]
+    return found
+
+
+def constants(*names: str) -> set[str]:
+    """Return the values of the core's constants that are reasons: in capitals, and of one lower-case word."""
+    found = {
+        node.value.value
+        for node in trees(*(CORE / name for name in names))
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    }
+    return {value for value in found if re.fullmatch(r"[a-z_]+", value)}
+
+
+def test_every_reason_to_stay_out_is_explained_in_its_order() -> None:
+    refusal = function(CORE / "entry.py", "_refusal")
+    returned = [text for node in ast.walk(refusal) if isinstance(node, ast.Return) for text in texts(node)]
+    explained = [row[0].strip("`") for row in table(REASONS, "## Reasons of `not_entered`")]
+    assert set(returned) == set(explained)
+    assert ["too_old", "already_inside", "filter_false", "cooldown"] == explained
+
+
+def test_every_check_before_a_send_is_explained_in_its_order() -> None:
+    checks = function(CORE / "send.py", "_checks")
+    [returned] = [node.value for node in ast.walk(checks) if isinstance(node, ast.Return)]
+    assert isinstance(returned, ast.Tuple)
+    names = [
+        row.elts[0].value
+        for row in returned.elts
+        if isinstance(row, ast.Tuple) and isinstance(row.elts[0], ast.Constant)
+    ]
+    assert names == [row[0].strip("`") for row in table(REASONS, "The evaluator asks in this order")]
+
+
+def test_every_end_of_a_message_is_explained() -> None:
+    """``skipped`` by the dispatcher and ``failed``. The cancels that there are all say ``exited``."""
+    skipped, failed = set(), {"internal_error"}
+    for node in trees(DELIVERY):
+        if called(node) == "_end" and isinstance(node, ast.Call) and "skipped" in texts(node.args[1]):
+            skipped |= set(texts(node.args[2]))
+        if called(node) == "Drop" and isinstance(node, ast.Call):
+            skipped |= set(texts(node.args[0]))
+        if called(node) == "_next_channel" and isinstance(node, ast.Call):
+            failed |= set(texts(node.args[1]))
+    cancelled = {
+        text
+        for node in trees(*CORE.glob("*.py"))
+        if called(node) == "Cancel" and isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if keyword.arg == "reason"
+        for text in texts(keyword.value)
+    }
+    assert {"exited"} == cancelled
+    assert skipped | cancelled == first_words(REASONS, "The dispatcher asks again")
+    assert failed == first_words(REASONS, "## Reasons of `failed`")
+
+
+def test_every_end_of_a_run_that_no_journey_names_is_explained() -> None:
+    assert constants("advance.py", "entry.py", "exits.py", "steps.py") == first_words(REASONS, "## Reasons of `exited`")
+
+
+def test_every_reason_of_regret_is_explained() -> None:
+    regret = function(CORE / "exits.py", "_regret")
+    noted = {
+        text
+        for node in ast.walk(regret)
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if keyword.arg == "reason"
+        for text in texts(keyword.value)
+    }
+    assert noted == first_words(REASONS, "## Reason of `regret`")
+
+
+def test_every_decision_is_explained_and_those_never_written_are_named() -> None:
+    written = {text for node in trees(CORE / "settle.py") if isinstance(node, ast.Dict) for text in map_values(node)}
+    for node in trees(*CORE.glob("*.py")):
+        if called(node) in ("note", "note_run") and isinstance(node, ast.Call):
+            written |= set(texts(node.args[0]))
+    assert written == first_words(REASONS, "## Decisions")
+    [never] = re.findall(r"^(.*) are part of the record's format", (ROOT / REASONS).read_text(), re.MULTILINE)
+    assert set(get_args(Decision)) - written == set(re.findall(r"`(\w+)`", never))
+
+
+def map_values(node: ast.Dict) -> list[str]:
+    return [text for value in node.values for text in texts(value)]
+
+
+def test_every_code_of_ingest_is_explained() -> None:
+    files = [*(ROOT / "services/ingest").glob("*.py")]
+    codes = {"no_group_id", "no_previous_id"}  # made from the field's name
+    for node in trees(*files):
+        if isinstance(node, ast.keyword) and node.arg == "code":
+            codes |= set(texts(node.value)) if isinstance(node.value, ast.Constant) else set()
+        if isinstance(node, ast.ClassDef):
+            codes |= {
+                text
+                for part in node.body
+                if isinstance(part, ast.Assign) and getattr(part.targets[0], "id", "") == "code"
+                for text in texts(part.value)
+            }
+        if called(node) == "error_body" and isinstance(node, ast.Call) and isinstance(node.args[0], ast.Constant):
+            codes.add(str(node.args[0].value))
+    # "refused" is the family's own, "invalid_request" is FastAPI's: no route of ours has parameters that can be wrong.
+    codes -= {"refused", "invalid_request"}
+    assert codes == {row[1].strip("`") for row in table("docs/http.md", "### Codes")}
+
+
+def test_every_metric_is_in_the_table_with_its_labels_and_meaning() -> None:
+    registry = Metrics().registry
+    declared = []
+    for metric in registry.collect():
+        name = metric.name + ("_total" if metric.type == "counter" else "")
+        labels = getattr(registry._names_to_collectors[name], "_labelnames", ())
+        shown = ", ".join(f"`{label}`" for label in labels)
+        declared.append([f"`{name}`", metric.type, shown, metric.documentation])
+    assert declared == table("docs/reference/metrics.md")
+
+
+def test_every_topic_is_in_the_table_as_it_is_made() -> None:
+    expected = [
+        [
+            f"`{topic.name}`",
+            "all" if topic.partitions is None else str(topic.partitions),
+            "for ever" if topic.retention is None else f"{topic.retention // DAY} days",
+            f"{topic.max_message_bytes // 1024**2} MiB",
+        ]
+        for topic in TOPICS
+    ]
+    assert expected == [[row[0], *row[3:]] for row in table("docs/reference/topics.md")]
+
+
+def test_the_events_page_names_the_event_of_each_call_and_outcome() -> None:
+    page = (ROOT / "docs/reference/events.md").read_text()
+    for call, name in FIXED_NAMES.items():
+        assert f"| `{call}` | `{name}` |" in page
+    for name in CONSENT_NAMES.values():
+        assert f"`{name}`" in page
+    assert set(get_args(OutcomeStatus)) == first_words("docs/reference/events.md", "## Outcomes")
+    for status, name in EVENT_NAMES.items():
+        assert f"| `{status}` | `{name}` |" in page
+
+
+def test_the_topics_page_names_the_kinds_of_record() -> None:
+    kinds = {kind.__struct_config__.tag for kind in (Event, Tick, Marker)}
+    page = (ROOT / "docs/reference/topics.md").read_text()
+    assert {"event", "tick", "marker"} == kinds
+    assert "| `events` | `event`, `outcome`, `tick`, `marker` |" in page
+
+
+def test_the_journeys_page_names_the_trait_of_each_channel() -> None:
+    shown = {
+        row[0].strip("`"): tuple(re.findall(r"`(\w+)`", row[1]))
+        for row in table("docs/journeys.md", "The address is a trait")
+    }
+    assert shown == {channel: traits for channel, traits in ADDRESS_TRAITS.items() if traits}
+
+
+def test_no_word_of_the_language_is_both_here_and_still_to_come() -> None:
+    """A word that the page explains has left the table of later words."""
+    words = first_words("docs/journeys.md", "### Steps")
+    assert {"wait", "send", "exit"} == words
+    assert set() == words & later.VERBS
+    assert set() == first_words("docs/journeys.md", "### Conditions") & later.CONDITIONS

@@ -1,0 +1,83 @@
+"""Template files: the parts of each channel, and what is said of those that are not so."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.journeys.faults import JourneyFaultsError
+from shared.journeys.templates import parse_template
+
+VALID = """\
+schema: template/v1
+id: cart/remind
+locales:
+  ja:
+    email: {subject: 件名, text: 本文, html: <p>本文</p>}
+    push: {title: Hi, body: Hello, url: "https://shop.example"}
+    line: {text: Hello}
+  en:
+    email: {subject: Hi, text: Hello}
+"""
+
+
+def faults(text: str) -> list[str]:
+    with pytest.raises(JourneyFaultsError) as caught:
+        parse_template("t.yaml", text)
+    return str(caught.value).splitlines()
+
+
+def test_a_template_holds_its_texts_by_locale_channel_and_part() -> None:
+    template = parse_template("t.yaml", VALID)
+    assert "cart/remind" == template.id
+    assert {
+        "ja": {
+            "email": {"subject": "件名", "text": "本文", "html": "<p>本文</p>"},
+            "push": {"title": "Hi", "body": "Hello", "url": "https://shop.example"},
+            "line": {"text": "Hello"},
+        },
+        "en": {"email": {"subject": "Hi", "text": "Hello"}},
+    } == template.locales
+
+
+@pytest.mark.parametrize("locale", ["no", "on", "ja-JP", "default"])
+def test_a_locale_is_a_text_whatever_it_looks_like(locale: str) -> None:
+    """Norwegian is not false."""
+    assert locale in parse_template("t.yaml", VALID.replace("  en:", f"  {locale}:")).locales
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("schema: template/v1", "schema: journey/v1", ["1: unknown schema `journey/v1`; known: template/v1"]),
+        ("id: cart/remind\n", "", ["1: `id` is missing"]),
+        ("    line: {text: Hello}", "    line: {txt: Hello}", [
+            "7: `text` is missing",
+            "7: unknown key `txt`; did you mean `text`?",
+        ]),
+        ("    line: {text: Hello}", "    line: Hello", ["7: expected a mapping (lines of `key: value`), not `Hello`"]),
+        ("    line: {text: Hello}", '    line: {text: ""}', ["7: expected a text that is not empty"]),
+        ("    line: {text: Hello}", "    line: {text: 5}", ["7: expected a text, not `5`; put it in quotes"]),
+        ("    line: {text: Hello}", "    lien: {text: Hello}", ["7: unknown key `lien`; did you mean `line`?"]),
+        ("subject: Hi", "mjml: <mjml>", ["9: `subject` is missing", "9: `mjml` is not part of this release yet"]),
+        ("body: Hello, ", "", ["6: `body` is missing"]),
+    ],
+)  # fmt: skip
+def test_a_fault_says_its_line_and_what_to_do(old: str, new: str, expected: list[str]) -> None:
+    assert 1 == VALID.count(old)
+    assert [f"t.yaml:{fault}" for fault in expected] == faults(VALID.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ["t.yaml:1: the file is empty; it starts with `schema:`"]),
+        ("schema: template/v1\nid: a\nlocales: {}\n", ["t.yaml:3: expected at least one locale"]),
+        ("schema: template/v1\nid: a\n", ["t.yaml:1: `locales` is missing"]),
+        (
+            "schema: template/v1\nid: a\nlocales: [ja]\n",
+            ["t.yaml:3: expected a mapping (lines of `key: value`), not a list"],
+        ),
+    ],
+)
+def test_a_template_without_texts_is_none(text: str, expected: list[str]) -> None:
+    assert expected == faults(text)

@@ -1,0 +1,103 @@
+"""Texts: strict about what is missing, escaped where it is HTML, bounded, and the same on every machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shared.rendering import TemplateError, check_template, render
+
+
+def text(source: str, part: str = "text", **data: Any) -> str:
+    return render({part: source}, data).parts[part]
+
+
+def test_data_is_filled_in_each_part() -> None:
+    parts = {"subject": "Hi {{ contact.name }}", "text": "{{ context.product }}をお忘れではありませんか"}
+    rendered = render(parts, {"contact": {"name": "Ann"}, "context": {"product": "傘"}})
+    assert {"subject": "Hi Ann", "text": "傘をお忘れではありませんか"} == rendered.parts
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "Hello {{ contact.name }}",
+        "Hello {{ contact.name.first }}",
+        "Hello {{ nobody }}",
+        "Hello {{ contact.name | upcase }}",
+        "Hello {{ contact.name | append: '!' }}",
+        "{{ contact.name | date: '%Y' }}",
+        "{% for item in items %}{{ item }}{% endfor %}",
+        "{{ empty | first }}",
+        "{{ nulls[0] }}",
+    ],
+)
+def test_nobody_receives_hello_comma(source: str) -> None:
+    """What is missing or null must not be printed, whatever it goes through."""
+    with pytest.raises(TemplateError):
+        text(source, contact={"name": None}, empty=[], nulls=[None])
+
+
+def test_what_is_missing_may_be_asked_for_and_replaced() -> None:
+    assert "you" == text("{{ contact.name | default: 'you' }}", contact={})
+    assert "none" == text("{% if contact.name %}some{% else %}none{% endif %}", contact={"name": None})
+    assert "none" == text("{% unless contact.a.b %}none{% endunless %}", contact={})
+
+
+def test_html_is_escaped_and_text_is_not() -> None:
+    assert "&lt;b&gt;&amp;" == text("{{ name }}", "html", name="<b>&")
+    assert "<b>&" == text("{{ name }}", name="<b>&")
+    assert "<b>&" == text("{{ name }}", "subject", name="<b>&")
+
+
+def test_a_subject_is_one_line() -> None:
+    """A line break in a name must not become a header of its owner's choosing."""
+    assert "Hi Ann Bcc: all@example.com" == text("Hi {{ name }}", "subject", name="Ann\r\nBcc: all@example.com")
+    assert "Hi Ann" == text("Hi\u2028{{ name }}\n", "subject", name="Ann")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% for i in (1..1000000000) %}x{% endfor %}",
+        "{% for i in (1..5000) %}{% for j in (1..5000) %}{% endfor %}{% endfor %}",
+        "{{ (1..1000000000) | join: 'x' }}",
+        "{% assign all = (1..1000000000) | sort %}",
+        "{% assign x = 'xxxxxxxxxx' %}{% for i in (1..99) %}{% assign x = x | append: x %}{% endfor %}",
+        "{% assign x = 'xxxxxx' %}{% for i in (1..99) %}{% capture x %}{{x}}{{x}}{% endcapture %}{% endfor %}",
+        "{{ long | replace: '', long | replace: '', long }}",
+        "{{ long | split: '' | join: long }}",
+        "{% if true %}" * 60 + "{% endif %}" * 60,
+    ],
+)
+def test_a_template_that_runs_away_is_stopped(source: str) -> None:
+    with pytest.raises(TemplateError):
+        text(source, long="x" * 5000)
+
+
+@pytest.mark.parametrize(
+    "source", ["{{ x", "{% if %}", "{% nonsense %}", "{{ x | nonsense }}", "{% include 'other' %}"]
+)
+def test_what_is_no_template_is_an_error(source: str) -> None:
+    with pytest.raises(TemplateError):
+        text(source, x="1")
+
+
+def test_a_template_is_checked_without_data() -> None:
+    check_template("text", "Hello {{ contact.name }}")
+    with pytest.raises(TemplateError, match="subject"):
+        check_template("subject", "Hello {{ contact.name ")
+
+
+def test_a_date_is_the_same_everywhere_and_there_is_no_now() -> None:
+    assert "2026/03/02 10:55" == text("{{ at | date: '%Y/%m/%d %H:%M' }}", at="2026-03-02T10:55:00+09:00")
+    assert "1970-01-01" == text("{{ at | date: '%Y-%m-%d' }}", at=0)
+    with pytest.raises(TemplateError):
+        text("{{ 'now' | date: '%Y' }}")
+
+
+def test_an_error_names_no_value() -> None:
+    with pytest.raises(TemplateError) as caught:
+        text("{{ secret | date: '%Y' }}{{ secret | divided_by: 0 }}", secret="hunter2")
+    assert "hunter2" not in str(caught.value)
