@@ -25,6 +25,9 @@ _OWNER_KEY = b"\x00owner"
 _FLOOR_KEY = b"\x00floor"
 # Commands are kept for seven days and older ones never sent: a day later nobody can ask about a final one.
 _REMEMBERED_DAYS = 8
+# As long as the replay window: who looks into an old case finds its rows for as long as its events.
+_KEPT = 30 * DAY
+_TOMBSTONES = 1_000
 _OPEN = frozenset({"deferred", "sending", "settled"})
 
 
@@ -45,6 +48,7 @@ class KafkaLedger:
         self._certain = True
         self._token = b""
         self._fenced = False
+        self._old: set[str] = set()
 
     async def take_over(self, token: str) -> None:
         """Write our owner record and read the partition to its end; ``term`` is set then.
@@ -65,6 +69,7 @@ class KafkaLedger:
         await self._read_on()
         await self._write([(_FLOOR_KEY, str(self.term).encode())])
         self._floor = self.term
+        await self._delete_old()
 
     async def refresh(self) -> None:
         """Look for other writers: rewrite what a former owner overwrote. Raises FencedError for a later owner.
@@ -116,7 +121,13 @@ class KafkaLedger:
         for row in [row for row in self._rows.values() if row.status == "cancelled" and row.at // DAY < oldest]:
             del self._rows[row.command_id]
 
-    async def _write(self, records: Sequence[tuple[bytes, bytes]]) -> None:
+    async def _delete_old(self) -> None:
+        """Write the tombstones of rows that ended long ago. Twice is harmless; what is missed is found at the next start."""
+        old, self._old = sorted(self._old), set()
+        for start in range(0, len(old), _TOMBSTONES):
+            await self._write([(key.encode(), None) for key in old[start : start + _TOMBSTONES]])
+
+    async def _write(self, records: Sequence[tuple[bytes, bytes | None]]) -> None:
         self._written += len(records)
         try:
             await self._publisher.publish([Output(DELIVERIES, key, value, self._partition) for key, value in records])
@@ -163,7 +174,11 @@ class KafkaLedger:
             self._fenced = True
             raise FencedError
         self._floor = max(self._floor, term)
-        self._apply(row)
+        self._old.discard(row.command_id)
+        if row.status not in _OPEN and self._clock() - row.at >= _KEPT:
+            self._old.add(row.command_id)
+        else:
+            self._apply(row)
 
     def _meet_owner(self, offset: int, token: bytes) -> None:
         if token == self._token:

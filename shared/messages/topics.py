@@ -37,10 +37,7 @@ _EPOCH_BYTES = 4 * 1024 * 1024
 
 
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
-    """One topic. ``partitions`` None: the deployment's partition count; ``retention`` None: compacted.
-
-    ``forget_after``: what a compacted topic has not rewritten for so long is deleted, with no tombstone from anyone.
-    """
+    """One topic. ``partitions`` None: the deployment's partition count; ``retention`` None: compacted, kept for ever."""
 
     name: TopicName
     retention: int | None
@@ -48,7 +45,6 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
     append_time: bool = False
     max_message_bytes: int = 1024 * 1024
     min_compaction_lag: int | None = None
-    forget_after: int | None = None
 
     def config(self) -> dict[str, str]:
         """Return the broker's settings for this topic."""
@@ -60,9 +56,6 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
             settings["cleanup.policy"] = "compact"
             if self.min_compaction_lag is not None:
                 settings["min.compaction.lag.ms"] = str(self.min_compaction_lag)
-            if self.forget_after is not None:
-                settings["cleanup.policy"] = "compact,delete"
-                settings["retention.ms"] = str(self.forget_after)
         else:
             settings["cleanup.policy"] = "delete"
             settings["retention.ms"] = str(self.retention)
@@ -75,8 +68,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic(name=COMMANDS, retention=7 * DAY),
     Topic(name=CANCELS, retention=7 * DAY),
     # A repair must find the good row still there after a stale writer's: nothing is compacted within the hour.
-    # Nothing is open for longer than commands are kept, so what is 30 days old is final.
-    Topic(name=DELIVERIES, retention=None, min_compaction_lag=HOUR, forget_after=30 * DAY),
+    Topic(name=DELIVERIES, retention=None, min_compaction_lag=HOUR),
     Topic(name=JOURNAL, retention=400 * DAY),
     Topic(name=JOURNEYS, retention=None, partitions=1),
     # One epoch is one record batch, so the topic must take the largest epoch whole.

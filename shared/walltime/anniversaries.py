@@ -18,8 +18,8 @@ _MILLISECONDS_FROM = 10_000_000_000
 """A number this large is milliseconds: as seconds it is in 2286, as milliseconds in April 1970."""
 _LONGEST_OFFSET = 36_525
 _MIDNIGHT = time()
-_LEAP_GAP = 8
-"""The years from one leap day to the next, at most: from 2096 to 2104."""
+_YEARS_AHEAD = 13
+"""The years from one leap day to the next, at most (2096 to 2104), and those by which the first guess is early."""
 
 
 class Occurrence(NamedTuple):
@@ -54,7 +54,13 @@ def anniversary(day: date, year: int, feb29: Literal["feb28", "mar1", "skip"]) -
 
 
 def occurrence_of(day: date, where: ZoneInfo, *, offset_days: int, at_time: time) -> Occurrence:
-    """Return when to act for ``day`` itself, past or not: ``at_time`` of the local day ``offset_days`` after it."""
+    """Return when to act for ``day`` itself, past or not: ``at_time`` of the local day ``offset_days`` after it.
+
+    Raises ValueError for a day that ``read_date`` would not give, and for an offset of more than a hundred years.
+    """
+    if day.year not in _YEARS:
+        msg = f"{day} is not between the years 1800 and 2999"
+        raise ValueError(msg)
     if abs(offset_days) > _LONGEST_OFFSET:
         msg = f"an offset of {offset_days} days is longer than a hundred years"
         raise ValueError(msg)
@@ -73,14 +79,15 @@ def next_occurrence(
 ) -> Occurrence | None:
     """Return the first occurrence strictly after ``after``, None when there is none: the exact date is past.
 
-    Anniversaries are those of month and day, from ``day`` itself on and never before it.
+    Anniversaries are those of month and day, from ``day`` itself on and never before it. Years are 1800 to 2999.
     """
+    if day.year not in _YEARS:
+        return None
     if match == "exact":
         only = occurrence_of(day, where, offset_days=offset_days, at_time=at_time)
         return only if only.at > after else None
-    start = (wall(after, where) - timedelta(days=offset_days)).year - 1
-    first = max(start, day.year)
-    for year in range(first, first + _LEAP_GAP + 3):
+    first = max(wall(after, where).year - offset_days // 365 - 2, day.year)
+    for year in range(first, min(first + _YEARS_AHEAD, _YEARS.stop)):
         yearly = anniversary(day, year, feb29)
         if yearly is not None:
             found = occurrence_of(yearly, where, offset_days=offset_days, at_time=at_time)

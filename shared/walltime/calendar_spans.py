@@ -42,7 +42,7 @@ def parse_span(text: object) -> CalendarSpan:
 
 
 def add_span(at: int, span: CalendarSpan, where: ZoneInfo, sign: Literal[1, -1] = 1) -> int:
-    """Return the instant ``span`` after ``at``, or before it with sign -1: the same time of day, by clocks in ``where``.
+    """Return the instant ``span`` after ``at``, or before it with sign -1, at the same local time in ``where``.
 
     A day that the month does not have is its last: 31 January and P1M is 28 or 29 February.
     Raises ValueError outside the years 2 to 9989.
@@ -50,7 +50,11 @@ def add_span(at: int, span: CalendarSpan, where: ZoneInfo, sign: Literal[1, -1] 
     if span == CalendarSpan(0, 0):
         return at  # also in the second of two equal hours
     face = wall(at, where)
-    day = add_months(face.date(), sign * span.months) + timedelta(days=sign * span.days)
+    try:
+        day = add_months(face.date(), sign * span.months) + timedelta(days=sign * span.days)
+    except OverflowError as error:
+        msg = "the calendar ends with the year 9999"
+        raise ValueError(msg) from error
     return resolve(datetime.combine(day, face.time()), where)
 
 

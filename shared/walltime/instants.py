@@ -21,13 +21,14 @@ _LONGEST_TEXT = 60
 def parse_time(text: object) -> time:
     """Return the time of ``HH:MM`` or ``HH:MM:SS``. Raises ValueError with the form that is expected."""
     if not isinstance(text, str) or not _TIME.fullmatch(text):
-        msg = f'{str(text)[:_LONGEST_TEXT]!r} is not a time of day; write a quoted "HH:MM" or "HH:MM:SS", such as "09:30"'
+        shown = repr(str(text)[:_LONGEST_TEXT])
+        msg = f'{shown} is not a time of day; write a quoted "HH:MM" or "HH:MM:SS", such as "09:30"'
         raise ValueError(msg)
     return time.fromisoformat(text)
 
 
 def parse_days(names: Iterable[object]) -> frozenset[int]:
-    """Return the weekdays of ``[mon, …]``, Monday being 0. Raises ValueError for an unknown day, and for none at all."""
+    """Return the weekdays of ``[mon, …]``, Monday being 0. Raises ValueError for an unknown day and for no day."""
     known = ", ".join(DAY_NAMES)
     if isinstance(names, str):
         msg = f"days are a list, such as [{names[:_LONGEST_TEXT]}]; known: {known}"

@@ -12,7 +12,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from shared.walltime.instants import EVERY_DAY
-from shared.walltime.zones import MILLISECOND, local, next_jump, wall
+from shared.walltime.zones import MILLISECOND, next_jump, wall
 
 _MASK = (1 << 64) - 1
 
@@ -41,7 +41,7 @@ class Window:
 
 def is_open(now: int, window: Window, where: ZoneInfo) -> bool:
     """Return whether ``window`` allows a message at ``now``."""
-    return _shows_open(window, local(now, where))
+    return _shows_open(window, wall(now, where))
 
 
 def closed_until(now: int, window: Window, where: ZoneInfo) -> int | None:

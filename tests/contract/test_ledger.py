@@ -184,3 +184,15 @@ async def test_what_ended_long_ago_is_forgotten() -> None:
     clock.advance(9 * DAY)
     await ledger.refresh()
     assert [None, None, "deferred"] == statuses(ledger, 1, 2, 3)
+
+
+async def test_what_ended_a_month_ago_is_deleted_by_the_next_owner() -> None:
+    log, clock = MemoryLog(FakeClock(NOON), partitions=2), FakeClock(NOON)
+    ledger = await owner(KafkaLedger(1, publisher=log, reader=log, clock=clock))
+    await ledger.put([a_row(1, "reported"), a_row(2, "cancelled"), a_row(3, "deferred")])
+    clock.advance(31 * DAY)
+    await owner(KafkaLedger(1, publisher=log, reader=log, clock=clock))
+    deleted = [record.key async for batch in log.read_all(DELIVERIES, 1) for record in batch if record.value is None]
+    assert [a_command(number).command_id.encode() for number in (1, 2)] == deleted
+    third = await owner(KafkaLedger(1, publisher=log, reader=log, clock=clock))
+    assert [None, None, "deferred"] == statuses(third, 1, 2, 3)
