@@ -57,7 +57,5 @@ class LogReader(Protocol):
     async def read(self, topic: TopicName, partition: int, offset: int, limit: int) -> list[LogRecord]:
         """Return at most ``limit`` records from ``offset`` on; none means that there is none before the end now."""
 
-    def read_all(
-        self, topic: TopicName, partition: int, from_offset: int = 0
-    ) -> AsyncGenerator[list[LogRecord], None]:
+    def read_all(self, topic: TopicName, partition: int, from_offset: int = 0) -> AsyncGenerator[list[LogRecord], None]:
         """Yield the records from ``from_offset`` up to the end as it is at the first step, in batches."""

@@ -26,9 +26,7 @@ class Metrics:
         self.timer_lateness = self._histogram("timer_lateness_seconds", "From a timer's due time to its firing")
         self.exit_silence = self._histogram("exit_silence_seconds", "From an exit event to its cancels acknowledged")
         self.decisions = self._counter("decisions", "Decisions of the engine", "journey", "decision", "reason")
-        self.timers_pending = self._gauge(
-            "timers_pending", "Timers armed and neither fired nor cancelled", "partition"
-        )
+        self.timers_pending = self._gauge("timers_pending", "Timers armed and neither fired nor cancelled", "partition")
         self.commands_pending = self._gauge(
             "commands_pending", "Commands decided whose outcome is not known yet", "partition"
         )

@@ -111,5 +111,5 @@ class Bench:
 async def eventually(condition: Callable[[], bool]) -> None:
     """Let the tasks run until ``condition`` holds."""
     async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - what is waited for is in tasks that know no event
+        while not condition():
             await asyncio.sleep(0.001)

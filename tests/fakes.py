@@ -213,7 +213,7 @@ class ScriptedClaims:
         self.rebuilt = 0
         self._step = step
 
-    async def acquire(self, command_id: str) -> ClaimResult:
+    async def acquire(self, command_id: str | None) -> ClaimResult:
         self._step()
         result = self.results.pop(0) if self.results else "granted"
         if isinstance(result, Exception):

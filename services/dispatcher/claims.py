@@ -57,6 +57,10 @@ return 'ok'
 """
 
 
+# What was asked for, and where its answer goes.
+_Asked = tuple[str | None, asyncio.Future[ClaimResult]]
+
+
 class Tenure(msgspec.Struct, frozen=True, kw_only=True):
     """Whose claims: ``scope`` names the partition, ``term`` its owner.
 
@@ -94,14 +98,14 @@ class RedisClaims:
         self._held = held
         self._claim_all = redis.register_script(_SCRIPT)
         self._write_term = redis.register_script(_REBUILD)
-        self._waiting: list[tuple[str, asyncio.Future[ClaimResult]]] = []
+        self._waiting: list[_Asked] = []
         self._released: list[str] = []
         self._flush: asyncio.Task[None] | None = None
         self._rebuilding = asyncio.Lock()
         self._away = False
 
-    async def acquire(self, command_id: str) -> ClaimResult:
-        """Ask for ``command_id``; twice by the same owner renews its lease."""
+    async def acquire(self, command_id: str | None) -> ClaimResult:
+        """Ask for ``command_id``; twice by the same owner renews its lease. None asks only whether we are the owner."""
         answer: asyncio.Future[ClaimResult] = asyncio.get_running_loop().create_future()
         self._waiting.append((command_id, answer))
         if self._flush is None or self._flush.done():
@@ -127,7 +131,7 @@ class RedisClaims:
             batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
             released, self._released = self._released[:_BATCH], self._released[_BATCH:]
             # The same command twice in one batch is one claim.
-            names = list(dict.fromkeys(command_id for command_id, _ in batch))
+            names = list(dict.fromkeys(command_id for command_id, _ in batch if command_id is not None))
             wanted = set(names)
             released = [command_id for command_id in released if command_id not in wanted]
             try:
@@ -137,9 +141,7 @@ class RedisClaims:
             except Exception as error:  # noqa: BLE001 - whatever it is, everyone who waits must hear of it
                 self._refuse(batch, error)
 
-    def _answer(
-        self, batch: list[tuple[str, asyncio.Future[ClaimResult]]], names: list[str], answers: list[str]
-    ) -> None:
+    def _answer(self, batch: list[_Asked], names: list[str], answers: list[str]) -> None:
         if answers[0] == "fenced":
             raise FencedError
         granted = dict(zip(names, answers[1:], strict=False))
@@ -148,10 +150,12 @@ class RedisClaims:
                 continue
             if answers[0] == "rebuild_first":
                 future.set_result("rebuild_first")
+            elif command_id is None or granted[command_id] == "granted":
+                future.set_result("granted")
             else:
-                future.set_result("granted" if granted[command_id] == "granted" else "held_elsewhere")
+                future.set_result("held_elsewhere")
 
-    def _refuse(self, batch: list[tuple[str, asyncio.Future[ClaimResult]]], error: Exception) -> None:
+    def _refuse(self, batch: list[_Asked], error: Exception) -> None:
         for _, future in batch:
             if not future.done():
                 future.set_exception(type(error)(str(error)) if isinstance(error, ClaimsUnavailableError) else error)

@@ -1,6 +1,6 @@
 """One message's way: re-check → render → claim → send → settle → report. Its outcome depends on no other message.
 
-The claim is asked for twice: before ``sending`` is written, so that no row says so while claims cannot be had, and
+Claims are asked for twice: for none in particular before ``sending`` is written, so that no row says so while claims cannot be had, and
 after it was acknowledged. The second one is what fences: a new owner first takes the claims over and then reads
 ``deliveries`` to its end, so it either sees our ``sending`` or its takeover refuses our claim.
 """
@@ -138,7 +138,8 @@ class Deliverer:
         async with lane.slot(self._options.patience) as free:
             if not free:
                 return await self._defer(work, self.clocks.machine() + int(self._options.pause * 1000))
-            if not await self._claim(command.command_id):
+            # No command in particular: a claim without its row would hold the next owner off for nothing.
+            if not await self._claim(None):
                 return None
             work = msgspec.structs.replace(work, since=work.since or self.clocks.machine())
             await self.save([row_of(work, "sending", self.clocks.machine())])
@@ -146,9 +147,11 @@ class Deliverer:
             if not certain or not isinstance(self._look(work), Deliver):
                 # Nothing was handed over; the schedule brings it back to the first check at once.
                 return await self._defer(work)
-            return await self._hand_over(work, lane, parts)
+            row = await self._hand_over(work, lane, parts)
+            await self._claims.release(command.command_id)
+            return row
 
-    async def _claim(self, command_id: str) -> bool:
+    async def _claim(self, command_id: str | None) -> bool:
         try:
             result = await self._claims.acquire(command_id)
             if result == "rebuild_first":
@@ -231,7 +234,6 @@ class Deliverer:
         outcome = outcome_of(work.command, end, self.clocks.journey())
         row = Delivery(command_id=outcome.command_id, status="settled", at=self.clocks.machine(), outcome=outcome)
         await self.save([row])
-        await self._claims.release(work.command.command_id)
         return await self._report(row)
 
     async def _report(self, row: Delivery) -> Delivery:

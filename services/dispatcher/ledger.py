@@ -122,7 +122,7 @@ class KafkaLedger:
             del self._rows[row.command_id]
 
     async def _delete_old(self) -> None:
-        """Write the tombstones of rows that ended long ago. Twice is harmless; what is missed is found at the next start."""
+        """Write the tombstones of rows that ended long ago. What a crash leaves out is found at the next start."""
         old, self._old = sorted(self._old), set()
         for start in range(0, len(old), _TOMBSTONES):
             await self._write([(key.encode(), None) for key in old[start : start + _TOMBSTONES]])

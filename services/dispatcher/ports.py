@@ -47,8 +47,10 @@ class Ledger(Protocol):
 class Claims(Protocol):
     """The right to hand a command to its provider, against a former owner that does not know it is one."""
 
-    async def acquire(self, command_id: str) -> ClaimResult:
+    async def acquire(self, command_id: str | None) -> ClaimResult:
         """Ask for ``command_id`` for the length of one lease; asked again by its holder, the lease starts anew.
+
+        None asks whether a claim could be had now, and takes none.
 
         Answers within about a second, or raises ClaimsUnavailableError. Raises FencedError if superseded.
         """
@@ -90,7 +92,7 @@ class AlwaysFresh:
 class LocalClaims:
     """Claims of a host with one process: nobody else could hold one."""
 
-    async def acquire(self, command_id: str) -> ClaimResult:
+    async def acquire(self, command_id: str | None) -> ClaimResult:
         """Return ``granted``."""
         return "granted"
 

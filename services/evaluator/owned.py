@@ -112,6 +112,10 @@ class OwnedPartitions:
                 owned.beat.cancel()
                 await asyncio.gather(owned.beat, return_exceptions=True)
                 owned.beat = None
+            if owned.runner.failed:
+                # Cancelled within an epoch, which may be in the log or not: only reading it tells.
+                self._drop({number})
+                continue
             with contextlib.suppress(FencedError):
                 await owned.changelog.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -70,7 +71,8 @@ class PartitionRunner:
         self._ticked_at = 0
         self._tick_in_flight = False
         self._marked_at = 0
-        self._failed = False
+        self.failed = False
+        """An epoch was begun and not saved, also when the work was cancelled."""
 
     async def batch(self, records: Sequence[LogRecord], *, live: bool, caught_up: bool) -> None:
         """Apply ``records`` and save what follows.
@@ -80,13 +82,12 @@ class PartitionRunner:
         were fetched; only then what is held is released.
         """
         async with self._lock:
+            self._refuse_after_failure()
             done = 0
             while done < len(records):
-                epoch = self.processor.process(records[done:], caught_up=live)
-                done += epoch.consumed
-                await self._save(epoch)
+                done += await self._save(partial(self.processor.process, records[done:], caught_up=live))
             self.caught_up = caught_up
-            if records:
+            if any(record.key is None for record in records):
                 self._tick_in_flight = False
             await self._fire()
             await self._release()
@@ -94,6 +95,7 @@ class PartitionRunner:
     async def beat(self) -> None:
         """Do what time asks for; called every few ten ms. Writes at most one tick and one mark."""
         async with self._lock:
+            self._refuse_after_failure()
             if not self._may_act():
                 return
             await self._fire()
@@ -125,11 +127,11 @@ class PartitionRunner:
 
     async def _fire(self) -> None:
         if self.processor.has_due:
-            await self._save(self.processor.fire(FIRE_AT_ONCE, caught_up=self.caught_up))
+            await self._save(partial(self.processor.fire, FIRE_AT_ONCE, caught_up=self.caught_up))
 
     async def _release(self) -> None:
         if self.caught_up and self.processor.holding:
-            await self._save(self.processor.release(FIRE_AT_ONCE))
+            await self._save(partial(self.processor.release, FIRE_AT_ONCE))
 
     async def _tick(self) -> None:
         now = self._machine_clock()
@@ -138,9 +140,9 @@ class PartitionRunner:
             return
         if self.processor.wants_tick(self._journey_clock()):
             self._ticked_at = now
-            self._tick_in_flight = True
             partition = self.processor.partition
             await self._publisher.publish([Output(EVENTS, None, codec.encode(Tick(partition=partition)), partition)])
+            self._tick_in_flight = True
 
     async def _mark(self) -> None:
         now = self._machine_clock()
@@ -156,15 +158,21 @@ class PartitionRunner:
         )
         await self._publisher.publish([Output(CANCELS, None, codec.encode(mark), processor.partition)])
 
-    async def _save(self, epoch: Epoch) -> None:
-        if self._failed:
-            raise RuntimeError("an epoch of this partition was not saved; start again from what was")
-        if epoch.empty:
-            return
-        self._failed = True
-        await self._saver.save(epoch)
-        self._failed = False
+    async def _save(self, work: Callable[[], Epoch]) -> int:
+        """Save the epoch that ``work`` makes and return how many records it covers."""
+        self.failed = True
+        epoch = work()
+        if not epoch.empty:
+            await self._saver.save(epoch)
+        self.failed = False
+        if any(output.topic == CANCELS for output in epoch.outputs):
+            self._metrics.exit_silence.observe(max(0, self._journey_clock() - epoch.meta.log_time) / SECOND)
         for tally in epoch.tallies:
             self._metrics.decisions.labels(tally.journey, tally.decision, tally.reason).inc()
         for lateness in epoch.lateness:
             self._metrics.timer_lateness.observe(lateness / SECOND)
+        return epoch.consumed
+
+    def _refuse_after_failure(self) -> None:
+        if self.failed:
+            raise RuntimeError("an epoch of this partition was not saved; start again from what was")

@@ -24,7 +24,8 @@ _GLOBALS = {
     "matches": "bool",
 }
 _CALENDAR = (
-    "getFullYear getMonth getDate getDayOfMonth getDayOfWeek getDayOfYear getHours getMinutes getSeconds getMilliseconds"
+    "getFullYear getMonth getDate getDayOfMonth getDayOfWeek getDayOfYear "
+    "getHours getMinutes getSeconds getMilliseconds"
 )
 _OF_TEXT = {
     "lowerAscii": "string",
@@ -38,4 +39,6 @@ _OF_TEXT = {
 }
 
 GLOBAL_RESULTS = _GLOBALS | {SIZE: "int"}
-METHOD_RESULTS = METHODS | MACROS | _OF_TEXT | dict.fromkeys(_CALENDAR.split(), "int") | {SIZE: "int", "matches": "bool"}
+METHOD_RESULTS = (
+    METHODS | MACROS | _OF_TEXT | dict.fromkeys(_CALENDAR.split(), "int") | {SIZE: "int", "matches": "bool"}
+)

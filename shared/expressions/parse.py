@@ -222,7 +222,7 @@ class _Parser:
         if not isinstance(node, Index if _is_local(node) else Read) or (isinstance(node, Read) and not node.keys):
             raise ExpressionError(start, "`has` asks about one path, as in `has(contact.email)`")
         self._expect(")", "close the call")
-        found = Has(start, cast("Read | Index", node))
+        found = Has(start, node)
         if isinstance(node, Read):
             self._bindings[-1] = Binding(start, self._end, found)
         return found
@@ -231,6 +231,8 @@ class _Parser:
         variable = self._tokens[self._position]
         bound = name.text in MACROS and variable.kind == "word" and self._tokens[self._position + 1].text == ","
         if bound:
+            if variable.text.startswith("_"):
+                raise self._unexpected("name the variable with a letter first")
             self._locals.append(variable.text)
         args = self._listed(")", "close the call")
         if bound:

@@ -97,7 +97,7 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
     window: int
     primary: bool = False
     where: Condition | None = None
-    attribution: Literal["last_send", "any_send"] = "last_send"
+    attribution: Literal["last_send"] = "last_send"
     value: Path | None = None
 
 

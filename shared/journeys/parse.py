@@ -156,19 +156,14 @@ def _goal(node: Node) -> Goal | None:
     fields = node.fields(known, required=("id", "event"))
     if not {"id", "event"} <= fields.keys():
         return None
-    attributions = ("last_send", "any_send")
+    if "attribution" in fields:
+        fields["attribution"].choice(("last_send",), "attribution", later.ATTRIBUTIONS)
     return Goal(
         id=parse_id(fields["id"]),
         event=fields["event"].text(),
         window=fields["window"].duration(least=1) if "window" in fields else _DEFAULT_GOAL_WINDOW,
         primary=fields["primary"].boolean() if "primary" in fields else False,
         where=parse_condition(fields["where"]) if "where" in fields else None,
-        attribution=cast(
-            "Literal['last_send', 'any_send']",
-            fields["attribution"].choice(attributions, "attribution", later.ATTRIBUTIONS)
-            if "attribution" in fields
-            else "last_send",
-        ),
         value=parse_path(fields["value"]) if "value" in fields else None,
     )
 

@@ -57,6 +57,17 @@ async def test_an_owner_claims_after_writing_its_term(redis: Redis) -> None:
     assert "granted" == await claims.acquire("m1")
 
 
+async def test_asking_whether_a_claim_could_be_had_takes_none(redis: Redis) -> None:
+    former, owner = claims_of(redis, "ask", 7), claims_of(redis, "ask", 9)
+    assert "rebuild_first" == await former.acquire(None)
+    await former.rebuild()
+    assert "granted" == await former.acquire(None)
+    await owner.rebuild()
+    assert "granted" == await owner.acquire("m1")
+    with pytest.raises(FencedError):
+        await former.acquire(None)
+
+
 async def test_of_two_claimants_one_wins(redis: Redis) -> None:
     """The former owner's claim holds off the next for one lease; the former itself gets nothing any more."""
     former, owner = claims_of(redis, "two", 7, lease=300), claims_of(redis, "two", 9)

@@ -11,7 +11,6 @@ from services.evaluator.changelog.records import (
     OUTBOX,
     Claim,
     Outbox,
-    contact_record_key,
     decode_claim,
     decode_outbox,
     stamp_of,
@@ -53,7 +52,7 @@ class Image:
             self.overwritten.add(record.key)
             return
         self.overwritten.discard(record.key)
-        self._put(record.key, record.value)
+        self.put(record.key, record.value)
 
     def unacknowledged(self) -> list[Outbox]:
         """Return the outboxes whose outputs may be missing from their topics, in the order of their epochs."""
@@ -71,21 +70,12 @@ class Image:
             return self._outboxes.get(key)
         return self.rows.get(key[len(CONTACT) :].decode())
 
-    def put_row(self, contact: str, value: bytes) -> tuple[bytes, bytes]:
-        """Note the row and return it as a record's key and value."""
-        self.rows[contact] = value
-        return contact_record_key(contact), value
-
-    def put(self, key: bytes, value: bytes) -> tuple[bytes, bytes]:
-        """Note an outbox or the meta row and return it as a record's key and value."""
-        self._put(key, value)
-        return key, value
-
     def contacts(self) -> Iterator[tuple[str, bytes]]:
         """Yield every contact with its row."""
         yield from self.rows.items()
 
-    def _put(self, key: bytes, value: bytes | None) -> None:
+    def put(self, key: bytes, value: bytes | None) -> None:
+        """Take in what a record of ours with ``key`` says."""
         if key == META:
             self.meta = value
         elif key.startswith(OUTBOX):

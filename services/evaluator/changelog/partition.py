@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from services.evaluator.changelog.records import (
     META,
     Claim,
     Stamp,
+    contact_record_key,
     decode_claim,
     encode_claim,
     encode_outbox,
@@ -24,8 +26,7 @@ from services.evaluator.changelog.records import (
 from services.evaluator.epoch import Epoch
 from services.evaluator.meta import Meta, decode_meta, encode_meta
 from shared.errors import KikkakeError
-from shared.kafka.reader import KafkaLogReader
-from shared.log import LogRecord, LogUnavailableError, Output, Publisher
+from shared.log import LogReader, LogRecord, LogUnavailableError, Output, Publisher
 from shared.messages.topics import CHANGELOG
 
 _LOG = structlog.get_logger(__name__)
@@ -64,6 +65,8 @@ class PartitionChangelog:
         self._publisher = publisher
         self._may_act = may_act
         self._acknowledged = 0 if image.meta is None else decode_meta(image.meta).acknowledged
+        # One write at a time: a repair beside an epoch would write rows of it before it, or older ones behind it.
+        self._lock = asyncio.Lock()
 
     @property
     def next_offset(self) -> int:
@@ -93,35 +96,37 @@ class PartitionChangelog:
 
     async def save(self, epoch: Epoch) -> None:
         """Append rows, outbox and meta as one batch, then publish the outputs; returns when all are acknowledged."""
-        meta = msgspec.structs.replace(epoch.meta, term=self._claim.term, acknowledged=self._acknowledged)
-        records: list[tuple[bytes, bytes | None]] = [
-            self._image.put_row(contact, value) for contact, value in epoch.rows.items()
-        ]
-        if epoch.outputs:
-            outbox = encode_outbox(meta.epoch, epoch.outputs)
-            records.append(self._image.put(outbox_key(meta.epoch), outbox))
-        records.append(self._image.put(META, encode_meta(meta)))
-        await self._append(records, meta.epoch)
-        await self._publish(epoch.outputs)
-        self._acknowledged = meta.epoch
+        async with self._lock:
+            meta = msgspec.structs.replace(epoch.meta, term=self._claim.term, acknowledged=self._acknowledged)
+            records: list[tuple[bytes, bytes | None]] = [
+                (contact_record_key(contact), value) for contact, value in epoch.rows.items()
+            ]
+            if epoch.outputs:
+                records.append((outbox_key(meta.epoch), encode_outbox(meta.epoch, epoch.outputs)))
+            records.append((META, encode_meta(meta)))
+            await self._append(records, meta.epoch)
+            await self._publish(epoch.outputs)
+            self._acknowledged = meta.epoch
 
     async def repair(self) -> int:
         """Write again what a stale writer overwrote; returns how many records."""
-        keys = sorted(self._image.overwritten)
-        if keys:
-            await self._append([(key, self._image.current(key)) for key in keys], self._epoch())
-            self._image.overwritten.difference_update(keys)
-            _LOG.warning("changelog_repaired", partition=self.partition, records=len(keys))
-        return len(keys)
+        async with self._lock:
+            keys = sorted(self._image.overwritten)
+            if keys:
+                self._image.overwritten.difference_update(keys)
+                await self._append([(key, self._image.current(key)) for key in keys], self._epoch())
+                _LOG.warning("changelog_repaired", partition=self.partition, records=len(keys))
+            return len(keys)
 
     async def close(self) -> None:
         """Note that every output is acknowledged, so that the next owner sends nothing twice."""
-        if self._image.meta is None:
-            return
-        meta = decode_meta(self._image.meta)
-        if meta.acknowledged != self._acknowledged and self._may_act() and not self.fenced:
-            meta = msgspec.structs.replace(meta, acknowledged=self._acknowledged)
-            await self._append([self._image.put(META, encode_meta(meta))], meta.epoch)
+        async with self._lock:
+            if self._image.meta is None:
+                return
+            meta = decode_meta(self._image.meta)
+            if meta.acknowledged != self._acknowledged and self._may_act() and not self.fenced:
+                meta = msgspec.structs.replace(meta, acknowledged=self._acknowledged)
+                await self._append([(META, encode_meta(meta))], meta.epoch)
 
     def observe(self, record: LogRecord) -> None:
         """Look at a record of the tail: a higher claim fences us, a lower term's record is to be repaired."""
@@ -140,6 +145,7 @@ class PartitionChangelog:
         return Meta().epoch if self._image.meta is None else decode_meta(self._image.meta).epoch
 
     async def _append(self, records: Sequence[tuple[bytes, bytes | None]], epoch: int) -> None:
+        """Write one batch and note it; what was not acknowledged is in the log or not, and in the image it is not."""
         while True:
             await self._wait_for_lease()
             try:
@@ -148,13 +154,16 @@ class PartitionChangelog:
                 _LOG.warning("changelog_unavailable", partition=self.partition, error=str(error))
                 await asyncio.sleep(_RETRY)
             else:
-                return
+                break
+        for key, value in records:
+            self._image.put(key, value)
 
     async def _publish(self, outputs: Sequence[Output]) -> None:
         while outputs:
             await self._wait_for_lease()
             try:
-                return await self._publisher.publish(outputs)
+                await self._publisher.publish(outputs)
+                break
             except LogUnavailableError as error:
                 _LOG.warning("outputs_unavailable", partition=self.partition, error=str(error))
                 await asyncio.sleep(_RETRY)
@@ -166,11 +175,11 @@ class PartitionChangelog:
             raise FencedError(f"partition {self.partition} was claimed by another worker")
 
 
-async def open_partition(  # noqa: PLR0913 - the seams of one partition, all by name
+async def open_partition(
     partition: int,
     *,
     owner: str,
-    reader: KafkaLogReader,
+    reader: LogReader,
     writer: Writer,
     publisher: Publisher,
     may_act: Callable[[], bool],
@@ -186,8 +195,9 @@ async def open_partition(  # noqa: PLR0913 - the seams of one partition, all by 
         record = (CLAIM, encode_claim(claim))
         offset = await writer.append(partition, [record], Stamp(claim.term, 0))
         while image.next_offset <= offset:
-            await _read_on(image, reader, partition)
-        # Somebody else's claim of the same or a higher term stood before ours: it counts, so claim above it.
+            await _read_on(image, reader, partition, offset)
+        # Somebody else's claim of the same or a higher term stood before ours: it counts, so claim above it. One that
+        # stands behind ours is for the tail to find: it fences us.
         if image.claim == claim:
             break
     changelog = PartitionChangelog(partition, image, claim, writer, publisher, may_act)
@@ -197,7 +207,11 @@ async def open_partition(  # noqa: PLR0913 - the seams of one partition, all by 
     return changelog
 
 
-async def _read_on(image: Image, reader: KafkaLogReader, partition: int) -> None:
-    async for batch in reader.read_all(CHANGELOG, partition, image.next_offset):
-        for record in batch:
-            image.apply(record)
+async def _read_on(image: Image, reader: LogReader, partition: int, last: int | None = None) -> None:
+    """Read up to the log's end, or up to and with the record at ``last``."""
+    async with contextlib.aclosing(reader.read_all(CHANGELOG, partition, image.next_offset)) as batches:
+        async for batch in batches:
+            for record in batch:
+                if last is not None and record.offset > last:
+                    return
+                image.apply(record)

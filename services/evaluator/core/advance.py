@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import assert_never
 
 from services.evaluator.core.catalog import Catalog
+from services.evaluator.core.consent import ends_runs
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.effects import Advance
 from services.evaluator.core.entry import enter_by_event
 from services.evaluator.core.exits import ERROR, exit_by_consent, exit_by_event, exit_run
 from services.evaluator.core.goals import credit_goals
 from services.evaluator.core.occurrence import EventArrived, Occurrence, TimerDue
-from services.evaluator.core.profile import apply_profile, event_data, is_duplicate, remember
+from services.evaluator.core.profile import apply_consent, apply_profile, event_data, is_duplicate, remember
 from services.evaluator.core.settle import settle
 from services.evaluator.core.state import ContactState, Run, Timer
 from services.evaluator.core.steps import due_order, reset_waits, wake
@@ -66,8 +67,8 @@ def _event(catalog: Catalog, state: ContactState, occurrence: EventArrived) -> A
             settle(draft, record)
         case Event():
             apply_profile(draft, record)
-            if record.type == "consent":
-                exit_by_consent(draft, record)
+            if record.type == "consent" and apply_consent(draft, record) and ends_runs(record):
+                exit_by_consent(draft, str(record.properties.get("topic")))
         case _:
             assert_never(record)
     credit_goals(draft, record.name)

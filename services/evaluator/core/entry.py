@@ -34,6 +34,9 @@ def enter_by_event(draft: Draft, name: str) -> None:
 def _try_enter(draft: Draft, plan: Plan, trigger: EventTrigger) -> None:
     journey = plan.journey
     key = _instance_key(draft, plan)
+    if key is None:
+        draft.note("not_entered", journey.id, journey.version, reason="filter_false")
+        return
     inside = next((run for run in draft.runs.values() if run.journey == journey.id and run.key == key), None)
     if inside is not None and journey.entry.on_retrigger == "update_context":
         draft.change(inside, context=_context(draft, plan))
@@ -88,9 +91,13 @@ def _enter(draft: Draft, plan: Plan, key: str) -> None:
     proceed(draft, plan, run, plan.first)
 
 
-def _instance_key(draft: Draft, plan: Plan) -> str:
+def _instance_key(draft: Draft, plan: Plan) -> str | None:
+    """Return the run's key; None when the event lacks the value that the journey is keyed by."""
     path = plan.journey.entry.key
-    return "" if path is None else str(read_path(path, draft.scope()))
+    if path is None:
+        return ""
+    value = read_path(path, draft.scope())
+    return None if value is None else str(value)
 
 
 def _context(draft: Draft, plan: Plan) -> dict[str, object]:

@@ -9,7 +9,6 @@ from services.evaluator.core.draft import Draft
 from services.evaluator.core.state import Passage, Run
 from shared.journeys.model import ExitOnEvent
 from shared.messages.command import Cancel
-from shared.messages.event import Event
 
 CONSENT_REVOKED = "consent_revoked"
 ERROR = "error"
@@ -69,14 +68,12 @@ def exit_by_event(draft: Draft, name: str) -> None:
                 break
 
 
-def exit_by_consent(draft: Draft, event: Event) -> None:
-    """End each marketing run whose topic lost the contact's consent with ``event``."""
-    if event.properties.get("status") == "granted":
-        return
+def exit_by_consent(draft: Draft, topic: str) -> None:
+    """End each marketing run of ``topic``, which has lost the contact's consent."""
     for run in (*draft.runs.values(), *draft.ended.values()):
         plan = draft.catalog.plan(run.journey, run.version)
         policy = None if plan is None else plan.journey.policy
-        if policy and policy.purpose == "marketing" and policy.topic == event.properties.get("topic"):
+        if policy and policy.purpose == "marketing" and policy.topic == topic:
             _exit(draft, run, CONSENT_REVOKED)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from services.evaluator.core.consent import stated
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.state import ContactState
 from shared.clock import HOUR
@@ -52,14 +53,20 @@ def remember(draft: Draft, record: Event | Outcome) -> None:
 
 
 def apply_profile(draft: Draft, event: Event) -> None:
-    """Merge the traits of an identify call and take a consent that was granted or revoked."""
+    """Merge the traits of an identify call."""
     if event.type == "identify" and event.traits:
         draft.set("traits", {**draft.state.traits, **event.traits})
     if event.user_id and event.anonymous_id and event.anonymous_id != draft.state.anonymous_id:
         draft.set("anonymous_id", event.anonymous_id)
-    if event.type == "consent":
-        topic = str(event.properties.get("topic", ""))
-        draft.set("consent", {**draft.state.consent, topic: event.properties.get("status") == "granted"})
+
+
+def apply_consent(draft: Draft, event: Event) -> bool:
+    """Take a statement of consent; False when a newer one is known already."""
+    known = stated(draft.state.consent, event, draft.now)
+    if known is None:
+        return False
+    draft.set("consent", known)
+    return True
 
 
 def _remembered(seen: dict[int, int], message_id: str, log_time: int) -> dict[int, int]:

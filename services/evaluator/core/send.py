@@ -6,6 +6,7 @@ from typing import Any
 
 from services.evaluator.core.addresses import addresses
 from services.evaluator.core.catalog import Plan
+from services.evaluator.core.consent import allows
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.state import PendingCommand, Run, Touch
 from shared.ids import command_id
@@ -18,13 +19,14 @@ def send(draft: Draft, plan: Plan, run: Run, step: Send) -> None:
     """Decide on the message of ``step``: a command and a touch, or a skip with the first check that failed."""
     policy = plan.journey.policy
     reachable = addresses(draft.get("traits"), step.channels)
+    allowed = {channel: place for channel, place in reachable.items() if _consented(draft, policy, channel)}
     checks: list[tuple[str, bool]] = []
-    for reason, passed in _checks(draft, run, policy, reachable):
+    for reason, passed in _checks(run, policy, reachable, allowed):
         checks.append((reason, passed))
         if not passed:
             draft.note_run("skip", run, step=step.id, reason=reason, checks=tuple(checks))
             return
-    command = _command(draft, plan, run, step, reachable)
+    command = _command(draft, plan, run, step, allowed)
     draft.commands.append(command)
     draft.pending[command.command_id] = PendingCommand(
         command.command_id, run.run_id, run.journey, run.version, step.id
@@ -50,14 +52,19 @@ def send(draft: Draft, plan: Plan, run: Run, step: Send) -> None:
 _REGRET_WINDOW = 24 * 60 * 60 * 1000
 
 
-def _checks(draft: Draft, run: Run, policy: Policy, reachable: dict[Channel, str]) -> tuple[tuple[str, bool], ...]:
+def _checks(
+    run: Run, policy: Policy, reachable: dict[Channel, str], allowed: dict[Channel, str]
+) -> tuple[tuple[str, bool], ...]:
     """Return the checks in their fixed order (docs/reference/reasons.md): the first that fails decides."""
-    consented = policy.purpose == "transactional" or draft.get("consent").get(policy.topic) is True
     return (
         ("unreachable", bool(reachable)),
-        ("no_consent", consented),
+        ("no_consent", bool(allowed)),
         ("max_sends", policy.max_sends is None or run.sends < policy.max_sends),
     )
+
+
+def _consented(draft: Draft, policy: Policy, channel: Channel) -> bool:
+    return policy.purpose == "transactional" or allows(draft.get("consent"), policy.topic, channel)
 
 
 def _command(draft: Draft, plan: Plan, run: Run, step: Send, reachable: dict[Channel, str]) -> SendCommand:

@@ -72,10 +72,17 @@ class Passage(msgspec.Struct, frozen=True, array_like=True):
     exited_at: int | None = None
 
 
+class Consent(msgspec.Struct, frozen=True, array_like=True):
+    """What the contact said about being sent to, and when."""
+
+    granted: bool
+    at: int
+
+
 class ContactState(msgspec.Struct, frozen=True, array_like=True):
     """One contact.
 
-    ``history`` holds the times of those events that a condition asks for, and no others. ``seen`` maps the short hash of
+    ``consent`` is by topic, or by ``topic/channel`` for what holds for one channel only. ``history`` holds the times of those events that a condition asks for, and no others. ``seen`` maps the short hash of
     each remembered messageId to the log time at which it was applied. ``recent`` are the last events as (name, at).
     ``passages`` has one entry per journey and key. ``ended`` are the runs that ended by their own steps while a command
     of theirs is not settled: their exit rules still cancel it.
@@ -84,7 +91,7 @@ class ContactState(msgspec.Struct, frozen=True, array_like=True):
     contact: str
     seq: int = 0
     traits: dict[str, Any] = {}
-    consent: dict[str, bool] = {}
+    consent: dict[str, Consent] = {}
     history: dict[str, tuple[int, ...]] = {}
     seen: dict[int, int] = {}
     runs: tuple[Run, ...] = ()

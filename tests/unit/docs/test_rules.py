@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from services.evaluator.core.send import pick_locale
 from shared.journeys.model import Template
 from shared.messages.event import Event
@@ -79,17 +81,22 @@ def test_a_triggers_own_filter_is_noted_nowhere() -> None:
     assert [] == told(run(an_event("Product Added", at("10:00"), name="Kettle"), until=at("11:00"), journey=journey))
 
 
-def test_each_key_has_its_own_run_and_no_value_is_one_value() -> None:
+def test_each_key_has_its_own_run_and_without_a_value_nobody_enters() -> None:
     journey = CART.replace("\nentry:\n", "\nentry:\n  key: event.properties.cart_id\n")
     verdict = run(
         an_event("Product Added", at("10:00"), cart_id="a"),
         an_event("Product Added", at("10:01"), cart_id="b"),
         an_event("Product Added", at("10:02")),
-        an_event("Product Added", at("10:03")),
+        an_event("Product Added", at("10:03"), cart_id="a"),
         until=at("10:04"),
         journey=journey,
     )
-    assert ["entered", "entered", "entered", "not_entered"] == [decision for decision, _, _ in told(verdict)]
+    assert [
+        ("entered", None, at("10:00")),
+        ("entered", None, at("10:01")),
+        ("not_entered", "filter_false", at("10:02")),
+        ("not_entered", "already_inside", at("10:03")),
+    ] == told(verdict)
 
 
 def test_a_goal_counts_until_just_before_its_window_ends_and_once_per_run() -> None:
@@ -106,17 +113,6 @@ def test_a_goal_counts_until_just_before_its_window_ends_and_once_per_run() -> N
     assert 1 == converted(at("11:00"), at("11:01"))
 
 
-def test_any_send_credits_one_message_so_far() -> None:
-    journey = CART.replace("window: 7d", "window: 7d, attribution: any_send")
-    verdict = run(
-        an_event("Product Added", at("10:00"), name="Kettle"),
-        an_event("Order Completed", at("12:00", day=1), total=1),
-        until=at("13:00", day=1),
-        journey=journey,
-    )
-    assert [("converted", "remind_2", at("12:00", day=1))] == [row for row in told(verdict) if row[0] == "converted"]
-
-
 def test_the_locale_is_the_contacts_else_its_language_else_the_default_else_the_first() -> None:
     def picked(wanted: object, *locales: str) -> str:
         template = Template(id="t", locales={name: {"email": {"text": name}} for name in locales})
@@ -128,9 +124,26 @@ def test_the_locale_is_the_contacts_else_its_language_else_the_default_else_the_
     assert "en" == picked(None, "en", "ja")
 
 
-def test_the_status_of_consent_that_arrives_last_counts() -> None:
+def test_the_newest_statement_of_consent_counts_whenever_it_arrives() -> None:
+    """A grant of 08:30 that arrives after the revocation of 09:00 changes nothing."""
+    late = msgspec.structs.replace(consented(at("08:30"), "cart_reminders"), received_at=at("09:30"))
     verdict = run(
         consented(at("09:00"), "cart_reminders", "revoked"),
+        late,
+        an_event("Product Added", at("10:00"), name="Kettle"),
+        until=at("10:46"),
+    )
+    assert ("skip", "no_consent", at("10:45")) == told(verdict)[-1]
+
+
+def test_consent_for_one_channel_allows_that_channel_only() -> None:
+    sms = msgspec.structs.replace(
+        consented(at("09:30"), "cart_reminders"),
+        properties={"topic": "cart_reminders", "status": "granted", "channel": "sms"},
+    )
+    verdict = run(
+        consented(at("09:00"), "cart_reminders", "revoked"),
+        sms,
         an_event("Product Added", at("10:00"), name="Kettle"),
         until=at("10:46"),
     )

@@ -131,7 +131,9 @@ def of(kind: str, late: int, message_id: str) -> Callable[[int, str], EventRecor
     return make
 
 
-GAPS = st.sampled_from([-10 * MINUTE, 0, 1, 5 * MINUTE, 5 * MINUTE, 20 * MINUTE, 45 * MINUTE, 45 * MINUTE + 1, 3 * HOUR, 24 * HOUR])
+GAPS = st.sampled_from(
+    [-10 * MINUTE, 0, 1, 5 * MINUTE, 5 * MINUTE, 20 * MINUTE, 45 * MINUTE, 45 * MINUTE + 1, 3 * HOUR, 24 * HOUR]
+)
 KINDS = st.sampled_from(
     ["Product Added"] * 4
     + ["Product Viewed"] * 2
@@ -150,7 +152,9 @@ SAVED = st.sampled_from([True, True, True, False])
 OFFERED: st.SearchStrategy[Step] = st.builds(Offered, st.integers(1, 8), st.integers(0, 4), st.booleans(), SAVED)
 FIRED: st.SearchStrategy[Step] = st.builds(Fired, st.integers(1, 3), st.booleans(), SAVED)
 RELEASED: st.SearchStrategy[Step] = st.builds(Released, st.integers(1, 3), SAVED)
-STEPS = st.lists(st.one_of(HAPPENS, HAPPENS, HAPPENS, REPORTED, OFFERED, OFFERED, FIRED, RELEASED), min_size=25, max_size=60)
+STEPS = st.lists(
+    st.one_of(HAPPENS, HAPPENS, HAPPENS, REPORTED, OFFERED, OFFERED, FIRED, RELEASED), min_size=25, max_size=60
+)
 
 
 # ---- the host -----------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ async def test_it_answers_for_its_host() -> None:
             assert 503 == (await http.get("/readyz")).status_code
             host.is_ready = True
             assert 200 == (await http.get("/readyz")).status_code
-            assert "kikkake_contacts 0.0" in (await http.get("/metrics")).text
+            assert "kikkake_events_accepted_total 0.0" in (await http.get("/metrics")).text
     finally:
         await server.stop()
     await server.stop()

@@ -15,8 +15,9 @@ PROMISED = {
     "kikkake_exit_silence_seconds": (),
     "kikkake_decisions_total": ("journey", "decision", "reason"),
     "kikkake_messages_total": ("channel", "outcome", "reason"),
-    "kikkake_timers_pending": (),
-    "kikkake_contacts": (),
+    "kikkake_timers_pending": ("partition",),
+    "kikkake_commands_pending": ("partition",),
+    "kikkake_contacts": ("partition",),
     "kikkake_consumer_lag_seconds": ("topic",),
     "kikkake_dead_letters_total": ("topic", "reason"),
     "kikkake_ambiguous_sends_total": ("channel",),
@@ -43,4 +44,4 @@ def test_two_do_not_share_a_registry() -> None:
     one.events_accepted.inc()
     assert 1 == one.registry.get_sample_value("kikkake_events_accepted_total")
     assert 0 == other.registry.get_sample_value("kikkake_events_accepted_total")
-    assert b"kikkake_contacts 0.0" in generate_latest(other.registry)
+    assert b"kikkake_events_accepted_total 0.0" in generate_latest(other.registry)

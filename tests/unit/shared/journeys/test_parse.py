@@ -152,7 +152,7 @@ triggers:
   - {type: event, event: Invited}
 context: {plan: event.properties.plan, city: contact.address.city, plan_before: context.plan}
 goals:
-  - {id: bought, event: Order Completed, attribution: any_send, where: {reachable: [email]}}
+  - {id: bought, event: Order Completed, attribution: last_send, where: {reachable: [email]}}
 exit:
   - {reason: left, event: Account Deleted, where: {reachable: [email]}}
 """,
@@ -173,7 +173,7 @@ exit:
         window=7 * DAY,
         primary=False,
         where=Reachable(("email",)),
-        attribution="any_send",
+        attribution="last_send",
         value=None,
     )
     assert (bought,) == journey.goals

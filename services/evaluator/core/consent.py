@@ -1,0 +1,48 @@
+"""Consent to be sent to: kept per topic and channel, the newest statement counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from services.evaluator.core.state import Consent
+from shared.messages.event import Event
+
+
+def consent_key(topic: str, channel: str | None) -> str:
+    """Return the key of a statement: for all channels of ``topic``, or for one."""
+    return f"{topic}/{channel}" if channel else topic
+
+
+def stated(known: Mapping[str, Consent], event: Event, at: int) -> dict[str, Consent] | None:
+    """Return ``known`` with what the consent ``event`` states; None when a newer statement is known already.
+
+    By the time at which it was said and not by arrival: an old grant that comes late does not undo a revocation. Of two
+    said at one time the revocation counts.
+    """
+    key = consent_key(str(event.properties.get("topic", "")), _channel(event))
+    made = Consent(event.properties.get("status") == "granted", at)
+    former = known.get(key)
+    if former is not None and (former.at > made.at or (former.at == made.at and not former.granted)):
+        return None
+    return {**known, key: made}
+
+
+def allows(known: Mapping[str, Consent], topic: str | None, channel: str) -> bool:
+    """Tell whether the newest statement for ``topic`` that concerns ``channel`` is a grant; unknown is no."""
+    if topic is None:
+        return False
+    said = [known[key] for key in (consent_key(topic, None), consent_key(topic, channel)) if key in known]
+    if not said:
+        return False
+    newest = max(statement.at for statement in said)
+    return all(statement.granted for statement in said if statement.at == newest)
+
+
+def ends_runs(event: Event) -> bool:
+    """Tell whether ``event`` takes a whole topic's consent away; for one channel the others may still be used."""
+    return event.properties.get("status") != "granted" and _channel(event) is None
+
+
+def _channel(event: Event) -> str | None:
+    channel = event.properties.get("channel")
+    return channel if isinstance(channel, str) and channel else None
