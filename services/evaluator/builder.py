@@ -68,6 +68,8 @@ class EpochBuilder:
                 self.command(command)
             else:
                 held.append(command)
+        for event in result.events:
+            self._emit(EVENTS, result.state.contact, event)
         for cancel in result.cancels:
             kept = next((command for command in held if command.command_id == cancel.command_id), None)
             if kept is None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from shared.journeys.model import Exit, Journey, Send
+from shared.journeys.faults import suggestion
+from shared.journeys.model import Exit, Goto, Journey, Send, Step, Wait, WaitFor, all_steps, blocks
 from shared.journeys.reader import Node
 
 
@@ -17,17 +18,48 @@ def check_journey(journey: Journey, fields: Mapping[str, Node], steps: Mapping[s
         if name in fields and fields[name].value == []:
             fields[name].fault(f"a journey has at least one {what}")
     _topic(journey, fields)
-    for earlier, later in zip(journey.steps, journey.steps[1:], strict=False):
-        if isinstance(earlier, Exit):
-            steps[later.id].fault(f"step `{later.id}` is never reached: `{earlier.id}` before it exits")
+    _unreachable(journey.steps, steps)
+    _gotos(journey, steps)
     _unique_goals(journey, fields)
     _unique_triggers(journey, fields)
+
+
+def _unreachable(block: tuple[Step, ...], positions: Mapping[str, Node]) -> None:
+    for earlier, later in zip(block, block[1:], strict=False):
+        if isinstance(earlier, Exit) or (isinstance(earlier, Goto) and earlier.max_visits is None):
+            gone = "exits" if isinstance(earlier, Exit) else "goes elsewhere"
+            positions[later.id].fault(f"step `{later.id}` is never reached: `{earlier.id}` before it {gone}")
+    for step in block:
+        for inner in blocks(step):
+            _unreachable(inner, positions)
+
+
+def _gotos(journey: Journey, positions: Mapping[str, Node]) -> None:
+    """A goto names a step; one that goes back says how often, and passes a wait on its way."""
+    order = {step.id: number for number, step in enumerate(all_steps(journey.steps))}
+    by_id = {step.id: step for step in all_steps(journey.steps)}
+    for step in by_id.values():
+        if not isinstance(step, Goto):
+            continue
+        at = positions[step.id]
+        if step.step not in order:
+            at.fault(f"unknown step `{step.step}`{suggestion(step.step, order)}")
+        elif order[step.step] <= order[step.id]:
+            if step.max_visits is None:
+                at.fault("a goto that goes back says how often: `max_visits`")
+            between = [by_id[name] for name, number in order.items() if order[step.step] <= number <= order[step.id]]
+            if not any(isinstance(passed, Wait | WaitFor) for passed in between):
+                at.fault(f"the loop from `{step.step}` to `{step.id}` has no wait in it")
 
 
 def _topic(journey: Journey, fields: Mapping[str, Node]) -> None:
     policy = fields.get("policy")
     known = {} if policy is None else policy.value
-    if not isinstance(known, dict) or "topic" in known or not any(isinstance(step, Send) for step in journey.steps):
+    if (
+        not isinstance(known, dict)
+        or "topic" in known
+        or not any(isinstance(step, Send) for step in all_steps(journey.steps))
+    ):
         return
     if "purpose" not in known or known["purpose"].value == "marketing":
         at = policy or fields["steps"]

@@ -2,41 +2,45 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from typing import Literal, cast
 
+from shared.expressions import check_expression
 from shared.journeys import later
-from shared.journeys.faults import shown
-from shared.journeys.model import All, Any, Channel, Condition, Not, Path, Performed, Reachable
+from shared.journeys.predicate import (
+    All,
+    Any,
+    Bucket,
+    Channel,
+    Condition,
+    Consented,
+    Expression,
+    InJourney,
+    Not,
+    Performed,
+    Reachable,
+    TimeIs,
+)
 from shared.journeys.reader import Node
+from shared.journeys.times import parse_clock, parse_days, parse_zone
 
 CHANNELS: tuple[Channel, ...] = ("email", "sms", "whatsapp", "line", "push", "web_push", "in_app", "webhook", "slack")
-_ROOTS = ("contact", "event", "context")
-_PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
-_KINDS = ("all", "any", "not", "performed", "reachable")
 
 
-def parse_path(node: Node) -> Path | None:
-    """Return the path expression of ``node``, such as ``event.properties.name``."""
+def parse_expression(node: Node, *, condition: bool = False) -> Expression | None:
+    """Return the expression of ``node``; its faults are noted with the place inside the text."""
     text = node.text()
     if not text:
         return None
-    if not _PATH.fullmatch(text):
-        node.fault(f"{shown(text)} is not a path; write one such as event.properties.name or contact.email")
-        return None
-    root, *keys = text.split(".")
-    if root in later.ROOTS:
-        node.fault(f"`{root}` is not part of this release yet; a path starts with one of {', '.join(_ROOTS)}")
-        return None
-    if root not in _ROOTS:
-        node.fault(f"a path starts with one of {', '.join(_ROOTS)}, not {shown(root)}")
-        return None
-    return Path(cast("Literal['contact', 'event', 'context']", root), tuple(keys))
+    faults = check_expression(text, condition=condition)
+    for fault in faults:
+        node.fault(f"{fault.message} (at character {fault.offset + 1} of the expression)")
+    return None if faults else Expression(text)
 
 
 def parse_channels(node: Node) -> tuple[Channel, ...]:
     """Return the channels listed in ``node``; at least one."""
-    channels = tuple(cast("Channel", item.choice(CHANNELS, "channel")) for item in node.items())
+    channels = tuple(parse_channel(item) for item in node.items())
     if not channels and node.is_a(list):
         node.fault("expected at least one channel")
     if len(set(channels)) != len(channels):
@@ -44,11 +48,15 @@ def parse_channels(node: Node) -> tuple[Channel, ...]:
     return channels
 
 
+def parse_channel(node: Node) -> Channel:
+    """Return one channel."""
+    return cast("Channel", node.choice(CHANNELS, "channel"))
+
+
 def parse_condition(node: Node) -> Condition | None:
-    """Return the condition of ``node``."""
+    """Return the condition of ``node``: an expression, or a mapping with one of ``_KINDS``."""
     if node.is_a(str):
-        node.fault("expressions are not part of this release yet; use all, any, not, performed or reachable")
-        return None
+        return parse_expression(node, condition=True)
     fields = node.fields(_KINDS, later=later.CONDITIONS)
     if len(fields) != 1:
         # An unknown word was probably meant to be the one.
@@ -56,23 +64,80 @@ def parse_condition(node: Node) -> Condition | None:
             node.fault(f"a condition has exactly one of {', '.join(_KINDS)}")
         return None
     [(kind, child)] = fields.items()
-    match kind:
-        case "all":
-            return All(child.each(parse_condition))
-        case "any":
-            return Any(child.each(parse_condition))
-        case "not":
-            inner = parse_condition(child)
-            return None if inner is None else Not(inner)
-        case "performed":
-            return _performed(child)
-        case _:
-            return Reachable(parse_channels(child))
+    return _KINDS[kind](child)
+
+
+def optional_condition(fields: dict[str, Node], name: str) -> Condition | None:
+    """Return the condition in the field ``name``, None when there is none."""
+    return parse_condition(fields[name]) if name in fields else None
+
+
+def _not(node: Node) -> Condition | None:
+    inner = parse_condition(node)
+    return None if inner is None else Not(inner)
 
 
 def _performed(node: Node) -> Condition | None:
-    fields = node.fields(("event", "count", "within"), required=("event", "within"), later=later.PERFORMED)
-    if not {"event", "within"} <= fields.keys():
+    fields = node.fields(("event", "where", "count", "within", "since"), required=("event",), later=later.PERFORMED)
+    if ("within" in fields) == ("since" in fields):
+        if node.is_a(dict):
+            node.fault("`performed` has either `within` (a duration) or `since: entry`")
         return None
-    count = fields["count"].integer(1, 1000) if "count" in fields else 1
-    return Performed(fields["event"].text(), fields["within"].duration(least=1), count)
+    if "since" in fields:
+        fields["since"].choice(("entry",), "since")
+    if "event" not in fields:
+        return None
+    return Performed(
+        event=fields["event"].text(),
+        within=fields["within"].duration(least=1) if "within" in fields else None,
+        count=fields["count"].integer(1, 1000) if "count" in fields else 1,
+        where=optional_condition(fields, "where"),
+    )
+
+
+def _consent(node: Node) -> Condition | None:
+    fields = node.fields(("topic", "channel"), required=("topic",))
+    if "topic" not in fields:
+        return None
+    return Consented(fields["topic"].text(), parse_channel(fields["channel"]) if "channel" in fields else None)
+
+
+def _time(node: Node) -> Condition | None:
+    fields = node.fields(("days", "from", "to", "timezone"))
+    if not fields:
+        node.fault("`time` has at least one of days, from, to")
+        return None
+    return TimeIs(
+        start=parse_clock(fields["from"]) if "from" in fields else "00:00",
+        end=parse_clock(fields["to"]) if "to" in fields else "00:00",
+        days=parse_days(fields["days"]) if "days" in fields else (),
+        timezone=parse_zone(fields["timezone"]) if "timezone" in fields else "contact",
+    )
+
+
+def _bucket(node: Node) -> Condition | None:
+    fields = node.fields(("percent", "salt"), required=("percent", "salt"))
+    if not {"percent", "salt"} <= fields.keys():
+        return None
+    return Bucket(fields["percent"].number(0, 100), fields["salt"].text())
+
+
+def _in_journey(node: Node) -> Condition | None:
+    fields = node.fields(("id", "state"), required=("id",))
+    if "id" not in fields:
+        return None
+    state = fields["state"].choice(("active", "ever"), "state") if "state" in fields else "active"
+    return InJourney(id=fields["id"].text(), state=cast("Literal['active', 'ever']", state))
+
+
+_KINDS: dict[str, Callable[[Node], Condition | None]] = {
+    "all": lambda node: All(node.each(parse_condition)),
+    "any": lambda node: Any(node.each(parse_condition)),
+    "not": _not,
+    "performed": _performed,
+    "reachable": lambda node: Reachable(parse_channels(node)),
+    "consent": _consent,
+    "time": _time,
+    "bucket": _bucket,
+    "in_journey": _in_journey,
+}

@@ -1,7 +1,7 @@
 """A journey as data: frozen tagged unions, no behaviour.
 
-Each union (``Trigger``, ``Condition``, ``ExitRule``, ``Step``) grows by a class, a parser row (``parse``) and a
-function in the evaluator's core; mypy's ``assert_never`` finds every place that forgot it. Durations are milliseconds.
+Each union (``Trigger``, ``Condition``, ``ExitRule``, ``Step``) grows by a class, a parser row and a case in the evaluator's
+core; mypy's ``assert_never`` finds every place that forgot it. Durations are milliseconds.
 """
 
 from __future__ import annotations
@@ -10,55 +10,11 @@ from typing import Literal
 
 import msgspec
 
+from shared.journeys.predicate import Channel, Condition, Expression
 from shared.messages.command import OnAmbiguous, Purpose
 
-Channel = Literal["email", "sms", "whatsapp", "line", "push", "web_push", "in_app", "webhook", "slack"]
-
-
-class Path(msgspec.Struct, frozen=True, tag="path"):
-    """An expression that reads one value, such as ``event.properties.cart_id``; what is missing is null."""
-
-    root: Literal["contact", "event", "context"]
-    keys: tuple[str, ...]
-
-    def __str__(self) -> str:
-        """Return the expression's text."""
-        return ".".join((self.root, *self.keys))
-
-
-class All(msgspec.Struct, frozen=True, tag="all"):
-    """True when every part is."""
-
-    of: tuple[Condition, ...]
-
-
-class Any(msgspec.Struct, frozen=True, tag="any"):
-    """True when at least one part is."""
-
-    of: tuple[Condition, ...]
-
-
-class Not(msgspec.Struct, frozen=True, tag="not"):
-    """True when its part is false."""
-
-    of: Condition
-
-
-class Performed(msgspec.Struct, frozen=True, tag="performed"):
-    """The contact did ``event`` at least ``count`` times in the last ``within`` ms, the present event included."""
-
-    event: str
-    within: int
-    count: int = 1
-
-
-class Reachable(msgspec.Struct, frozen=True, tag="reachable"):
-    """The contact has an address for at least one of the channels."""
-
-    channels: tuple[Channel, ...]
-
-
-Condition = All | Any | Not | Performed | Reachable
+Literals = str | int | float | bool | None
+WhenClosed = Literal["defer", "skip", "exit"]
 
 
 class EventTrigger(msgspec.Struct, frozen=True, kw_only=True, tag="event"):
@@ -73,24 +29,27 @@ Trigger = EventTrigger
 
 
 class Reentry(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether a contact may enter again, and how long after the last entry ended (``cooldown``)."""
+    """Whether a contact may enter again, and how long after the last run ended (``cooldown``).
 
-    mode: Literal["never", "after_exit"] = "after_exit"
+    ``never``: once per contact (or key); ``after_exit``: not while inside; ``always``: also while inside.
+    """
+
+    mode: Literal["never", "after_exit", "always"] = "after_exit"
     cooldown: int = 0
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """What must hold for a trigger to start a run. ``key`` None: one run per contact; else one per its value."""
+    """What must hold for a trigger to start a run. ``key`` None: one run per contact; else one per value."""
 
     where: Condition | None = None
-    key: Path | None = None
+    key: Expression | None = None
     on_retrigger: Literal["ignore", "restart", "update_context"] = "ignore"
     reentry: Reentry = Reentry()
     priority: int = 50
 
 
 class Goal(msgspec.Struct, frozen=True, kw_only=True):
-    """What the journey is for: ``event`` within ``window`` of a send is a conversion. It ends no run."""
+    """What the journey is for: ``event`` within ``window`` of a send counts as converted. It does not exit by itself."""
 
     id: str
     event: str
@@ -98,7 +57,7 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
     primary: bool = False
     where: Condition | None = None
     attribution: Literal["last_send"] = "last_send"
-    value: Path | None = None
+    value: Expression | None = None
 
 
 class ExitOnEvent(msgspec.Struct, frozen=True, kw_only=True, tag="event"):
@@ -109,6 +68,13 @@ class ExitOnEvent(msgspec.Struct, frozen=True, kw_only=True, tag="event"):
     where: Condition | None = None
 
 
+class ExitIf(msgspec.Struct, frozen=True, kw_only=True, tag="if"):
+    """The run ends at the first event of the contact at which ``condition`` holds."""
+
+    reason: str
+    condition: Condition
+
+
 class ExitAfter(msgspec.Struct, frozen=True, kw_only=True, tag="after"):
     """The run ends ``after`` ms after it was entered."""
 
@@ -116,16 +82,66 @@ class ExitAfter(msgspec.Struct, frozen=True, kw_only=True, tag="after"):
     after: int
 
 
-ExitRule = ExitOnEvent | ExitAfter
+ExitRule = ExitOnEvent | ExitIf | ExitAfter
+
+
+class Holdout(msgspec.Struct, frozen=True):
+    """The ``percent`` of contacts that get no message, so that what the journey brings can be measured."""
+
+    percent: float
+    salt: str
+
+
+class Cap(msgspec.Struct, frozen=True, kw_only=True):
+    """At most ``max`` messages in any ``per`` ms (rolling; one exactly ``per`` old no longer counts).
+
+    Counted over all marketing journeys of the contact, or (``scope``) this journey; of ``channel`` and ``topic`` only,
+    where they are given.
+    """
+
+    max: int
+    per: int
+    scope: Literal["contact", "journey"] = "contact"
+    channel: Channel | None = None
+    topic: str | None = None
+    when_capped: Literal["skip", "defer", "exit", "next_channel"] = "skip"
+    max_defer: int | None = None
+
+
+class QuietHours(msgspec.Struct, frozen=True, kw_only=True):
+    """No messages from ``start`` to ``end`` (``HH:MM``, local). What is deferred leaves at the end, over ``spread``."""
+
+    start: str
+    end: str
+    timezone: str = "contact"
+    fallback_timezone: str | None = None
+    when_quiet: WhenClosed = "defer"
+    max_defer: int | None = None
+    spread: int = 0
+
+
+class SendWindow(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages leave only from ``start`` to ``end`` (``HH:MM``, local) on ``days`` (0: Monday)."""
+
+    start: str
+    end: str
+    days: tuple[int, ...] = ()
+    timezone: str = "contact"
+    when_outside: WhenClosed = "defer"
+    max_defer: int | None = None
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """What a send may do. Marketing needs consent for ``topic``; transactional needs none."""
+    """What a send may do. Marketing needs consent for ``topic``; transactional needs none and ignores the rest."""
 
     purpose: Purpose = "marketing"
     topic: str | None = None
     max_sends: int | None = None
     on_ambiguous: OnAmbiguous | None = None
+    holdout: Holdout | None = None
+    caps: tuple[Cap, ...] = ()
+    quiet_hours: QuietHours | None = None
+    send_window: SendWindow | None = None
 
 
 class Template(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,12 +151,86 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
     locales: dict[str, dict[str, dict[str, str]]]
 
 
+class Until(msgspec.Struct, frozen=True, kw_only=True):
+    """A local time to wait for: ``time`` (``HH:MM``) on one of ``days``; or on ``date``; or on the date in the trait
+    ``property``, ``offset`` days from it, each year (``match: anniversary``) or that day (``exact``).
+
+    ``latest`` ms from now is the longest wait.
+    """
+
+    time: str = "00:00"
+    days: tuple[int, ...] = ()
+    date: str | None = None
+    property: str | None = None
+    match: Literal["anniversary", "exact"] = "exact"
+    offset_days: int = 0
+    latest: int | None = None
+    timezone: str = "contact"
+
+
 class Wait(msgspec.Struct, frozen=True, kw_only=True, tag="wait"):
-    """Stay for ``duration``; each of the events in ``reset_by`` starts it anew."""
+    """Stay for ``duration`` (ms), for the calendar ``span`` (``P1M``) or until a local time.
+
+    Each of the events in ``reset_by`` starts it anew. ``jitter`` spreads contacts over as many ms, each always the same.
+    ``past``: what to do when the date to wait for is over already.
+    """
 
     id: str
-    duration: int
+    duration: int | None = None
+    span: str | None = None
+    until: Until | None = None
     reset_by: tuple[str, ...] = ()
+    jitter: int = 0
+    past: Literal["continue", "exit"] = "continue"
+
+
+class Awaited(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a ``wait_for`` waits for: an ``event`` (with ``where``) or a ``condition``; then the steps ``then``."""
+
+    id: str
+    event: str | None = None
+    where: Condition | None = None
+    condition: Condition | None = None
+    then: tuple[Step, ...] = ()
+
+
+class WaitFor(msgspec.Struct, frozen=True, kw_only=True, tag="wait_for"):
+    """Stay until the first of ``any`` happens, at most ``timeout`` ms (None: for ever), then go on in its steps."""
+
+    id: str
+    any: tuple[Awaited, ...]
+    timeout: int | None = None
+    timeout_then: tuple[Step, ...] = ()
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """One way of a branch; ``condition`` None: else."""
+
+    condition: Condition | None
+    then: tuple[Step, ...]
+
+
+class Branch(msgspec.Struct, frozen=True, kw_only=True, tag="branch"):
+    """Go the first way whose condition holds; none: go on behind."""
+
+    id: str
+    cases: tuple[Case, ...]
+
+
+class Variant(msgspec.Struct, frozen=True, kw_only=True):
+    """One way of an experiment; its share is its ``weight`` among all."""
+
+    id: str
+    weight: int
+    then: tuple[Step, ...] = ()
+
+
+class Experiment(msgspec.Struct, frozen=True, kw_only=True, tag="experiment"):
+    """Go the way that a hash of the contact and ``salt`` picks: always the same one."""
+
+    id: str
+    salt: str
+    variants: tuple[Variant, ...]
 
 
 class Send(msgspec.Struct, frozen=True, kw_only=True, tag="send"):
@@ -153,6 +243,34 @@ class Send(msgspec.Struct, frozen=True, kw_only=True, tag="send"):
     expires: int | None = None
 
 
+class Update(msgspec.Struct, frozen=True, kw_only=True, tag="update"):
+    """Change what is known of the contact: traits, tags, consent."""
+
+    id: str
+    set: dict[str, Literals | Expression] = {}
+    increment: dict[str, float] = {}
+    add_tags: tuple[str, ...] = ()
+    remove_tags: tuple[str, ...] = ()
+    subscribe: tuple[str, ...] = ()
+    unsubscribe: tuple[str, ...] = ()
+
+
+class Emit(msgspec.Struct, frozen=True, kw_only=True, tag="emit"):
+    """Let an event of our own happen to the contact; it triggers journeys as any other does."""
+
+    id: str
+    event: str
+    properties: dict[str, Literals | Expression] = {}
+
+
+class Goto(msgspec.Struct, frozen=True, kw_only=True, tag="goto"):
+    """Go on at ``step``; once that was entered ``max_visits`` times, go on behind instead."""
+
+    id: str
+    step: str
+    max_visits: int | None = None
+
+
 class Exit(msgspec.Struct, frozen=True, kw_only=True, tag="exit"):
     """The run ends here."""
 
@@ -160,7 +278,7 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True, tag="exit"):
     reason: str
 
 
-Step = Wait | Send | Exit
+Step = Wait | WaitFor | Branch | Experiment | Send | Update | Emit | Goto | Exit
 
 
 class Journey(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,7 +293,30 @@ class Journey(msgspec.Struct, frozen=True, kw_only=True):
     owner: str = ""
     tags: tuple[str, ...] = ()
     entry: Entry = Entry()
-    context: dict[str, Path] = {}
+    context: dict[str, Expression] = {}
     goals: tuple[Goal, ...] = ()
     exits: tuple[ExitRule, ...] = ()
     policy: Policy = Policy()
+
+
+def blocks(step: Step) -> tuple[tuple[Step, ...], ...]:
+    """Return the blocks of steps inside ``step``, in the order of the file."""
+    match step:
+        case WaitFor():
+            return (*(awaited.then for awaited in step.any), step.timeout_then)
+        case Branch():
+            return tuple(case.then for case in step.cases)
+        case Experiment():
+            return tuple(variant.then for variant in step.variants)
+        case _:
+            return ()
+
+
+def all_steps(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return every step of ``steps`` and of the blocks inside them, in the order of the file."""
+    found: list[Step] = []
+    for step in steps:
+        found.append(step)
+        for block in blocks(step):
+            found.extend(all_steps(block))
+    return tuple(found)

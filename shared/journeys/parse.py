@@ -2,43 +2,39 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Literal, cast
 
 from shared.clock import DAY
 from shared.journeys import later
 from shared.journeys.check import check_journey
-from shared.journeys.conditions import parse_channels, parse_condition, parse_path
+from shared.journeys.conditions import optional_condition, parse_condition, parse_expression
 from shared.journeys.document import read_document
-from shared.journeys.faults import Fault, JourneyFaultsError, shown, suggestion
+from shared.journeys.faults import Fault, JourneyFaultsError
+from shared.journeys.ids import parse_id
 from shared.journeys.model import (
     Entry,
     EventTrigger,
-    Exit,
     ExitAfter,
+    ExitIf,
     ExitOnEvent,
     ExitRule,
     Goal,
     Journey,
-    Path,
     Policy,
     Reentry,
-    Send,
-    Step,
     Template,
     Trigger,
-    Wait,
 )
+from shared.journeys.policy import parse_policy
+from shared.journeys.predicate import Expression
 from shared.journeys.reader import Node
-from shared.journeys.templates import parse_inline_template
+from shared.journeys.steps import Reading, parse_steps
 
 SCHEMA = "journey/v1"
-_ID = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _TOP = (
     "schema id version name description owner tags trigger triggers entry context goals exit policy steps".split()  # noqa: SIM905 - reads as the language page does
 )
-_VERBS = ("wait", "send", "exit")
 _DEFAULT_GOAL_WINDOW = 7 * DAY
 
 
@@ -53,14 +49,6 @@ def parse_journey(file: str, text: str, templates: Mapping[str, Template | None]
     if faults or journey is None:
         raise JourneyFaultsError(faults)
     return journey
-
-
-def parse_id(node: Node) -> str:
-    """Return an id: lower case letters, digits and underscores."""
-    text = node.text()
-    if text and not _ID.fullmatch(text):
-        node.fault(f"{shown(text)} is not an id; use up to 64 small letters, digits and _, a letter first")
-    return text
 
 
 def _journey(root: Node, templates: Mapping[str, Template | None]) -> Journey | None:
@@ -84,7 +72,7 @@ def _journey(root: Node, templates: Mapping[str, Template | None]) -> Journey | 
         id=parse_id(fields["id"]) if "id" in fields else "",
         version=fields["version"].integer(1, 1_000_000) if "version" in fields else 0,
         triggers=triggers,
-        steps=fields["steps"].each(lambda node: _step(node, templates, positions)) if "steps" in fields else (),
+        steps=parse_steps(fields["steps"], Reading(templates, positions)) if "steps" in fields else (),
         name=fields["name"].text() if "name" in fields else "",
         description=fields["description"].text() if "description" in fields else "",
         owner=fields["owner"].text() if "owner" in fields else "",
@@ -93,7 +81,7 @@ def _journey(root: Node, templates: Mapping[str, Template | None]) -> Journey | 
         context=_context(fields["context"]) if "context" in fields else {},
         goals=fields["goals"].each(_goal) if "goals" in fields else (),
         exits=fields["exit"].each(_exit_rule) if "exit" in fields else (),
-        policy=_policy(fields["policy"]) if "policy" in fields else Policy(),
+        policy=parse_policy(fields["policy"]) if "policy" in fields else Policy(),
     )
     check_journey(journey, fields, positions)
     return journey
@@ -111,7 +99,7 @@ def _trigger(node: Node) -> Trigger | None:
         return None
     return EventTrigger(
         event=fields["event"].text(),
-        where=parse_condition(fields["where"]) if "where" in fields else None,
+        where=optional_condition(fields, "where"),
         max_age=fields["max_age"].duration() if "max_age" in fields else None,
     )
 
@@ -121,8 +109,8 @@ def _entry(node: Node) -> Entry:
     key = fields.get("key")
     retrigger = ("ignore", "restart", "update_context")
     return Entry(
-        where=parse_condition(fields["where"]) if "where" in fields else None,
-        key=None if key is None or key.value == "contact" else parse_path(key),
+        where=optional_condition(fields, "where"),
+        key=None if key is None or key.value == "contact" else parse_expression(key),
         on_retrigger=cast(
             "Literal['ignore', 'restart', 'update_context']",
             fields["on_retrigger"].choice(retrigger, "on_retrigger") if "on_retrigger" in fields else "ignore",
@@ -134,20 +122,20 @@ def _entry(node: Node) -> Entry:
 
 def _reentry(node: Node) -> Reentry:
     fields = node.fields(("mode", "cooldown"), later=later.REENTRY)
-    modes = ("after_exit", "never")
+    modes = ("after_exit", "never", "always")
     mode = fields["mode"].choice(modes, "reentry mode", later.REENTRY_MODES) if "mode" in fields else "after_exit"
     return Reentry(
-        mode=cast("Literal['never', 'after_exit']", mode),
+        mode=cast("Literal['never', 'after_exit', 'always']", mode),
         cooldown=fields["cooldown"].duration() if "cooldown" in fields else 0,
     )
 
 
-def _context(node: Node) -> dict[str, Path]:
+def _context(node: Node) -> dict[str, Expression]:
     found = {}
     for name, child in node.pairs():
-        path = parse_path(child)
-        if path is not None:
-            found[str(name)] = path
+        expression = parse_expression(child)
+        if expression is not None:
+            found[str(name)] = expression
     return found
 
 
@@ -163,97 +151,25 @@ def _goal(node: Node) -> Goal | None:
         event=fields["event"].text(),
         window=fields["window"].duration(least=1) if "window" in fields else _DEFAULT_GOAL_WINDOW,
         primary=fields["primary"].boolean() if "primary" in fields else False,
-        where=parse_condition(fields["where"]) if "where" in fields else None,
-        value=parse_path(fields["value"]) if "value" in fields else None,
+        where=optional_condition(fields, "where"),
+        value=parse_expression(fields["value"]) if "value" in fields else None,
     )
 
 
 def _exit_rule(node: Node) -> ExitRule | None:
-    fields = node.fields(("reason", "event", "where", "after"), required=("reason",), later=later.EXIT_RULE)
-    if ("event" in fields) == ("after" in fields):
+    fields = node.fields(("reason", "event", "where", "if", "after"), required=("reason",), later=later.EXIT_RULE)
+    kinds = [kind for kind in ("event", "if", "after") if kind in fields]
+    if len(kinds) != 1:
         if node.is_a(dict) and not later.EXIT_RULE & node.value.keys():
-            node.fault("an exit rule has either `event` or `after`")
+            node.fault("an exit rule has exactly one of event, if, after")
         return None
     reason = parse_id(fields["reason"]) if "reason" in fields else ""
+    if "where" in fields and kinds != ["event"]:
+        fields["where"].fault("`where` belongs to an exit by `event`")
     if "after" in fields:
-        if "where" in fields:
-            fields["where"].fault("`where` belongs to an exit by `event`")
         return ExitAfter(reason=reason, after=fields["after"].duration())
-    where = parse_condition(fields["where"]) if "where" in fields else None
+    if "if" in fields:
+        condition = parse_condition(fields["if"])
+        return None if condition is None else ExitIf(reason=reason, condition=condition)
+    where = optional_condition(fields, "where")
     return ExitOnEvent(reason=reason, event=fields["event"].text(), where=where)
-
-
-def _policy(node: Node) -> Policy:
-    fields = node.fields(("purpose", "topic", "max_sends", "on_ambiguous"), later=later.POLICY)
-    purpose = (
-        fields["purpose"].choice(("marketing", "transactional"), "purpose") if "purpose" in fields else "marketing"
-    )
-    ambiguous = fields["on_ambiguous"].choice(("hold", "retry"), "on_ambiguous") if "on_ambiguous" in fields else None
-    return Policy(
-        purpose=cast("Literal['marketing', 'transactional']", purpose),
-        topic=parse_id(fields["topic"]) if "topic" in fields else None,
-        max_sends=fields["max_sends"].integer(1, 1000) if "max_sends" in fields else None,
-        on_ambiguous=cast("Literal['hold', 'retry'] | None", ambiguous),
-    )
-
-
-def _step(node: Node, templates: Mapping[str, Template | None], positions: dict[str, Node]) -> Step | None:
-    fields = node.fields(("id", *_VERBS), required=("id",), later=later.VERBS)
-    verbs = [verb for verb in _VERBS if verb in fields]
-    name = parse_id(fields["id"]) if "id" in fields else ""
-    if name and name in positions:
-        fields["id"].fault(f"step id {shown(name)} is used twice")
-    positions.setdefault(name, node)
-    if len(verbs) != 1:
-        # An unknown word was probably meant to be the verb.
-        if node.is_a(dict) and (verbs or not node.value.keys() - {"id"}):
-            node.fault(f"a step has exactly one verb of {', '.join(_VERBS)}")
-        return None
-    return _STEPS[verbs[0]](name, fields[verbs[0]], templates)
-
-
-def _wait(name: str, node: Node, _templates: Mapping[str, Template | None]) -> Step | None:
-    fields = node.fields(("for", "reset_by"), required=() if _has_later_wait(node) else ("for",), later=later.WAIT)
-    reset_by = tuple(item.text() for item in fields["reset_by"].items()) if "reset_by" in fields else ()
-    return Wait(id=name, duration=fields["for"].duration() if "for" in fields else 0, reset_by=reset_by)
-
-
-def _has_later_wait(node: Node) -> bool:
-    return node.is_a(dict) and not later.WAIT.isdisjoint(node.value)
-
-
-def _send(name: str, node: Node, templates: Mapping[str, Template | None]) -> Step | None:
-    fields = node.fields(("channels", "mode", "template", "expires"), ("channels", "template"), later.SEND)
-    if "mode" in fields:
-        fields["mode"].choice(("first_reachable",), "mode", later.SEND_MODES)
-    expires = fields["expires"].duration(least=1) if "expires" in fields else None
-    channels = parse_channels(fields["channels"]) if "channels" in fields else ()
-    template = _template(fields["template"], name, templates) if "template" in fields else None
-    if template is None:
-        return None
-    for locale, texts in template.locales.items():
-        for channel in channels:
-            if channel not in texts:
-                fields["template"].fault(f"template `{template.id}` has no text for {channel} in locale {locale}")
-    return Send(id=name, channels=channels, template=template, expires=expires)
-
-
-def _template(node: Node, step: str, templates: Mapping[str, Template | None]) -> Template | None:
-    if node.is_a(dict):
-        return parse_inline_template(node, step)
-    name = node.text()
-    if name and name not in templates:
-        node.fault(f"there is no file {shown(f'templates/{name}.yaml')}{suggestion(name, templates)}")
-    return templates.get(name)
-
-
-def _exit(name: str, node: Node, _templates: Mapping[str, Template | None]) -> Step | None:
-    fields = node.fields(("reason",), required=("reason",))
-    return Exit(id=name, reason=parse_id(fields["reason"]) if "reason" in fields else "")
-
-
-_STEPS: dict[str, Callable[[str, Node, Mapping[str, Template | None]], Step | None]] = {
-    "wait": _wait,
-    "send": _send,
-    "exit": _exit,
-}

@@ -116,6 +116,17 @@ class Node:
         self.fault(wanted if self.is_a(int) else f"{wanted}, {self._instead(int)}")
         return low
 
+    def number(self, low: float, high: float) -> float:
+        """Return the number between ``low`` and ``high``; a fault and ``low`` for anything else."""
+        try:
+            found = float(self.value) if isinstance(self.value, int | float | str) and not self.is_a(bool) else None
+        except ValueError:
+            found = None
+        if found is not None and low <= found <= high:
+            return found
+        self.fault(f"expected a number from {low:g} to {high:g}")
+        return low
+
     def boolean(self) -> bool:
         """Return the bool; a fault and False for anything else."""
         return bool(self.value) if self.expect(bool) else False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from shared.journeys.model import Channel
+from shared.journeys.predicate import Channel
 
 ADDRESS_TRAITS: dict[Channel, tuple[str, ...]] = {
     "email": ("email",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from services.evaluator.core.catalog import Catalog
+from services.evaluator.core.changes import HOPS
 from services.evaluator.core.consent import ends_runs
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.effects import Advance
@@ -15,7 +16,7 @@ from services.evaluator.core.occurrence import EventArrived, Occurrence, TimerDu
 from services.evaluator.core.profile import apply_consent, apply_profile, event_data, is_duplicate, remember
 from services.evaluator.core.settle import settle
 from services.evaluator.core.state import ContactState, Run, Timer
-from services.evaluator.core.steps import due_order, reset_waits, wake
+from services.evaluator.core.steps import due_order, feed_waits, wake
 from shared.journeys.model import ExitAfter
 from shared.messages.event import Event
 from shared.messages.outcome import Outcome
@@ -66,6 +67,7 @@ def _event(catalog: Catalog, state: ContactState, occurrence: EventArrived) -> A
         case Outcome():
             settle(draft, record)
         case Event():
+            draft.hops = int(record.context.get(HOPS, 0)) if isinstance(record.context.get(HOPS, 0), int) else 0
             apply_profile(draft, record)
             if record.type == "consent" and apply_consent(draft, record) and ends_runs(record):
                 exit_by_consent(draft, str(record.properties.get("topic")))
@@ -73,7 +75,7 @@ def _event(catalog: Catalog, state: ContactState, occurrence: EventArrived) -> A
             assert_never(record)
     credit_goals(draft, record.name)
     exit_by_event(draft, record.name)
-    reset_waits(draft, record.name)
+    feed_waits(draft, record.name)
     enter_by_event(draft, record.name)
     return draft.finish()
 

@@ -2,62 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypeVar
+from collections.abc import Iterable, Iterator
+from zoneinfo import ZoneInfo
 
 import msgspec
 
+from shared.ids import short_hash
 from shared.journeys.model import (
-    All,
-    Any,
-    Condition,
+    Branch,
     EventTrigger,
+    ExitAfter,
+    ExitIf,
     ExitOnEvent,
     Goal,
     Journey,
-    Not,
-    Performed,
-    Reachable,
     Step,
     Wait,
+    WaitFor,
+    all_steps,
+    blocks,
 )
+from shared.journeys.predicate import All, Any, Condition, Not, Performed
 
-V = TypeVar("V")
+UTC = ZoneInfo("UTC")
+SINCE_ENTRY = 400 * 24 * 60 * 60 * 1000
+"""How long an event is kept that is asked for since entry: longer than a run is meant to last."""
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """One journey version, ready to run: its steps by id and what follows each. ``first`` None: it has no steps."""
+    """One journey version, ready to run: its steps by id, what follows each, and where each block begins.
+
+    ``following`` None: the run ends behind that step. ``exits_if``: it has exits that every event is asked about.
+    """
 
     journey: Journey
     steps: dict[str, Step]
     following: dict[str, str | None]
     first: str | None
     goal_window: int
+    exits_if: bool
+
+    def into(self, step: Step, block: tuple[Step, ...]) -> str | None:
+        """Return the first step of ``block`` inside ``step``, or what follows ``step`` when it is empty."""
+        return block[0].id if block else self.following[step.id]
+
+
+class HistorySlot(msgspec.Struct, frozen=True):
+    """Times that are kept because some condition asks for them: of ``event`` where ``where`` held, for ``span`` ms."""
+
+    key: str
+    where: Condition | None
+    span: int
 
 
 class Catalog(msgspec.Struct, frozen=True):
     """Every journey version that may hold contacts, and the newest of each journey, which takes entries.
 
-    ``history`` maps each event that some condition asks for to the longest span asked for: nothing else is kept.
+    ``history`` maps each event that some condition asks for to its slots: nothing else is kept. ``cap_window`` is the
+    longest span that a frequency cap looks back; ``zone`` is the workspace's time zone.
     """
 
     plans: dict[tuple[str, int], Plan] = {}
     triggered_by: dict[str, tuple[tuple[Plan, EventTrigger], ...]] = {}
     goals_on: dict[str, tuple[tuple[str, Goal], ...]] = {}
-    history: dict[str, int] = {}
+    history: dict[str, tuple[HistorySlot, ...]] = {}
+    cap_window: int = 0
+    zone: ZoneInfo = UTC
 
     def plan(self, journey: str, version: int) -> Plan | None:
         """Return that version, or None when this catalogue does not hold it."""
         return self.plans.get((journey, version))
 
 
-def build_catalog(journeys: Iterable[Journey]) -> Catalog:
+def build_catalog(journeys: Iterable[Journey], zone: ZoneInfo = UTC) -> Catalog:
     """Return the catalogue of ``journeys``; of several versions of one journey the highest takes the entries."""
     plans = {(journey.id, journey.version): _plan(journey) for journey in journeys}
-    newest: dict[str, Plan] = {}
-    for (name, version), plan in sorted(plans.items()):
-        if name not in newest or newest[name].journey.version < version:
-            newest[name] = plan
+    newest = {plan.journey.id: plan for _, plan in sorted(plans.items())}
     triggered: dict[str, list[tuple[Plan, EventTrigger]]] = {}
     for plan in sorted(newest.values(), key=lambda plan: (-plan.journey.entry.priority, plan.journey.id)):
         for trigger in plan.journey.triggers:
@@ -71,38 +91,71 @@ def build_catalog(journeys: Iterable[Journey]) -> Catalog:
         triggered_by={event: tuple(found) for event, found in triggered.items()},
         goals_on={event: tuple(found) for event, found in goals.items()},
         history=_history(plans.values()),
+        cap_window=max((cap.per for plan in plans.values() for cap in plan.journey.policy.caps), default=0),
+        zone=zone,
     )
+
+
+def history_key(performed: Performed) -> str:
+    """Return the key of the slot that ``performed`` counts in."""
+    if performed.where is None:
+        return performed.event
+    return f"{performed.event}#{short_hash(msgspec.json.encode(performed.where).decode()):x}"
 
 
 def _plan(journey: Journey) -> Plan:
-    ids = [step.id for step in journey.steps]
+    following: dict[str, str | None] = {}
+    _link(journey.steps, None, following)
     return Plan(
         journey=journey,
-        steps={step.id: step for step in journey.steps},
-        following=dict(zip(ids, [*ids[1:], None], strict=True)),
-        first=ids[0] if ids else None,
+        steps={step.id: step for step in all_steps(journey.steps)},
+        following=following,
+        first=journey.steps[0].id if journey.steps else None,
         goal_window=max((goal.window for goal in journey.goals), default=0),
+        exits_if=any(isinstance(rule, ExitIf) for rule in journey.exits),
     )
 
 
-def _history(plans: Iterable[Plan]) -> dict[str, int]:
-    spans: dict[str, int] = {}
+def _link(block: tuple[Step, ...], after: str | None, following: dict[str, str | None]) -> None:
+    """Note what follows each step: its next sibling, and behind the last one what follows the block."""
+    for step, behind in zip(block, (*(later.id for later in block[1:]), after), strict=True):
+        following[step.id] = behind
+        for inner in blocks(step):
+            _link(inner, behind, following)
+
+
+def _history(plans: Iterable[Plan]) -> dict[str, tuple[HistorySlot, ...]]:
+    slots: dict[str, dict[str, HistorySlot]] = {}
     for plan in plans:
         for condition in _conditions(plan.journey):
-            for performed in _performed(condition):
-                spans[performed.event] = max(spans.get(performed.event, 0), performed.within)
-    return spans
+            for asked in _performed(condition):
+                key, span = history_key(asked), asked.within or SINCE_ENTRY
+                known = slots.setdefault(asked.event, {}).get(key)
+                slots[asked.event][key] = HistorySlot(key, asked.where, max(span, known.span if known else 0))
+    return {event: tuple(found.values()) for event, found in slots.items()}
 
 
-def _conditions(journey: Journey) -> Iterable[Condition]:
-    found = [journey.entry.where]
+def _conditions(journey: Journey) -> Iterator[Condition]:
+    found: list[Condition | None] = [journey.entry.where]
     found += [trigger.where for trigger in journey.triggers]
     found += [goal.where for goal in journey.goals]
-    found += [rule.where for rule in journey.exits if isinstance(rule, ExitOnEvent)]
+    for rule in journey.exits:
+        match rule:
+            case ExitOnEvent():
+                found.append(rule.where)
+            case ExitIf():
+                found.append(rule.condition)
+            case ExitAfter():
+                pass
+    for step in all_steps(journey.steps):
+        if isinstance(step, Branch):
+            found += [case.condition for case in step.cases]
+        elif isinstance(step, WaitFor):
+            found += [awaited.condition for awaited in step.any] + [awaited.where for awaited in step.any]
     return (condition for condition in found if condition is not None)
 
 
-def _performed(condition: Condition) -> Iterable[Performed]:
+def _performed(condition: Condition) -> Iterator[Performed]:
     match condition:
         case All() | Any():
             for part in condition.of:
@@ -111,7 +164,9 @@ def _performed(condition: Condition) -> Iterable[Performed]:
             yield from _performed(condition.of)
         case Performed():
             yield condition
-        case Reachable():
+            if condition.where is not None:
+                yield from _performed(condition.where)
+        case _:
             return
 
 

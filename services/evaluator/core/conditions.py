@@ -1,4 +1,4 @@
-"""Evaluates conditions and path expressions against one contact."""
+"""Evaluates conditions and expressions against one contact."""
 
 from __future__ import annotations
 
@@ -6,23 +6,76 @@ from collections.abc import Mapping
 from typing import Any as Value
 from typing import assert_never
 
-import msgspec
-
 from services.evaluator.core.addresses import address
-from shared.journeys.model import All, Any, Condition, Not, Path, Performed, Reachable
+from services.evaluator.core.catalog import Catalog, history_key
+from services.evaluator.core.consent import allows
+from services.evaluator.core.local_time import contact_zone, window_of
+from services.evaluator.core.state import ContactState, Run
+from shared.expressions import compile_condition, compile_expression
+from shared.ids import short_hash
+from shared.journeys.predicate import (
+    All,
+    Any,
+    Bucket,
+    Condition,
+    Consented,
+    Expression,
+    InJourney,
+    Not,
+    Performed,
+    Reachable,
+    TimeIs,
+)
+from shared.walltime.windows import is_open
+
+_SHARES = 1_000_000
+"""A bucket is exact to a ten-thousandth of a percent."""
 
 
-class Scope(msgspec.Struct, frozen=True):
-    """What a condition may look at. ``now`` is the time of the cause."""
+class Scope:
+    """What a condition may look at: the contact as it stands in the draft, the run, the event; ``now`` is the cause's.
 
-    now: int
-    traits: Mapping[str, Value]
-    history: Mapping[str, tuple[int, ...]]
-    event: Mapping[str, Value]
-    context: Mapping[str, Value]
+    ``runs`` are the journeys that the contact is inside now. ``run`` None: the contact is being asked before entry.
+    """
+
+    __slots__ = ("_roots", "catalog", "event", "now", "run", "runs", "state")
+
+    def __init__(  # noqa: PLR0913 - what can be asked about, all by name
+        self,
+        *,
+        now: int,
+        catalog: Catalog,
+        state: ContactState,
+        runs: frozenset[str],
+        event: Mapping[str, Value],
+        run: Run | None = None,
+    ) -> None:
+        self.now = now
+        self.catalog = catalog
+        self.state = state
+        self.runs = runs
+        self.event = event
+        self.run = run
+        self._roots: dict[str, Value] | None = None
+
+    @property
+    def roots(self) -> dict[str, Value]:
+        """The roots of expressions by name."""
+        if self._roots is None:
+            run = self.run
+            self._roots = {
+                "contact": {**self.state.traits, "id": self.state.contact.partition(":")[2]},
+                "event": self.event,
+                "context": {} if run is None else run.context,
+                "trigger": {} if run is None else run.event,
+                "journey": {} if run is None else {"id": run.journey, "version": run.version},
+                "message": {},
+                "now": self.now,
+            }
+        return self._roots
 
 
-def holds(condition: Condition | None, scope: Scope) -> bool:
+def holds(condition: Condition | None, scope: Scope) -> bool:  # noqa: PLR0911 - one return per kind
     """Tell whether ``condition`` is true; no condition is."""
     match condition:
         case None:
@@ -33,24 +86,42 @@ def holds(condition: Condition | None, scope: Scope) -> bool:
             return any(holds(part, scope) for part in condition.of)
         case Not():
             return not holds(condition.of, scope)
+        case Expression():
+            return compile_condition(condition.text).holds(scope.roots)
         case Performed():
             return _count(condition, scope) >= condition.count
         case Reachable():
-            return any(address(scope.traits, channel) is not None for channel in condition.channels)
+            return any(address(scope.state.traits, channel) is not None for channel in condition.channels)
+        case Consented():
+            return allows(scope.state.consent, condition.topic, condition.channel or "")
+        case TimeIs():
+            window = window_of("open", condition.start, condition.end, condition.days)
+            return is_open(scope.now, window, contact_zone(condition.timezone, scope.state.traits, scope.catalog.zone))
+        case Bucket():
+            return in_bucket(scope.state.contact, condition.salt, condition.percent)
+        case InJourney():
+            return condition.id in scope.runs or (condition.state == "ever" and _was_inside(condition.id, scope))
         case _:
             assert_never(condition)
 
 
-def read_path(path: Path, scope: Scope) -> Value:
-    """Return the value at ``path``; None when any part of the way is missing."""
-    value: Value = {"contact": scope.traits, "event": scope.event, "context": scope.context}[path.root]
-    for key in path.keys:
-        if not isinstance(value, Mapping):
-            return None
-        value = value.get(key)
-    return value
+def value_of(expression: Expression, scope: Scope) -> Value:
+    """Return the value of ``expression``; None when anything that it needs is missing."""
+    return compile_expression(expression.text).evaluate(scope.roots)
+
+
+def in_bucket(contact: str, salt: str, percent: float) -> bool:
+    """Tell whether ``contact`` is among the ``percent`` that ``salt`` picks."""
+    return short_hash(f"{salt}:{contact}") % _SHARES < percent * _SHARES / 100
 
 
 def _count(condition: Performed, scope: Scope) -> int:
-    times = scope.history.get(condition.event, ())
-    return sum(1 for at in times if scope.now - condition.within < at <= scope.now)
+    times = scope.state.history.get(history_key(condition), ())
+    if condition.within is not None:
+        return sum(1 for at in times if scope.now - condition.within < at <= scope.now)
+    since = scope.run.entered_at if scope.run is not None else scope.now
+    return sum(1 for at in times if since <= at <= scope.now)
+
+
+def _was_inside(journey: str, scope: Scope) -> bool:
+    return any(key == journey or key.startswith(f"{journey}/") for key in scope.state.passages)

@@ -21,6 +21,15 @@ def stated(known: Mapping[str, Consent], event: Event, at: int) -> dict[str, Con
     """
     key = consent_key(str(event.properties.get("topic", "")), _channel(event))
     made = Consent(event.properties.get("status") == "granted", at)
+    return _newest(known, key, made)
+
+
+def state_consent(known: Mapping[str, Consent], topic: str, *, granted: bool, at: int) -> dict[str, Consent]:
+    """Return ``known`` with a statement for all channels of ``topic``, unless a newer one is known."""
+    return _newest(known, topic, Consent(granted, at)) or dict(known)
+
+
+def _newest(known: Mapping[str, Consent], key: str, made: Consent) -> dict[str, Consent] | None:
     former = known.get(key)
     if former is not None and (former.at > made.at or (former.at == made.at and not former.granted)):
         return None

@@ -9,9 +9,10 @@ import msgspec
 from services.evaluator.core.catalog import Catalog
 from services.evaluator.core.conditions import Scope
 from services.evaluator.core.effects import Advance, TimerTally
-from services.evaluator.core.state import ContactState, PendingCommand, Run, Timer, Touch
+from services.evaluator.core.state import ContactState, PendingCommand, Run, SentMark, Timer, Touch
 from shared.ids import derived_id
 from shared.messages.command import Cancel, SendCommand
+from shared.messages.event import Event
 from shared.messages.journal import Decision, JournalRecord
 
 NO_EVENT: dict[str, Any] = {}
@@ -36,10 +37,13 @@ class Draft:
         "commands",
         "ended",
         "event",
+        "events",
+        "hops",
         "log_time",
         "now",
         "pending",
         "runs",
+        "sent",
         "state",
         "touches",
     )
@@ -56,7 +60,10 @@ class Draft:
         self.pending: dict[str, PendingCommand] = {command.command_id: command for command in state.pending}
         self.ended: dict[str, Run] = {run.run_id: run for run in state.ended}
         self.touches: list[Touch] = list(state.touches)
+        self.sent: list[SentMark] = list(state.sent)
         self.commands: list[SendCommand] = []
+        self.events: list[Event] = []
+        self.hops = 0
         self.cancels: list[Cancel] = []
         self._changes: dict[str, Any] = {}
         self._journal: list[JournalRecord] = []
@@ -73,14 +80,16 @@ class Draft:
         """Replace the state's ``field``."""
         self._changes[field] = value
 
-    def scope(self, context: dict[str, Any] | None = None, event: dict[str, Any] | None = None) -> Scope:
-        """Return what conditions may look at now; ``event`` defaults to the event being applied."""
+    def scope(self, run: Run | None = None) -> Scope:
+        """Return what conditions may look at now, for ``run`` or before entry."""
+        state = msgspec.structs.replace(self.state, **self._changes) if self._changes else self.state
         return Scope(
             now=self.now,
-            traits=self.get("traits"),
-            history=self.get("history"),
-            event=self.event if event is None else event,
-            context=context or {},
+            catalog=self.catalog,
+            state=state,
+            runs=frozenset(inside.journey for inside in self.runs.values()),
+            event=self.event or (run.event if run is not None else NO_EVENT),
+            run=run,
         )
 
     def arm(self, run: Run, timer: Timer) -> Run:
@@ -155,6 +164,7 @@ class Draft:
             pending=tuple(self.pending.values()),
             touches=tuple(self.touches),
             ended=tuple(self.ended.values()),
+            sent=tuple(self.sent),
             **self._changes,
         )
         return Advance(
@@ -162,5 +172,6 @@ class Draft:
             commands=tuple(self.commands),
             cancels=tuple(self.cancels),
             journal=tuple(self._journal),
+            events=tuple(self.events),
             timers=TimerTally(self._armed, self._fired, self._cancelled),
         )

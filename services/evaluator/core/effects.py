@@ -6,6 +6,7 @@ import msgspec
 
 from services.evaluator.core.state import ContactState
 from shared.messages.command import Cancel, SendCommand
+from shared.messages.event import Event
 from shared.messages.journal import JournalRecord
 
 
@@ -18,11 +19,15 @@ class TimerTally(msgspec.Struct, frozen=True):
 
 
 class Advance(msgspec.Struct, frozen=True):
-    """The next state and what it asks of the world. ``duplicate``: the event was applied before, nothing follows."""
+    """The next state and what it asks of the world. ``events`` are of our own, for the log.
+
+    ``duplicate``: the event was applied before, nothing follows.
+    """
 
     state: ContactState
     commands: tuple[SendCommand, ...] = ()
     cancels: tuple[Cancel, ...] = ()
     journal: tuple[JournalRecord, ...] = ()
+    events: tuple[Event, ...] = ()
     timers: TimerTally = TimerTally()
     duplicate: bool = False

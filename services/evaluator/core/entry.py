@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from services.evaluator.core.catalog import Plan
-from services.evaluator.core.conditions import holds, read_path
+from services.evaluator.core.conditions import holds, value_of
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.exits import ERROR, exit_run, passage_key
 from services.evaluator.core.state import Passage, Run
@@ -39,12 +41,12 @@ def _try_enter(draft: Draft, plan: Plan, trigger: EventTrigger) -> None:
         return
     inside = next((run for run in draft.runs.values() if run.journey == journey.id and run.key == key), None)
     if inside is not None and journey.entry.on_retrigger == "update_context":
-        draft.change(inside, context=_context(draft, plan))
+        draft.change(inside, context=_context(draft, plan, inside))
     reason = _refusal(draft, plan, trigger, key, inside)
     if reason is not None:
         draft.note("not_entered", journey.id, journey.version, reason=reason)
         return
-    if inside is not None:
+    if inside is not None and journey.entry.reentry.mode != "always":
         exit_run(draft, inside, RESTARTED)
     _enter(draft, plan, key)
 
@@ -54,7 +56,7 @@ def _refusal(draft: Draft, plan: Plan, trigger: EventTrigger, key: str, inside: 
     entry = plan.journey.entry
     if trigger.max_age is not None and draft.log_time - draft.now > trigger.max_age:
         return "too_old"
-    if inside is not None and entry.on_retrigger != "restart":
+    if inside is not None and entry.on_retrigger != "restart" and entry.reentry.mode != "always":
         return "already_inside"
     if not holds(entry.where, draft.scope()):
         return "filter_false"
@@ -79,9 +81,10 @@ def _enter(draft: Draft, plan: Plan, key: str) -> None:
         step="",
         step_at=draft.now,
         visits={},
-        context=_context(draft, plan),
+        context={},
         event=draft.event,
     )
+    run = msgspec.structs.replace(run, context=_context(draft, plan, run))
     passages = {**draft.get("passages"), passage_key(journey.id, key): Passage(draft.now)}
     draft.set("passages", passages)
     draft.runs[run.run_id] = run
@@ -96,10 +99,10 @@ def _instance_key(draft: Draft, plan: Plan) -> str | None:
     path = plan.journey.entry.key
     if path is None:
         return ""
-    value = read_path(path, draft.scope())
+    value = value_of(path, draft.scope())
     return None if value is None else str(value)
 
 
-def _context(draft: Draft, plan: Plan) -> dict[str, object]:
-    scope = draft.scope()
-    return {name: read_path(path, scope) for name, path in plan.journey.context.items()}
+def _context(draft: Draft, plan: Plan, run: Run) -> dict[str, object]:
+    scope = draft.scope(run)
+    return {name: value_of(expression, scope) for name, expression in plan.journey.context.items()}

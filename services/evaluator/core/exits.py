@@ -7,7 +7,7 @@ import msgspec
 from services.evaluator.core.conditions import holds
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.state import Passage, Run
-from shared.journeys.model import ExitOnEvent
+from shared.journeys.model import ExitAfter, ExitIf, ExitOnEvent, ExitRule
 from shared.messages.command import Cancel
 
 CONSENT_REVOKED = "consent_revoked"
@@ -61,11 +61,20 @@ def exit_by_event(draft: Draft, name: str) -> None:
         plan = draft.catalog.plan(run.journey, run.version)
         if plan is None:
             continue
-        for rule in plan.journey.exits:
-            if isinstance(rule, ExitOnEvent) and rule.event == name and holds(rule.where, draft.scope(run.context)):
-                _regret(draft, run)
-                _exit(draft, run, rule.reason)
-                break
+        rule = next((rule for rule in plan.journey.exits if _applies(draft, run, rule, name)), None)
+        if rule is not None:
+            _regret(draft, run)
+            _exit(draft, run, rule.reason)
+
+
+def _applies(draft: Draft, run: Run, rule: ExitRule, name: str) -> bool:
+    match rule:
+        case ExitOnEvent():
+            return rule.event == name and holds(rule.where, draft.scope(run))
+        case ExitIf():
+            return holds(rule.condition, draft.scope(run))
+        case ExitAfter():
+            return False
 
 
 def exit_by_consent(draft: Draft, topic: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from services.evaluator.core.conditions import holds, read_path
+from services.evaluator.core.conditions import holds, value_of
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.state import Touch
 from shared.journeys.model import Goal
@@ -28,7 +28,7 @@ def _counts(touch: Touch, goal: Goal, now: int) -> bool:
 
 
 def _credit(draft: Draft, goal: Goal, winner: Touch) -> None:
-    value = None if goal.value is None else read_path(goal.value, draft.scope())
+    value = None if goal.value is None else value_of(goal.value, draft.scope())
     draft.note(
         "converted",
         winner.journey,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from services.evaluator.core.conditions import holds
 from services.evaluator.core.consent import stated
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.state import ContactState
@@ -43,11 +44,12 @@ def event_data(record: Event | Outcome) -> dict[str, Any]:
 def remember(draft: Draft, record: Event | Outcome) -> None:
     """Take note of the messageId, and of the event if some condition asks for its kind."""
     draft.set("seen", _remembered(draft.state.seen, record.message_id, draft.log_time))
-    span = draft.catalog.history.get(record.name)
-    if span is not None:
-        times = draft.state.history.get(record.name, ())
-        kept = sorted([*(at for at in times if at > draft.log_time - span), draft.now])
-        draft.set("history", {**draft.state.history, record.name: tuple(kept[-HISTORY_AT_MOST:])})
+    slots = draft.catalog.history.get(record.name, ())
+    for slot in slots:
+        if holds(slot.where, draft.scope()):
+            history = draft.get("history")
+            kept = sorted([*(at for at in history.get(slot.key, ()) if at > draft.log_time - slot.span), draft.now])
+            draft.set("history", {**history, slot.key: tuple(kept[-HISTORY_AT_MOST:])})
     if isinstance(record, Event):
         draft.set("recent", (*draft.state.recent, (record.name, draft.now))[-RECENT_AT_MOST:])
 

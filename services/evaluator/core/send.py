@@ -1,76 +1,81 @@
-"""Decides whether a message leaves, and makes its command."""
+"""Decides on a message and makes its command."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from services.evaluator.core.addresses import addresses
 from services.evaluator.core.catalog import Plan
-from services.evaluator.core.consent import allows
 from services.evaluator.core.draft import Draft
-from services.evaluator.core.state import PendingCommand, Run, Touch
+from services.evaluator.core.exits import exit_run
+from services.evaluator.core.gates import Verdict, judge
+from services.evaluator.core.state import PendingCommand, Run, SentMark, Timer, Touch
+from shared.clock import DAY
 from shared.ids import command_id
-from shared.journeys.model import Channel, Policy, Send, Template
+from shared.journeys.model import Policy, Send, Template
 from shared.journeys.templates import DEFAULT_LOCALE
 from shared.messages.command import OnAmbiguous, SendCommand
 
+REGRET_WINDOW = DAY
+"""How long a send can be regretted when its journey has no goal that looks back further."""
 
-def send(draft: Draft, plan: Plan, run: Run, step: Send) -> None:
-    """Decide on the message of ``step``: a command and a touch, or a skip with the first check that failed."""
-    policy = plan.journey.policy
-    reachable = addresses(draft.get("traits"), step.channels)
-    allowed = {channel: place for channel, place in reachable.items() if _consented(draft, policy, channel)}
-    checks: list[tuple[str, bool]] = []
-    for reason, passed in _checks(run, policy, reachable, allowed):
-        checks.append((reason, passed))
-        if not passed:
-            draft.note_run("skip", run, step=step.id, reason=reason, checks=tuple(checks))
-            return
-    command = _command(draft, plan, run, step, allowed)
+
+def send(draft: Draft, plan: Plan, run: Run, step: Send) -> bool:
+    """Decide on the message of ``step``: a command, a skip, a deferral or the end. True: the run goes on at once."""
+    verdict = judge(draft, run, plan.journey.policy, step)
+    match verdict.action:
+        case "defer":
+            _defer(draft, run, step, verdict)
+            return False
+        case "send":
+            _emit(draft, plan, run, step, verdict)
+        case "skip" | "exit":
+            draft.note_run("skip", run, step=step.id, reason=verdict.reason, checks=verdict.checks)
+    if verdict.action == "exit":
+        exit_run(draft, draft.runs[run.run_id], verdict.reason)
+        return False
+    draft.change(draft.runs[run.run_id], tried_at=None)
+    return True
+
+
+def _defer(draft: Draft, run: Run, step: Send, verdict: Verdict) -> None:
+    tried_at = draft.now if run.tried_at is None else run.tried_at
+    run = draft.change(run, tried_at=tried_at)
+    draft.arm(run, Timer(verdict.until, "send", step.id))
+    draft.note_run(
+        "deferred", run, step=step.id, reason=verdict.reason, checks=verdict.checks, next_timer_at=verdict.until
+    )
+
+
+def _emit(draft: Draft, plan: Plan, run: Run, step: Send, verdict: Verdict) -> None:
+    command = _command(draft, plan, run, step, verdict)
+    channel, policy = command.channels[0], plan.journey.policy
     draft.commands.append(command)
     draft.pending[command.command_id] = PendingCommand(
         command.command_id, run.run_id, run.journey, run.version, step.id
     )
-    draft.touches.append(
-        Touch(
-            command.command_id,
-            run.run_id,
-            run.journey,
-            run.version,
-            step.id,
-            draft.now,
-            # Kept while a goal may be credited, and at least as long as a late event may make us regret it.
-            draft.now + max(plan.goal_window, _REGRET_WINDOW),
-        )
-    )
+    until = draft.now + max(plan.goal_window, REGRET_WINDOW)
+    draft.touches.append(Touch(command.command_id, run.run_id, run.journey, run.version, step.id, draft.now, until))
+    if policy.purpose == "marketing" and draft.catalog.cap_window:
+        kept = [mark for mark in draft.sent if mark.at > draft.now - draft.catalog.cap_window]
+        draft.sent = [*kept, SentMark(command.command_id, draft.now, run.journey, channel, policy.topic)]
     draft.change(run, sends=run.sends + 1)
+    detail = {"variants": run.variants} if run.variants else {}
     draft.note_run(
-        "send", run, step=step.id, channel=command.channels[0], command_id=command.command_id, checks=tuple(checks)
+        "send",
+        run,
+        step=step.id,
+        channel=channel,
+        command_id=command.command_id,
+        checks=verdict.checks,
+        detail=detail,
     )
 
 
-_REGRET_WINDOW = 24 * 60 * 60 * 1000
-
-
-def _checks(
-    run: Run, policy: Policy, reachable: dict[Channel, str], allowed: dict[Channel, str]
-) -> tuple[tuple[str, bool], ...]:
-    """Return the checks in their fixed order (docs/reference/reasons.md): the first that fails decides."""
-    return (
-        ("unreachable", bool(reachable)),
-        ("no_consent", bool(allowed)),
-        ("max_sends", policy.max_sends is None or run.sends < policy.max_sends),
-    )
-
-
-def _consented(draft: Draft, policy: Policy, channel: Channel) -> bool:
-    return policy.purpose == "transactional" or allows(draft.get("consent"), policy.topic, channel)
-
-
-def _command(draft: Draft, plan: Plan, run: Run, step: Send, reachable: dict[Channel, str]) -> SendCommand:
+def _command(draft: Draft, plan: Plan, run: Run, step: Send, verdict: Verdict) -> SendCommand:
     policy = plan.journey.policy
     traits = draft.get("traits")
     texts = pick_locale(step.template, traits.get("locale"))
+    first = draft.now if run.tried_at is None else run.tried_at
     return SendCommand(
         command_id=command_id(run.run_id, step.id, run.visits[step.id]),
         contact=draft.state.contact,
@@ -78,15 +83,15 @@ def _command(draft: Draft, plan: Plan, run: Run, step: Send, reachable: dict[Cha
         journey=run.journey,
         version=run.version,
         step=step.id,
-        channels=tuple(reachable),
-        addresses={str(channel): place for channel, place in reachable.items()},
-        content={channel: texts[channel] for channel in reachable},
+        channels=tuple(verdict.channels),
+        addresses={str(channel): place for channel, place in verdict.channels.items()},
+        content={channel: texts[channel] for channel in verdict.channels},
         data=_data(traits, draft.state.contact, run),
         purpose=policy.purpose,
         on_ambiguous=_on_ambiguous(policy),
         decided_at=draft.log_time,
         topic=policy.topic,
-        expires_at=None if step.expires is None else draft.now + step.expires,
+        expires_at=None if step.expires is None else first + step.expires,
     )
 
 
@@ -106,7 +111,7 @@ def _data(traits: dict[str, Any], contact: str, run: Run) -> dict[str, Any]:
 
 
 def pick_locale(template: Template, wanted: Any) -> dict[str, dict[str, str]]:
-    """Return the texts for ``wanted`` (``ja-JP``): itself, its language (``ja``), ``default``, else the first there is."""
+    """Return the texts for ``wanted`` (``ja-JP``): itself, its language (``ja``), ``default``, else the first."""
     locales = template.locales
     chain = [wanted, wanted.replace("_", "-").split("-")[0]] if isinstance(wanted, str) else []
     for locale in (*chain, DEFAULT_LOCALE):

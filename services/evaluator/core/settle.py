@@ -21,6 +21,7 @@ def settle(draft: Draft, outcome: Outcome) -> None:
     if all(command.run_id != outcome.run_id for command in draft.pending.values()):
         draft.ended.pop(outcome.run_id, None)
     if outcome.status in ("skipped", "failed"):
+        draft.sent = [mark for mark in draft.sent if mark.command_id != outcome.command_id]
         draft.touches = [touch for touch in draft.touches if touch.command_id != outcome.command_id]
         run = draft.runs.get(outcome.run_id)
         if run is not None:

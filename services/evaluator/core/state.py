@@ -6,14 +6,16 @@ from typing import Any, Literal
 
 import msgspec
 
-TimerKind = Literal["step", "exit"]
+TimerKind = Literal["step", "send", "exit"]
 
 NEVER = 2**64 - 1
 """A due time that never comes; it sorts after every other and fills eight bytes."""
 
 
 class Timer(msgspec.Struct, frozen=True, array_like=True):
-    """Something that happens to a run at ``due``: its ``step`` goes on, or its exit rule number ``step`` applies."""
+    """Something that happens to a run at ``due``: its ``step`` goes on (``step``), is asked again whether it may send
+    (``send``), or its exit rule number ``step`` applies (``exit``).
+    """
 
     due: int
     kind: TimerKind
@@ -25,6 +27,7 @@ class Run(msgspec.Struct, frozen=True, array_like=True):
 
     ``cause`` is what started it (a messageId). ``event`` is the event that caused the entry, as templates see it.
     ``visits`` counts how often each step was entered. ``sends`` counts messages decided and not known to have failed.
+    ``tried_at`` is when the message that is deferred now was first asked for; ``variants`` the experiment ways taken.
     """
 
     run_id: str
@@ -40,6 +43,8 @@ class Run(msgspec.Struct, frozen=True, array_like=True):
     event: dict[str, Any]
     timers: tuple[Timer, ...] = ()
     sends: int = 0
+    tried_at: int | None = None
+    variants: dict[str, str] = {}
 
 
 class PendingCommand(msgspec.Struct, frozen=True, array_like=True):
@@ -65,6 +70,16 @@ class Touch(msgspec.Struct, frozen=True, array_like=True):
     credited: tuple[str, ...] = ()
 
 
+class SentMark(msgspec.Struct, frozen=True, array_like=True):
+    """A marketing message that counts for frequency caps."""
+
+    command_id: str
+    at: int
+    journey: str
+    channel: str
+    topic: str | None = None
+
+
 class Passage(msgspec.Struct, frozen=True, array_like=True):
     """When the contact was last inside a journey under one key: for re-entry rules."""
 
@@ -83,7 +98,8 @@ class ContactState(msgspec.Struct, frozen=True, array_like=True):
     """One contact.
 
     ``consent`` is by topic, or by ``topic/channel`` for what holds for one channel only. ``history`` holds the times of those events that a condition asks for, and no others. ``seen`` maps the short hash of
-    each remembered messageId to the log time at which it was applied. ``recent`` are the last events as (name, at).
+    each remembered messageId to the log time at which it was applied. ``sent`` are the messages that
+    a frequency cap may count. ``recent`` are the last events as (name, at).
     ``passages`` has one entry per journey and key. ``ended`` are the runs that ended by their own steps while a command
     of theirs is not settled: their exit rules still cancel it.
     """
@@ -101,6 +117,7 @@ class ContactState(msgspec.Struct, frozen=True, array_like=True):
     recent: tuple[tuple[str, int], ...] = ()
     anonymous_id: str | None = None
     ended: tuple[Run, ...] = ()
+    sent: tuple[SentMark, ...] = ()
 
     @property
     def next_due(self) -> int:

@@ -5,61 +5,161 @@ from __future__ import annotations
 from typing import assert_never
 
 from services.evaluator.core.catalog import Plan, resets
+from services.evaluator.core.changes import emit, update
+from services.evaluator.core.conditions import holds
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.exits import end_run
 from services.evaluator.core.send import send
 from services.evaluator.core.state import Run, Timer
-from shared.journeys.model import Exit, ExitAfter, Send, Step, Wait
+from services.evaluator.core.waiting import wait_end
+from shared.ids import short_hash
+from shared.journeys.model import (
+    Awaited,
+    Branch,
+    Emit,
+    Exit,
+    ExitAfter,
+    Experiment,
+    Goto,
+    Send,
+    Step,
+    Update,
+    Wait,
+    WaitFor,
+)
 
 COMPLETED = "completed"
 """Reason of a run that went past its last step."""
+PAST = "past"
+"""Reason of a run whose wait was for a date that is over (``past: exit``)."""
+_MOST_STEPS = 1_000
+"""Steps that one run may go at one moment. The linter finds loops without a wait; this stops what it cannot see."""
+
+
+class EndlessRunError(RuntimeError):
+    """A run went through a thousand steps without waiting."""
 
 
 def proceed(draft: Draft, plan: Plan, run: Run, step_id: str | None) -> None:
     """Enter ``step_id`` and those after it until one waits or the run ends. None: past the last step."""
-    while step_id is not None:
+    for _ in range(_MOST_STEPS):
+        if step_id is None:
+            end_run(draft, run, COMPLETED)
+            return
         step = plan.steps[step_id]
         visits = {**run.visits, step.id: run.visits.get(step.id, 0) + 1}
         run = draft.change(run, step=step.id, step_at=draft.now, visits=visits)
-        if not _enter(draft, plan, run, step):
+        goes_on, step_id = _enter(draft, plan, run, step)
+        if not goes_on or run.run_id not in draft.runs:
             return
         run = draft.runs[run.run_id]
-        step_id = plan.following[step.id]
-    end_run(draft, run, COMPLETED)
+    raise EndlessRunError
 
 
-def _enter(draft: Draft, plan: Plan, run: Run, step: Step) -> bool:
-    """Do what ``step`` says; True when the run goes on to the next one at once."""
+def _enter(draft: Draft, plan: Plan, run: Run, step: Step) -> tuple[bool, str | None]:  # noqa: PLR0911 - one per verb
+    """Do what ``step`` says; (True, next step) when the run goes on at once."""
+    behind = plan.following[step.id]
     match step:
         case Wait():
-            draft.arm(run, Timer(draft.now + step.duration, "step", step.id))
-            return False
+            return _wait(draft, run, step), behind
+        case WaitFor():
+            return _wait_for(draft, plan, run, step)
+        case Branch():
+            for case in step.cases:
+                if holds(case.condition, draft.scope(run)):
+                    return True, plan.into(step, case.then)
+            return True, behind
+        case Experiment():
+            return _experiment(draft, plan, run, step)
         case Send():
-            send(draft, plan, run, step)
-            return True
+            return send(draft, plan, run, step), behind
+        case Update():
+            update(draft, run, step)
+            return True, behind
+        case Emit():
+            emit(draft, run, step)
+            return True, behind
+        case Goto():
+            again = step.max_visits is None or run.visits.get(step.step, 0) < step.max_visits
+            return True, step.step if again else behind
         case Exit():
             end_run(draft, run, step.reason)
-            return False
+            return False, None
         case _:
             assert_never(step)
 
 
+def _wait(draft: Draft, run: Run, step: Wait) -> bool:
+    end = wait_end(draft, run, step)
+    if end is None and step.past == "exit":
+        end_run(draft, run, PAST)
+        return False
+    if end is None:
+        return True
+    draft.arm(run, Timer(end, "step", step.id))
+    return False
+
+
+def _wait_for(draft: Draft, plan: Plan, run: Run, step: WaitFor) -> tuple[bool, str | None]:
+    for awaited in step.any:
+        if awaited.condition is not None and holds(awaited.condition, draft.scope(run)):
+            return True, plan.into(step, awaited.then)
+    if step.timeout is not None:
+        draft.arm(run, Timer(draft.now + step.timeout, "step", step.id))
+    return False, None
+
+
+def _experiment(draft: Draft, plan: Plan, run: Run, step: Experiment) -> tuple[bool, str | None]:
+    ticket = short_hash(f"{step.salt}:{draft.state.contact}") % sum(variant.weight for variant in step.variants)
+    for variant in step.variants:
+        ticket -= variant.weight
+        if ticket < 0:
+            draft.change(run, variants={**run.variants, step.id: variant.id})
+            return True, plan.into(step, variant.then)
+    raise AssertionError  # the tickets are as many as the weights
+
+
 def wake(draft: Draft, plan: Plan, run: Run, timer: Timer) -> None:
-    """Go on behind the wait that ``timer`` ended."""
-    run = draft.disarm(run, "step", fired=True)
-    proceed(draft, plan, run, plan.following[timer.step])
+    """Go on where ``timer`` ended a wait, a wait_for or a deferral."""
+    step = plan.steps[timer.step]
+    run = draft.disarm(run, timer.kind, fired=True)
+    if isinstance(step, Send):
+        if send(draft, plan, run, step):
+            proceed(draft, plan, draft.runs[run.run_id], plan.following[step.id])
+    elif isinstance(step, WaitFor):
+        proceed(draft, plan, run, plan.into(step, step.timeout_then))
+    else:
+        proceed(draft, plan, run, plan.following[step.id])
 
 
-def reset_waits(draft: Draft, name: str) -> None:
-    """Start the waits anew that the event being applied resets; an event from the past never shortens one."""
+def feed_waits(draft: Draft, name: str) -> None:
+    """Let the event being applied end the ``wait_for`` steps that wait for it, and start the waits anew it resets."""
     for run in list(draft.runs.values()):
         plan = draft.catalog.plan(run.journey, run.version)
         step = None if plan is None else plan.steps.get(run.step)
-        if not isinstance(step, Wait) or not resets(step, name):
+        if plan is None or step is None:
             continue
-        due = draft.now + step.duration
-        if any(timer.kind == "step" and timer.due < due for timer in run.timers):
-            draft.arm(draft.disarm(run, "step"), Timer(due, "step", step.id))
+        if isinstance(step, WaitFor):
+            met = next((one for one in step.any if _is_met(draft, run, one, name)), None)
+            if met is not None:
+                run = draft.disarm(run, "step")  # noqa: PLW2901 - the run as it stands now
+                proceed(draft, plan, run, plan.into(step, met.then))
+        elif isinstance(step, Wait) and resets(step, name):
+            _reset(draft, run, step)
+
+
+def _is_met(draft: Draft, run: Run, awaited: Awaited, name: str) -> bool:
+    if awaited.event is None:
+        return holds(awaited.condition, draft.scope(run))
+    # What happened before the step was reached and only arrives now is not what is waited for.
+    return awaited.event == name and draft.now >= run.step_at and holds(awaited.where, draft.scope(run))
+
+
+def _reset(draft: Draft, run: Run, step: Wait) -> None:
+    """Start the wait anew; an event from the past never shortens it."""
+    end = wait_end(draft, run, step)
+    if end is not None and any(timer.kind == "step" and timer.due < end for timer in run.timers):
+        draft.arm(draft.disarm(run, "step"), Timer(end, "step", step.id))
 
 
 def exit_timers(plan: Plan, entered_at: int) -> tuple[Timer, ...]:

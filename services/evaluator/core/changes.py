@@ -1,0 +1,69 @@
+"""What ``update`` and ``emit`` do: change the contact, and let an event of our own happen to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.evaluator.core.conditions import value_of
+from services.evaluator.core.consent import state_consent
+from services.evaluator.core.draft import Draft
+from services.evaluator.core.exits import exit_by_consent
+from services.evaluator.core.state import Run
+from shared.ids import derived_id
+from shared.journeys.model import Emit, Literals, Update
+from shared.journeys.predicate import Expression
+from shared.messages.event import Event
+
+MOST_HOPS = 10
+"""Events of our own that may follow from one another: journeys that set each other off in a circle stop here."""
+HOPS = "kikkake_hops"
+TAGS = "tags"
+
+
+def update(draft: Draft, run: Run, step: Update) -> None:
+    """Change traits, tags and consent as ``step`` says."""
+    traits: dict[str, Any] = {**draft.get("traits"), **_values(draft, run, step.set)}
+    for name, amount in step.increment.items():
+        former = traits.get(name)
+        known = former if isinstance(former, int | float) and not isinstance(former, bool) else 0
+        total = known + amount
+        traits[name] = int(total) if float(total).is_integer() else total
+    if step.add_tags or step.remove_tags:
+        known_tags = [tag for tag in traits.get(TAGS) or [] if tag not in (*step.add_tags, *step.remove_tags)]
+        traits[TAGS] = [*known_tags, *step.add_tags]
+    draft.set("traits", traits)
+    changed = {name: traits.get(name) for name in (*step.set, *step.increment)}
+    draft.note_run("update", run, step=step.id, detail=changed)
+    for topic in step.subscribe:
+        draft.set("consent", state_consent(draft.get("consent"), topic, granted=True, at=draft.now))
+    for topic in step.unsubscribe:
+        draft.set("consent", state_consent(draft.get("consent"), topic, granted=False, at=draft.now))
+        exit_by_consent(draft, topic)
+
+
+def emit(draft: Draft, run: Run, step: Emit) -> None:
+    """Let the event of ``step`` happen; it comes back through the log."""
+    hops = draft.hops + 1
+    if hops > MOST_HOPS:
+        draft.note_run("skip", run, step=step.id, reason="emit_loop")
+        return
+    kind, _, name = draft.state.contact.partition(":")
+    event = Event(
+        message_id=derived_id("emit", run.run_id, step.id, str(run.visits[step.id])),
+        type="track",
+        name=step.event,
+        timestamp=draft.now,
+        received_at=draft.log_time,
+        user_id=name if kind == "u" else None,
+        anonymous_id=name if kind == "a" else None,
+        properties=_values(draft, run, step.properties),
+        context={HOPS: hops},
+    )
+    draft.events.append(event)
+    draft.note_run("emit", run, step=step.id, detail={"event": step.event, "message_id": event.message_id})
+
+
+def _values(draft: Draft, run: Run, given: Mapping[str, Literals | Expression]) -> dict[str, Any]:
+    scope = draft.scope(run)
+    return {name: value_of(value, scope) if isinstance(value, Expression) else value for name, value in given.items()}

@@ -1,0 +1,78 @@
+"""Parses times of day, weekdays, time zones and dates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date
+from typing import TypeVar
+
+from shared.journeys.reader import Node
+from shared.walltime.calendar_spans import parse_span
+from shared.walltime.instants import parse_days as read_days
+from shared.walltime.instants import parse_time
+from shared.walltime.zones import load_zone
+
+T = TypeVar("T")
+_OFFSET = re.compile(r"([+-]?)(\d{1,5})d")
+CONTACT, WORKSPACE = "contact", "workspace"
+
+
+def parse_clock(node: Node) -> str:
+    """Return a quoted ``HH:MM`` or ``HH:MM:SS``; a fault and midnight for anything else."""
+    text = node.text("00:00")
+    _checked(node, parse_time, text)
+    return text
+
+
+def parse_days(node: Node) -> tuple[int, ...]:
+    """Return weekdays, Monday being 0."""
+    if not node.expect(list):
+        return ()
+    try:
+        return tuple(sorted(read_days([item.value for item in node.items()])))
+    except ValueError as error:
+        node.fault(str(error))
+        return ()
+
+
+def parse_zone(node: Node) -> str:
+    """Return ``contact``, ``workspace`` or an IANA name."""
+    text = node.text(CONTACT)
+    if text not in (CONTACT, WORKSPACE):
+        _checked(node, load_zone, text)
+    return text
+
+
+def parse_date(node: Node) -> str:
+    """Return an ISO date such as ``2026-12-24``."""
+    text = node.text("2000-01-01")
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        node.fault(f"`{text[:40]}` is not a date; write one such as 2026-12-24")
+    return text
+
+
+def parse_offset(node: Node) -> int:
+    """Return the days of a signed offset such as ``-10d``."""
+    text = node.text("0d")
+    found = _OFFSET.fullmatch(text)
+    if found is None or int(found[2]) > 36_525:
+        node.fault(f"`{text[:40]}` is not an offset; write days with a sign, such as -10d, 0d or +3d")
+        return 0
+    return -int(found[2]) if found[1] == "-" else int(found[2])
+
+
+def parse_calendar_span(node: Node) -> str:
+    """Return an ISO span such as ``P1M``."""
+    _checked(node, parse_span, node.value)
+    return str(node.value)
+
+
+def _checked(node: Node, read: Callable[[object], T], value: object) -> T | None:
+    try:
+        return read(value)
+    except ValueError as error:
+        node.fault(str(error))
+        return None
