@@ -48,7 +48,7 @@ def compile_condition(text: str) -> Expression:
 
 
 def check_expression(text: str, *, condition: bool = False) -> tuple[ExpressionFault, ...]:
-    """Return every fault of ``text``, for a linter. Raises ConfigurationError when a package that it needs is not here."""
+    """Return every fault of ``text``, for a linter. Raises ConfigurationError as ``compile_expression`` does."""
     try:
         tree = parse(text)
         if faults := check(tree, condition=condition):

@@ -94,7 +94,8 @@ class _Checker:
         if node.root not in ROOTS:
             hint = suggestion(node.root, ROOTS) or f"; write the whole path, such as `contact.{node.root}`"
             self.fault(node.at, f"unknown root `{node.root}`; a path starts with one of {', '.join(ROOTS)}{hint}")
-        elif node.root == "now":
+            return ANY
+        if node.root == "now":
             if node.keys:
                 self.fault(node.at, "`now` is a moment and has no properties; compare it with timestamp(…)")
             return "timestamp"

@@ -14,7 +14,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Expression:
-    """An expression in closures; immutable but for its count of doubts. One with a piece of the library's: one thread."""
+    """An expression in closures, for one thread, as the library may be in it. Only its count of doubts changes."""
 
     __slots__ = ("_compute", "_doubts", "paths", "text")
 

@@ -19,7 +19,7 @@ import msgspec
 from shared.errors import ConfigurationError
 from shared.expressions.errors import ExpressionError, shown
 from shared.expressions.evaluate import Builder
-from shared.expressions.tree import Has, Index, Outside, Read
+from shared.expressions.tree import Has, Index, Literal, Node, Outside, Read, children
 from shared.expressions.values import Compute, Scope
 
 _FAULT = re.compile(r"ERROR: <input>:(-?[0-9]+):(-?[0-9]+): (.*)")
@@ -43,6 +43,7 @@ def build_outside(node: Outside, builder: Builder) -> Compute:
         program = cel.NewEnv(variables=kinds, extensions=[strings]).compile(text)
     except _RAISED as error:
         raise _fault(node, text, str(error)) from None
+    _check_patterns(node, cel)
     failed, doubts, inputs = cel.Type.ERROR, builder.doubts, tuple(reads.items())
 
     def outside(scope: Scope) -> Any:
@@ -53,10 +54,33 @@ def build_outside(node: Outside, builder: Builder) -> Compute:
                 return _value(result.plain_value())
         except _RAISED:
             pass  # a value that the library cannot take, or its budget: an error like those it returns
-        doubts.count += 1
+        if None not in data.values():
+            doubts.count += 1
         return None
 
-    return outside
+    if inputs:
+        return outside
+    # Nothing is read, so that the answer is known: a moment in the future, or a fault that no data can heal.
+    constant = outside({})
+    if constant is None:
+        raise ExpressionError(node.at, f"{shown(node.text)} is null whatever the data; correct the text in it")
+    return lambda _scope: constant
+
+
+def _check_patterns(tree: Node, cel: Any) -> None:
+    """A pattern that is written out is a fault when it is wrong, not a null at each event."""
+    test = cel.NewEnv(variables={"pattern": cel.Type.STRING}).compile("''.matches(pattern)")
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        waiting += children(node)
+        pattern = node.parts[-1] if isinstance(node, Outside) and node.name == "matches" else None
+        if not isinstance(pattern, Literal) or not isinstance(pattern.value, str):
+            continue
+        result = test.eval(data={"pattern": pattern.value})
+        if result.type() == cel.Type.ERROR:
+            reason = str(result.value()).removeprefix("INVALID_ARGUMENT: ")
+            raise ExpressionError(pattern.at, f"{reason}; correct the pattern, it is of RE2's kind")
 
 
 def _library(node: Outside) -> Any:

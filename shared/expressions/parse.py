@@ -26,7 +26,7 @@ from shared.expressions.tree import (
     Outside,
     Read,
     Unary,
-    children,
+    below,
 )
 
 NESTING = 32
@@ -46,7 +46,10 @@ def parse(text: str) -> Node:
     parser = _Parser(text)
     node = parser.expression()
     parser.finish()
-    _bound_depth(node)
+    if low := below(node, DEPTH):
+        raise ExpressionError(
+            low.at, f"more than {DEPTH} operators build on each other here; split it with `all:` or `any:`"
+        )
     return node
 
 
@@ -104,6 +107,8 @@ class _Parser:
         start = self._next.start
         node = self._operators(0)
         if self._taken("?"):
+            if self._next.text == ".":
+                raise self._unexpected("leave the `?` out: what is missing is null")
             yes = self._operators(0)
             self._expect(":", "say what holds otherwise, as in `test ? 1 : 2`")
             node = Choice(start, node, yes, self.expression())
@@ -293,14 +298,3 @@ def _selected(node: Node, key: Node) -> Node:
         if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
             return Read(node.at, node.root, (*node.keys, value))
     return Index(node.at, node, key)
-
-
-def _bound_depth(node: Node) -> None:
-    waiting = [(node, 1)]
-    while waiting:
-        found, depth = waiting.pop()
-        if depth > DEPTH:
-            raise ExpressionError(
-                found.at, f"more than {DEPTH} operators build on each other here; split it with `all:` or `any:`"
-            )
-        waiting += [(child, depth + 1) for child in children(found)]

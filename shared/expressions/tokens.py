@@ -79,7 +79,8 @@ def _token(text: str, at: int) -> Token:
         return Token("op", found[0], at, found.end())
     if found := _KEY.match(text, at):
         return Token("key", found[0], at, found.end(), found[1])
-    meant = _SLIPS.get(text[at]) or unicodedata.normalize("NFKC", text[at])
+    plain = unicodedata.normalize("NFKC", text[at])
+    meant = _SLIPS.get(plain, plain)
     hint = f"; write `{meant}`" if meant != text[at] and meant.isascii() else "; remove it, or put text into quotes"
     raise ExpressionError(at, f"{shown(text[at])} has no meaning here{hint}")
 

@@ -138,3 +138,14 @@ def children(node: Node) -> tuple[Node, ...]:
             return (left, right)
         case Choice(test=test, yes=yes, no=no):
             return (test, yes, no)
+
+
+def below(tree: Node, depth: int) -> Node | None:
+    """Return a node more than ``depth`` levels down, if there is one. Needs no recursion itself."""
+    waiting = [(tree, 1)]
+    while waiting:
+        node, level = waiting.pop()
+        if level > depth:
+            return node
+        waiting += [(child, level + 1) for child in children(node)]
+    return None

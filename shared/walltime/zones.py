@@ -56,7 +56,7 @@ def wall(at: int, where: ZoneInfo) -> datetime:
 def next_jump(after: int, until: int, where: ZoneInfo) -> int | None:
     """Return the first instant in ``(after, until]`` at which the clock has jumped, None when it runs evenly.
 
-    Looks once a day: two jumps that undo each other within one day would go unseen, and no zone has ever had them.
+    Looks once a day: jumps that undo each other within a day would go unseen; in all of tzdata none are 6 days apart.
     """
     offset = local(after, where).utcoffset()
     low = high = after
