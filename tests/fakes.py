@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 
 from services.dispatcher.channels.base import Message, Receipt
 from services.dispatcher.ports import ClaimResult
+from services.evaluator.changelog.records import Stamp
 from services.evaluator.epoch import Epoch
 from services.evaluator.meta import Meta, encode_meta
 from shared.clock import HOUR, MINUTE, SECOND
 from shared.kafka.partition import partition_count, partition_of
 from shared.log import LogRecord, LogUnavailableError, Output, Publisher
 from shared.messages.delivery import Delivery
-from shared.messages.topics import TopicName
+from shared.messages.topics import CHANGELOG, TopicName
 
 
 class MemoryContacts:
@@ -145,6 +146,58 @@ class MemoryLog:
         if not 0 <= partition < count:
             raise ValueError(f"{topic} has partitions 0 to {count - 1}, not {partition}")
         return self._records.setdefault((topic, partition), [])
+
+
+async def _at_once() -> None:
+    return None
+
+
+class MemoryChangelog:
+    """One partition of the changelog in memory: a ``Writer`` and a ``LogReader``. Contract: test_contact_store.py.
+
+    ``step`` is awaited before and after each append and before each read: it may raise, or let somebody else work.
+    """
+
+    def __init__(self, step: Callable[[], Awaitable[None]] = _at_once) -> None:
+        self.records: list[LogRecord] = []
+        self._step = step
+
+    def seen_by(self, step: Callable[[], Awaitable[None]]) -> MemoryChangelog:
+        """Return the same log as another worker sees it, with that worker's ``step``."""
+        other = MemoryChangelog(step)
+        other.records = self.records
+        return other
+
+    async def append(self, partition: int, records: Sequence[tuple[bytes, bytes | None]], stamp: Stamp) -> int:
+        await self._step()
+        offset = await self.end(CHANGELOG, partition)
+        headers = tuple(stamp.headers())
+        self.records += [LogRecord(offset + n, 0, key, value, headers) for n, (key, value) in enumerate(records)]
+        await self._step()
+        return offset
+
+    async def end(self, topic: TopicName, partition: int) -> int:
+        return self.records[-1].offset + 1 if self.records else 0
+
+    async def read(self, topic: TopicName, partition: int, offset: int, limit: int) -> list[LogRecord]:
+        return [record for record in self.records if record.offset >= offset][:limit]
+
+    async def read_all(
+        self, topic: TopicName, partition: int, from_offset: int = 0
+    ) -> AsyncGenerator[list[LogRecord], None]:
+        await self._step()
+        records = [record for record in self.records if record.offset >= from_offset]
+        if records:
+            yield records
+
+    def compact(self, lag: int) -> None:
+        """Keep of each key only the last record, but of the last ``lag`` records all; offsets stay as they are.
+
+        As the broker does it: what lies within the lag does not make anything older superfluous.
+        """
+        old = self.records[: max(0, len(self.records) - lag)]
+        last = {record.key: record.offset for record in old}
+        self.records[: len(old)] = [record for record in old if last[record.key] == record.offset]
 
 
 def _nothing() -> None:

@@ -1,8 +1,8 @@
 """One message's way: re-check → render → claim → send → settle → report. Its outcome depends on no other message.
 
-Claims are asked for twice: for none in particular before ``sending`` is written, so that no row says so while claims cannot be had, and
-after it was acknowledged. The second one is what fences: a new owner first takes the claims over and then reads
-``deliveries`` to its end, so it either sees our ``sending`` or its takeover refuses our claim.
+Claims are asked for twice: before ``sending`` is written for none in particular, so that no row says so while claims
+cannot be had, and after it was acknowledged. The second one is what fences: a new owner first takes the claims over and
+then reads ``deliveries`` to its end, so it either sees our ``sending`` or its takeover refuses our claim.
 """
 
 from __future__ import annotations

@@ -171,7 +171,6 @@ class OwnedPartitions:
             await owned.runner.beat()
             if self._lease.valid():
                 await owned.changelog.repair()
-            processors = [each.runner.processor for each in self._owned.values()]
             owned.runner.measure()
             await asyncio.sleep(_BEAT)
 

@@ -48,11 +48,11 @@ def parse_days(names: Iterable[object]) -> frozenset[int]:
 def resolve(moment: datetime, where: ZoneInfo) -> int:
     """Return the first instant at which clocks in ``where`` show ``moment``, or have jumped over it."""
     at = _instant(moment, where, fold=0)
-    if wall(at, where) == moment.replace(tzinfo=None, fold=0, microsecond=moment.microsecond // 1000 * 1000):
+    if wall(at, where) == moment.replace(tzinfo=None):
         return at
     # Nobody's clock shows it: read with the offset after the jump it lies before the jump, and the other way round.
     jump = next_jump(_instant(moment, where, fold=1), at, where)
-    return at if jump is None else jump
+    return at if jump is None else jump  # None: shown after all, but for microseconds
 
 
 def at_local(day: date, clock: time, where: ZoneInfo) -> int:

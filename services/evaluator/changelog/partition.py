@@ -111,11 +111,18 @@ class PartitionChangelog:
     async def repair(self) -> int:
         """Write again what a stale writer overwrote; returns how many records."""
         async with self._lock:
-            keys = sorted(self._image.overwritten)
-            if keys:
-                self._image.overwritten.difference_update(keys)
+            overwritten = self._image.overwritten
+            keys = sorted(overwritten)
+            if not keys:
+                return 0
+            # Before writing: what is overwritten meanwhile, perhaps behind our record, is for the next repair.
+            overwritten.clear()
+            try:
                 await self._append([(key, self._image.current(key)) for key in keys], self._epoch())
-                _LOG.warning("changelog_repaired", partition=self.partition, records=len(keys))
+            except BaseException:
+                overwritten.update(keys)
+                raise
+            _LOG.warning("changelog_repaired", partition=self.partition, records=len(keys))
             return len(keys)
 
     async def close(self) -> None:

@@ -338,8 +338,9 @@ def harmless(host: Host, verdict: Verdict) -> None:
 
 
 def consents_at(log: list[LogRecord], command: SendCommand) -> set[bool | None]:
-    """Return what the contact had last said about the command's topic at its decision, before or within that ms."""
+    """Return what the contact's newest word on the command's topic was at its decision, before or within that ms."""
     said: bool | None = None
+    said_at = 0
     found: set[bool | None] = set()
     seen: set[str] = set()
     log_time = 0
@@ -354,8 +355,9 @@ def consents_at(log: list[LogRecord], command: SendCommand) -> set[bool | None]:
         message = codec.EVENTS.decode(record.value)
         if isinstance(message, Event) and message.type == "consent" and message.message_id not in seen:
             seen.add(message.message_id)
-            if message.properties["topic"] == command.topic:
-                said = message.properties["status"] == "granted"
+            told_at, granted = min(message.timestamp, log_time), message.properties["status"] == "granted"
+            if message.properties["topic"] == command.topic and (told_at, not granted) >= (said_at, not said):
+                said_at, said = told_at, granted
     return found | {said}
 
 

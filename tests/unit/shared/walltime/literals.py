@@ -17,11 +17,32 @@ UTC_ZONE = load_zone("UTC")
 NUUK = load_zone("America/Nuuk")
 APIA = load_zone("Pacific/Apia")
 NAMES = (
-    "UTC Asia/Tokyo America/New_York Europe/London Europe/Dublin Australia/Lord_Howe Antarctica/Troll America/Havana"
-    " Asia/Beirut America/Nuuk Africa/Casablanca Pacific/Apia Asia/Kathmandu America/St_Johns Pacific/Chatham"
-    " America/Sao_Paulo Africa/Cairo Pacific/Kwajalein Asia/Gaza America/Scoresbysund Asia/Tehran Etc/GMT+12"
-    " Pacific/Kiritimati America/Caracas Asia/Pyongyang"
-).split()
+    "UTC",
+    "Asia/Tokyo",
+    "America/New_York",
+    "Europe/London",
+    "Europe/Dublin",
+    "Australia/Lord_Howe",
+    "Antarctica/Troll",
+    "America/Havana",
+    "Asia/Beirut",
+    "America/Nuuk",
+    "Africa/Casablanca",
+    "Pacific/Apia",
+    "Asia/Kathmandu",
+    "America/St_Johns",
+    "Pacific/Chatham",
+    "America/Sao_Paulo",
+    "Africa/Cairo",
+    "Pacific/Kwajalein",
+    "Asia/Gaza",
+    "America/Scoresbysund",
+    "Asia/Tehran",
+    "Etc/GMT+12",
+    "Pacific/Kiritimati",
+    "America/Caracas",
+    "Asia/Pyongyang",
+)
 zones = st.sampled_from([load_zone(name) for name in NAMES])
 FIRST, LAST = from_iso("1975-01-01"), from_iso("2090-01-01")
 clock_times = st.builds(time, st.integers(0, 23), st.sampled_from([0, 0, 15, 30, 45, 59]))
@@ -35,13 +56,15 @@ def face(at: int, where: ZoneInfo) -> datetime:
 
 def _jumps(where: ZoneInfo) -> list[int]:
     found = []
-    for day in range(FIRST, LAST, DAY):
-        if face(day, where).utcoffset() != face(day + DAY, where).utcoffset():
-            found += [
-                minute
-                for minute in range(day, day + DAY, MINUTE)
-                if face(minute, where).utcoffset() != face(minute + MINUTE, where).utcoffset()
-            ]
+    for start in range(FIRST, LAST, 5 * DAY):
+        low, high = start, start + 5 * DAY
+        before = face(low, where).utcoffset()
+        if before == face(high, where).utcoffset():
+            continue
+        while high - low > MINUTE:
+            middle = (low + high) // 2 // MINUTE * MINUTE
+            low, high = (middle, high) if before == face(middle, where).utcoffset() else (low, middle)
+        found.append(high)
     return found
 
 
@@ -55,9 +78,8 @@ def moments(draw: st.DrawFn) -> tuple[int, ZoneInfo]:
     anywhere = draw(st.integers(FIRST, LAST))
     jumps = _JUMPS.setdefault(where.key, [])
     if not jumps:
-        jumps.extend(_jumps(where) or [anywhere])
+        jumps.extend(_jumps(where) or [FIRST + 365 * DAY])
     if draw(st.booleans()):
-        return draw(st.sampled_from(jumps)) + draw(
-            st.integers(-30 * HOUR // MINUTE, 30 * HOUR // MINUTE)
-        ) * MINUTE, where
+        minutes = draw(st.integers(-30 * HOUR // MINUTE, 30 * HOUR // MINUTE))
+        return draw(st.sampled_from(jumps)) + minutes * MINUTE, where
     return anywhere, where

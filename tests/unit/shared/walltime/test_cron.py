@@ -156,5 +156,7 @@ def test_a_beat_is_every_minute_at_which_the_clock_matches(
 
 
 def test_a_time_is_resolved_as_everywhere() -> None:
-    assert resolve(datetime(2026, 3, 8, 2, 30), NEW_YORK) == next_cron("30 2 8 3 *", from_iso("2026-03-01"), NEW_YORK)
+    assert resolve(datetime.fromisoformat("2026-03-08T02:30"), NEW_YORK) == next_cron(
+        "30 2 8 3 *", from_iso("2026-03-01"), NEW_YORK
+    )
     assert HOUR == next_cron("0 1 1 1 *", 0, UTC_ZONE)

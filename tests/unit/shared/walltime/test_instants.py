@@ -50,13 +50,13 @@ def test_wait_until_sunday_0900_new_york_across_the_dst_change(asked: str, expec
 @pytest.mark.parametrize(
     ("where", "moment", "expected"),
     [
-        (NEW_YORK, datetime(2026, 3, 8, 2, 30), "2026-03-08T07:00:00.000Z"),
-        (NEW_YORK, datetime(2026, 3, 8, 2), "2026-03-08T07:00:00.000Z"),
-        (NEW_YORK, datetime(2026, 3, 8, 1, 59, 59), "2026-03-08T06:59:59.000Z"),
-        (NEW_YORK, datetime(2026, 3, 8, 3), "2026-03-08T07:00:00.000Z"),
-        (LONDON, datetime(2026, 3, 29, 1, 30), "2026-03-29T01:00:00.000Z"),
-        (NUUK, datetime(2026, 3, 28, 23, 30), "2026-03-29T01:00:00.000Z"),  # the next day's midnight
-        (APIA, datetime(2011, 12, 30, 9), "2011-12-30T10:00:00.000Z"),  # a day that Samoa never had
+        (NEW_YORK, datetime.fromisoformat("2026-03-08T02:30"), "2026-03-08T07:00:00.000Z"),
+        (NEW_YORK, datetime.fromisoformat("2026-03-08T02:00"), "2026-03-08T07:00:00.000Z"),
+        (NEW_YORK, datetime.fromisoformat("2026-03-08T01:59:59"), "2026-03-08T06:59:59.000Z"),
+        (NEW_YORK, datetime.fromisoformat("2026-03-08T03:00"), "2026-03-08T07:00:00.000Z"),
+        (LONDON, datetime.fromisoformat("2026-03-29T01:30"), "2026-03-29T01:00:00.000Z"),
+        (NUUK, datetime.fromisoformat("2026-03-28T23:30"), "2026-03-29T01:00:00.000Z"),  # the next day's midnight
+        (APIA, datetime.fromisoformat("2011-12-30T09:00"), "2011-12-30T10:00:00.000Z"),  # a day that Samoa never had
     ],
 )
 def test_a_wall_time_that_does_not_exist(where: ZoneInfo, moment: datetime, expected: str) -> None:
@@ -67,10 +67,10 @@ def test_a_wall_time_that_does_not_exist(where: ZoneInfo, moment: datetime, expe
 @pytest.mark.parametrize(
     ("where", "moment", "expected"),
     [
-        (NEW_YORK, datetime(2026, 11, 1, 1, 30), "2026-11-01T05:30:00.000Z"),
-        (NEW_YORK, datetime(2026, 11, 1, 1, 30, fold=1), "2026-11-01T05:30:00.000Z"),
-        (NEW_YORK, datetime(2026, 11, 1, 2), "2026-11-01T07:00:00.000Z"),
-        (LONDON, datetime(2026, 10, 25, 1, 30), "2026-10-25T00:30:00.000Z"),
+        (NEW_YORK, datetime.fromisoformat("2026-11-01T01:30"), "2026-11-01T05:30:00.000Z"),
+        (NEW_YORK, datetime.fromisoformat("2026-11-01T01:30").replace(fold=1), "2026-11-01T05:30:00.000Z"),
+        (NEW_YORK, datetime.fromisoformat("2026-11-01T02:00"), "2026-11-01T07:00:00.000Z"),
+        (LONDON, datetime.fromisoformat("2026-10-25T01:30"), "2026-10-25T00:30:00.000Z"),
     ],
 )
 def test_a_wall_time_that_exists_twice(where: ZoneInfo, moment: datetime, expected: str) -> None:
@@ -79,7 +79,7 @@ def test_a_wall_time_that_exists_twice(where: ZoneInfo, moment: datetime, expect
 
 
 def test_milliseconds_are_kept_and_less_is_dropped() -> None:
-    assert "2026-03-02T00:00:00.123Z" == to_iso(resolve(datetime(2026, 3, 2, 0, 0, 0, 123_999), UTC_ZONE))
+    assert "2026-03-02T00:00:00.123Z" == to_iso(resolve(datetime.fromisoformat("2026-03-02T00:00:00.123999"), UTC_ZONE))
 
 
 def test_a_time_that_is_now_is_next_only_if_inclusive() -> None:
@@ -104,6 +104,14 @@ def test_a_skipped_time_belongs_to_its_own_day() -> None:
     assert sunday + 7 * DAY - 30 * MINUTE == next_time(sunday, time(23, 30), NUUK, SAT)
 
 
+def test_a_skipped_day_is_the_first_instant_after_it() -> None:
+    """Samoa went from Thursday to Saturday: what waits for Friday waits no longer, and comes once."""
+    saturday, friday = from_iso("2011-12-30T10:00:00Z"), frozenset({4})
+    assert saturday == next_time(saturday - DAY, time(), APIA, friday)
+    assert saturday == next_time(saturday - DAY, time(15), APIA, friday)
+    assert saturday + 6 * DAY == next_time(saturday, time(), APIA, friday)
+
+
 def test_a_next_time_needs_a_day() -> None:
     with pytest.raises(ValueError, match="needs a day"):
         next_time(0, time(8), TOKYO, frozenset())
@@ -118,16 +126,11 @@ def test_the_next_time_is_the_first_at_which_the_clock_shows_it(
     found = next_time(now, clock, where, days, inclusive=inclusive)
     assert now < found or (inclusive and now == found)
     assert found < now + 16 * DAY
-    shown = face(found, where).replace(tzinfo=None)
-    if shown.time() == clock:
-        assert 0 == face(found, where).fold
-        allowed_on = shown.weekday()
-    else:  # the clock has just jumped over it
-        before = face(found - 1, where).replace(tzinfo=None)
-        skipped = [datetime.combine(before.date() + timedelta(days=ahead), clock) for ahead in (0, 1)]
-        (moment,) = [moment for moment in skipped if before < moment < shown]
-        allowed_on = moment.weekday()
-    assert days is None or allowed_on in days
+    shown, before = (face(at, where).replace(tzinfo=None) for at in (found, found - 1))
+    here = [datetime.combine(before.date() + timedelta(days=ahead), clock) for ahead in range(3)]
+    matched = [moment for moment in here if before < moment <= shown]  # shown, or jumped over just now
+    assert any(days is None or moment.weekday() in days for moment in matched)
+    assert 0 == face(found, where).fold
     for minute in range(-(-now // MINUTE) * MINUTE + (0 if inclusive else MINUTE * (now % MINUTE == 0)), found, MINUTE):
         earlier = face(minute, where)
         matches = earlier.time() == clock and (days is None or earlier.weekday() in days)

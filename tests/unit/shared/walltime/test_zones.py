@@ -63,6 +63,7 @@ def test_clocks_show_what_python_says(case: tuple[int, ZoneInfo]) -> None:
     at, where = case
     assert face(at, where) == local(at, where)
     assert face(at, where).replace(tzinfo=None, fold=0) == wall(at, where)
+    assert 0 == wall(at, where).fold
 
 
 def test_a_jump_is_found_to_the_millisecond() -> None:

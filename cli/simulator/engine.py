@@ -1,0 +1,248 @@
+"""Journeys over a log in memory and in virtual time, by the rules of time that the other hosts follow.
+
+Before each arrival, virtual ticks fire every timer that is due earlier, in the order of due times and contacts; at
+equal time the arrival goes first; what it arms overdue fires right after it. Delivery is assumed: a command is settled
+as sent at the time of its decision, by an outcome that stands in the log as a dispatcher's would.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from services.dispatcher.core.rows import End, outcome_of, with_channels
+from services.evaluator.core.advance import abandon, advance, next_timer
+from services.evaluator.core.catalog import Catalog, build_catalog
+from services.evaluator.core.effects import Advance
+from services.evaluator.core.occurrence import EventArrived
+from services.evaluator.core.state import ContactState
+from services.evaluator.timers import DueIndex
+from shared.clock import DAY
+from shared.errors import BadMessageError, PermanentError
+from shared.ids import contact_key
+from shared.journeys.model import Journey
+from shared.log import LogRecord
+from shared.messages import codec
+from shared.messages.command import SendCommand
+from shared.messages.event import Event, EventRecord, Tick
+from shared.messages.journal import JournalRecord
+from shared.messages.outcome import Outcome
+from shared.rendering import TemplateError, render
+
+AT_MOST = 400 * DAY
+"""How long the clock runs on by itself after the last arrival: a year's occasion comes round in it, once."""
+_OWN_RECORDS = 10_000
+"""Records of our own at one instant: more means that journeys call each other for ever."""
+
+
+class EndlessJourneyError(PermanentError):
+    """Journeys cause each other's events without end, at one instant."""
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """An event, and when the log took it."""
+
+    at: int
+    event: Event
+
+    @property
+    def key(self) -> str:
+        """The contact whose event it is."""
+        return contact_key(self.event.user_id, self.event.anonymous_id) or ""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One record of the log that the simulation made; ``key`` None: a tick."""
+
+    at: int
+    key: str | None
+    message: EventRecord
+
+
+class Decided(msgspec.Struct, frozen=True):
+    """One decision, with the log time at which it was made and what is known of its contact and run right after it."""
+
+    record: JournalRecord
+    log_time: int
+    timezone: object = None
+    next_timer_at: int | None = None
+
+
+class Message(msgspec.Struct, frozen=True):
+    """A command with its texts filled in; ``parts`` None: it was not sent."""
+
+    command: SendCommand
+    parts: dict[str, str] | None
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """A record or timer that the engine could not apply: it alone is lost, as in production."""
+
+    contact: str
+    what: str
+    error: str
+
+
+class Simulator:
+    """One partition in memory. ``arrive`` in arrival order, then ``run_on``; what came of it is in the attributes."""
+
+    def __init__(self, journeys: Iterable[Journey], *, deliver: bool = True) -> None:
+        """``deliver`` False: commands wait for outcomes from outside, and own events are not appended."""
+        self.catalog: Catalog = build_catalog(journeys)
+        self.log_time = 0
+        self.states: dict[str, ContactState] = {}
+        self.log: list[Entry] = []
+        self.decided: list[Decided] = []
+        self.messages: dict[str, Message] = {}
+        self.emitted: list[Event] = []
+        self.failures: list[Failure] = []
+        self._deliver = deliver
+        self._cancelled: dict[str, str] = {}
+        self._own: deque[tuple[str, Event | SendCommand]] = deque()
+        self._index = DueIndex()
+
+    def arrive(self, arrival: Arrival) -> None:
+        """Apply ``arrival``, and before it everything that is due before it."""
+        self.run_to(arrival.at)
+        self.log_time = max(self.log_time, arrival.at)
+        self._append(arrival.key, arrival.event)
+        self._drain()
+
+    def run_to(self, before: int) -> None:
+        """Fire every timer that is due before ``before``, each at a virtual tick right after its due time."""
+        while (due := self._index.next_due()) < before:
+            self._tick(due)
+
+    def run_on(self, until: int | None = None) -> None:
+        """Fire every timer that is due until ``until``, that instant included; None: all that come within AT_MOST."""
+        self.run_to((self.log_time + AT_MOST if until is None else until) + 1)
+
+    def follow(self, record: LogRecord) -> None:
+        """Apply a record of a recorded log as it is; ticks, markers and the incarnation only move the log's time on."""
+        before = max(self.log_time, record.timestamp)
+        self.catch_up(before)
+        self.log_time = before
+        if record.key is None or record.value is None:
+            return
+        contact = record.key.decode(errors="replace")
+        try:
+            message = codec.EVENTS.decode(record.value)
+        except BadMessageError as error:
+            self.failures.append(Failure(contact, f"record {record.offset}", str(error)))
+            return
+        if isinstance(message, Event | Outcome):
+            self._append(contact, message)
+
+    def catch_up(self, before: int) -> None:
+        """Fire every timer that is due before ``before``, without a tick: the log has its own."""
+        for contact in iter(lambda: self._index.due(before, 1), []):
+            self._fire(contact[0], before)
+
+    def _tick(self, due: int) -> None:
+        [contact] = self._index.due(due + 1, 1)
+        if due >= self.log_time:
+            self.log_time = due + 1
+            self.log.append(Entry(self.log_time, None, Tick(partition=0)))
+        self._fire(contact, self.log_time)
+        self._drain()
+
+    def _append(self, contact: str, message: Event | Outcome) -> None:
+        self.log.append(Entry(self.log_time, contact, message))
+        self._fire(contact, self.log_time)
+        state = self.states.get(contact) or ContactState(contact=contact)
+        try:
+            result = advance(self.catalog, state, EventArrived(message, self.log_time))
+        except Exception as error:  # noqa: BLE001 - whatever one record does, the others go on (as in the processor)
+            self.failures.append(Failure(contact, f"event {message.message_id}", type(error).__name__))
+            return
+        self._take(contact, result)
+        self._fire(contact, self.log_time)
+
+    def _fire(self, contact: str, before: int) -> None:
+        """Fire the contact's timers that are due before ``before``, those they arm included."""
+        state = self.states.get(contact)
+        while state is not None and (due := next_timer(state, before)) is not None:
+            try:
+                result = advance(self.catalog, state, due)
+            except Exception as error:  # noqa: BLE001 - a journey that raises loses its own run and no other
+                self.failures.append(Failure(contact, f"journey {due.journey}", type(error).__name__))
+                result = abandon(self.catalog, state, due)
+            self._take(contact, result)
+            state = result.state
+        if state is not None:
+            self._index.set(contact, state.next_due)
+
+    def _take(self, contact: str, result: Advance) -> None:
+        self.states[contact] = result.state
+        self._index.set(contact, result.state.next_due)
+        for record in result.journal:
+            self.decided.append(_decided(record, result.state, self.log_time))
+        for cancel in result.cancels:
+            self._cancelled[cancel.command_id] = cancel.reason
+        own = (*getattr(result, "events", ()), *result.commands)
+        if self._deliver and own:
+            self._own.extend((contact, made) for made in own)
+
+    def _drain(self) -> None:
+        """Append what the engine said to itself, in order, until it has nothing more to say at this instant."""
+        appended = 0
+        while self._own:
+            contact, made = self._own.popleft()
+            appended += 1
+            if appended > _OWN_RECORDS:
+                raise EndlessJourneyError(
+                    f"contact {contact}: journeys cause each other's events without end; put a wait between them"
+                )
+            if isinstance(made, SendCommand):
+                self._append(contact, self._settle(made))
+            elif isinstance(made, Event):
+                self.emitted.append(made)
+                self._append(contact_key(made.user_id, made.anonymous_id) or contact, made)
+
+    def _settle(self, command: SendCommand) -> Outcome:
+        """Return the outcome of ``command``: sent, unless its run ended at once or its texts cannot be filled in."""
+        usable = [name for name in command.channels if command.addresses.get(name) and command.content.get(name)]
+        command = with_channels(command, usable or command.channels)
+        parts, end = None, End("sent")
+        if command.command_id in self._cancelled:
+            end = End("skipped", self._cancelled[command.command_id])
+        elif not usable:
+            end = End("skipped", "unreachable")
+        else:
+            try:
+                parts = render(command.content[usable[0]], command.data).parts
+            except TemplateError as error:
+                end = End("skipped", "template_error", str(error))
+        self.messages[command.command_id] = Message(command, parts)
+        return outcome_of(command, end, command.decided_at)
+
+
+def simulate(journeys: Iterable[Journey], arrivals: Iterable[Arrival], *, until: int | None = None) -> Simulator:
+    """Return what the journeys make of ``arrivals``, in arrival order; those after ``until`` do not come any more."""
+    simulator = Simulator(journeys)
+    for arrival in arrivals:
+        if until is not None and arrival.at > until:
+            break
+        simulator.arrive(arrival)
+    simulator.run_on(until)
+    return simulator
+
+
+def replay(journeys: Iterable[Journey], log: Sequence[LogRecord], *, until: int | None = None) -> Simulator:
+    """Return what the journeys decide over a recorded log, its outcomes and own events as they stand in it.
+
+    ``until`` runs the log's time on at the end; timers due before it fire.
+    """
+    simulator = Simulator(journeys, deliver=False)
+    for record in log:
+        simulator.follow(record)
+    simulator.catch_up(simulator.log_time if until is None else until)
+    return simulator
+
+
+def _decided(record: JournalRecord, state: ContactState, log_time: int) -> Decided:
+    timers = (timer.due for run in state.runs if run.run_id == record.run for timer in run.timers)
+    next_timer_at = min(timers, default=None) if record.next_timer_at is None else record.next_timer_at
+    return Decided(record, log_time, state.traits.get("timezone"), next_timer_at)
