@@ -22,7 +22,7 @@ from shared.journeys.model import (
     all_steps,
     blocks,
 )
-from shared.journeys.predicate import All, Any, Condition, Not, Performed
+from shared.journeys.predicate import All, Any, Condition, InJourney, Not, Performed
 
 UTC = ZoneInfo("UTC")
 SINCE_ENTRY = 400 * 24 * 60 * 60 * 1000
@@ -59,7 +59,7 @@ class Catalog(msgspec.Struct, frozen=True):
     """Every journey version that may hold contacts, and the newest of each journey, which takes entries.
 
     ``history`` maps each event that some condition asks for to its slots: nothing else is kept. ``cap_window`` is the
-    longest span that a frequency cap looks back; ``zone`` is the workspace's time zone.
+    longest span that a frequency cap looks back; ``asked_ever`` are the journeys that some condition asks for the past of; ``zone`` is the workspace's time zone.
     """
 
     plans: dict[tuple[str, int], Plan] = {}
@@ -67,6 +67,7 @@ class Catalog(msgspec.Struct, frozen=True):
     goals_on: dict[str, tuple[tuple[str, Goal], ...]] = {}
     history: dict[str, tuple[HistorySlot, ...]] = {}
     cap_window: int = 0
+    asked_ever: frozenset[str] = frozenset()
     zone: ZoneInfo = UTC
 
     def plan(self, journey: str, version: int) -> Plan | None:
@@ -92,6 +93,7 @@ def build_catalog(journeys: Iterable[Journey], zone: ZoneInfo = UTC) -> Catalog:
         goals_on={event: tuple(found) for event, found in goals.items()},
         history=_history(plans.values()),
         cap_window=max((cap.per for plan in plans.values() for cap in plan.journey.policy.caps), default=0),
+        asked_ever=_asked_ever(plans.values()),
         zone=zone,
     )
 
@@ -128,11 +130,16 @@ def _history(plans: Iterable[Plan]) -> dict[str, tuple[HistorySlot, ...]]:
     slots: dict[str, dict[str, HistorySlot]] = {}
     for plan in plans:
         for condition in _conditions(plan.journey):
-            for asked in _performed(condition):
+            for asked in (part for part in _parts(condition) if isinstance(part, Performed)):
                 key, span = history_key(asked), asked.within or SINCE_ENTRY
                 known = slots.setdefault(asked.event, {}).get(key)
                 slots[asked.event][key] = HistorySlot(key, asked.where, max(span, known.span if known else 0))
     return {event: tuple(found.values()) for event, found in slots.items()}
+
+
+def _asked_ever(plans: Iterable[Plan]) -> frozenset[str]:
+    asked = (part for plan in plans for condition in _conditions(plan.journey) for part in _parts(condition))
+    return frozenset(part.id for part in asked if isinstance(part, InJourney) and part.state == "ever")
 
 
 def _conditions(journey: Journey) -> Iterator[Condition]:
@@ -155,19 +162,21 @@ def _conditions(journey: Journey) -> Iterator[Condition]:
     return (condition for condition in found if condition is not None)
 
 
-def _performed(condition: Condition) -> Iterator[Performed]:
+def _parts(condition: Condition) -> Iterator[Condition]:
+    """Yield the condition and every condition inside it."""
+    yield condition
+    inner: tuple[Condition, ...] = ()
     match condition:
         case All() | Any():
-            for part in condition.of:
-                yield from _performed(part)
+            inner = condition.of
         case Not():
-            yield from _performed(condition.of)
+            inner = (condition.of,)
         case Performed():
-            yield condition
-            if condition.where is not None:
-                yield from _performed(condition.where)
+            inner = () if condition.where is None else (condition.where,)
         case _:
-            return
+            pass
+    for part in inner:
+        yield from _parts(part)
 
 
 def resets(step: Step, event: str) -> bool:

@@ -100,7 +100,7 @@ def holds(condition: Condition | None, scope: Scope) -> bool:  # noqa: PLR0911 -
         case Bucket():
             return in_bucket(scope.state.contact, condition.salt, condition.percent)
         case InJourney():
-            return condition.id in scope.runs or (condition.state == "ever" and _was_inside(condition.id, scope))
+            return condition.id in scope.runs or (condition.state == "ever" and condition.id in scope.state.been)
         case _:
             assert_never(condition)
 
@@ -121,7 +121,3 @@ def _count(condition: Performed, scope: Scope) -> int:
         return sum(1 for at in times if scope.now - condition.within < at <= scope.now)
     since = scope.run.entered_at if scope.run is not None else scope.now
     return sum(1 for at in times if since <= at <= scope.now)
-
-
-def _was_inside(journey: str, scope: Scope) -> bool:
-    return any(key == journey or key.startswith(f"{journey}/") for key in scope.state.passages)

@@ -61,11 +61,8 @@ def _refusal(draft: Draft, plan: Plan, trigger: EventTrigger, key: str, inside: 
     if not holds(entry.where, draft.scope()):
         return "filter_false"
     passage: Passage | None = draft.get("passages").get(passage_key(plan.journey.id, key))
-    if passage is not None and inside is None:
-        if entry.reentry.mode == "never":
-            return "cooldown"
-        if passage.exited_at is not None and draft.now < passage.exited_at + entry.reentry.cooldown:
-            return "cooldown"
+    if passage is not None and inside is None and (passage.again_at is None or draft.now < passage.again_at):
+        return "cooldown"
     return None
 
 
@@ -85,8 +82,8 @@ def _enter(draft: Draft, plan: Plan, key: str) -> None:
         event=draft.event,
     )
     run = msgspec.structs.replace(run, context=_context(draft, plan, run))
-    passages = {**draft.get("passages"), passage_key(journey.id, key): Passage(draft.now)}
-    draft.set("passages", passages)
+    if journey.id in draft.catalog.asked_ever and journey.id not in draft.get("been"):
+        draft.set("been", (*draft.get("been"), journey.id))
     draft.runs[run.run_id] = run
     draft.note_run("entered", run)
     for timer in exit_timers(plan, draft.now):

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from services.evaluator.core.conditions import holds
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.state import Passage, Run
-from shared.journeys.model import ExitAfter, ExitIf, ExitOnEvent, ExitRule
+from shared.clock import DAY
+from shared.journeys.model import ExitAfter, ExitIf, ExitOnEvent, ExitRule, Reentry
 from shared.messages.command import Cancel
 
 CONSENT_REVOKED = "consent_revoked"
+LATEST_EVENT = DAY
+"""An event later than this may enter a journey that the contact has left meanwhile."""
+PASSAGES_AT_MOST = 500
+"""Journeys and keys (orders, products) that are remembered as closed; the oldest go first."""
 ERROR = "error"
 """Reason of a run that raised, and of one that was not entered because it would have."""
 
@@ -20,9 +27,9 @@ def passage_key(journey: str, key: str) -> str:
     return f"{journey}/{key}" if key else journey
 
 
-def exit_run(draft: Draft, run: Run, reason: str) -> None:
+def exit_run(draft: Draft, run: Run, reason: str, *, detail: dict[str, Any] | None = None) -> None:
     """End ``run`` because something came between: its timers go and its unsettled commands are cancelled."""
-    _end(draft, run, reason)
+    _end(draft, run, reason, detail or {})
     _cancel_commands(draft, run)
 
 
@@ -31,17 +38,31 @@ def end_run(draft: Draft, run: Run, reason: str) -> None:
 
     While that is not settled the run's exit rules go on watching over it.
     """
-    _end(draft, run, reason)
+    _end(draft, run, reason, {})
     if any(command.run_id == run.run_id for command in draft.pending.values()):
         draft.ended[run.run_id] = msgspec.structs.replace(run, timers=())
 
 
-def _end(draft: Draft, run: Run, reason: str) -> None:
+def _end(draft: Draft, run: Run, reason: str, detail: dict[str, Any]) -> None:
     draft.drop(run)
-    passages = {**draft.get("passages")}
-    passages[passage_key(run.journey, run.key)] = Passage(run.entered_at, draft.now)
-    draft.set("passages", passages)
-    draft.note_run("exited", run, step=run.step, reason=reason)
+    plan = draft.catalog.plan(run.journey, run.version)
+    if plan is not None:
+        _close(draft, plan.journey.entry.reentry, passage_key(run.journey, run.key))
+    draft.note_run("exited", run, step=run.step, reason=reason, detail=detail)
+
+
+def _close(draft: Draft, reentry: Reentry, key: str) -> None:
+    """Remember from when on the contact may enter again, and forget what is long over.
+
+    Without a cooldown that is now: an event from before now that comes late does not let it in again.
+    """
+    again_at = None if reentry.mode == "never" else draft.now + reentry.cooldown
+    known: dict[str, Passage] = draft.get("passages")
+    over = draft.now - LATEST_EVENT
+    kept = {name: one for name, one in known.items() if name != key and (one.again_at is None or one.again_at > over)}
+    kept[key] = Passage(draft.now, again_at)
+    # The last is the newest: every end is put behind the others.
+    draft.set("passages", dict(list(kept.items())[-PASSAGES_AT_MOST:]))
 
 
 def _cancel_commands(draft: Draft, run: Run) -> None:

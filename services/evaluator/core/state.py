@@ -81,10 +81,10 @@ class SentMark(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Passage(msgspec.Struct, frozen=True, array_like=True):
-    """When the contact was last inside a journey under one key: for re-entry rules."""
+    """When a run ended whose journey does not let the contact in again before ``again_at`` (None: never)."""
 
-    entered_at: int
-    exited_at: int | None = None
+    ended_at: int
+    again_at: int | None = None
 
 
 class Consent(msgspec.Struct, frozen=True, array_like=True):
@@ -100,7 +100,8 @@ class ContactState(msgspec.Struct, frozen=True, array_like=True):
     ``consent`` is by topic, or by ``topic/channel`` for what holds for one channel only. ``history`` holds the times of those events that a condition asks for, and no others. ``seen`` maps the short hash of
     each remembered messageId to the log time at which it was applied. ``sent`` are the messages that
     a frequency cap may count. ``recent`` are the last events as (name, at).
-    ``passages`` has one entry per journey and key. ``ended`` are the runs that ended by their own steps while a command
+    ``passages`` has an entry for each journey and key that is closed to the contact for now; ``been`` are the journeys
+    that it has ever been in, of those that some condition asks for. ``ended`` are the runs that ended by their own steps while a command
     of theirs is not settled: their exit rules still cancel it.
     """
 
@@ -118,6 +119,7 @@ class ContactState(msgspec.Struct, frozen=True, array_like=True):
     anonymous_id: str | None = None
     ended: tuple[Run, ...] = ()
     sent: tuple[SentMark, ...] = ()
+    been: tuple[str, ...] = ()
 
     @property
     def next_due(self) -> int:

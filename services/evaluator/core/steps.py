@@ -8,7 +8,7 @@ from services.evaluator.core.catalog import Plan, resets
 from services.evaluator.core.changes import emit, update
 from services.evaluator.core.conditions import holds
 from services.evaluator.core.draft import Draft
-from services.evaluator.core.exits import end_run
+from services.evaluator.core.exits import ERROR, end_run, exit_run
 from services.evaluator.core.send import send
 from services.evaluator.core.state import Run, Timer
 from services.evaluator.core.waiting import wait_end
@@ -133,19 +133,31 @@ def wake(draft: Draft, plan: Plan, run: Run, timer: Timer) -> None:
 
 
 def feed_waits(draft: Draft, name: str) -> None:
-    """Let the event being applied end the ``wait_for`` steps that wait for it, and start the waits anew it resets."""
+    """Let the event being applied end the ``wait_for`` steps that wait for it, and start the waits anew it resets.
+
+    A run that raises on its way ends with reason ``error``; the event still does to the others what it should.
+    """
     for run in list(draft.runs.values()):
         plan = draft.catalog.plan(run.journey, run.version)
         step = None if plan is None else plan.steps.get(run.step)
-        if plan is None or step is None:
+        if plan is None or not isinstance(step, Wait | WaitFor):
             continue
-        if isinstance(step, WaitFor):
-            met = next((one for one in step.any if _is_met(draft, run, one, name)), None)
-            if met is not None:
-                run = draft.disarm(run, "step")  # noqa: PLW2901 - the run as it stands now
-                proceed(draft, plan, run, plan.into(step, met.then))
-        elif isinstance(step, Wait) and resets(step, name):
+        before = draft.savepoint()
+        try:
+            _feed(draft, plan, run, step, name)
+        except Exception as error:  # noqa: BLE001 - whatever one journey does, the others go on
+            draft.rewind(before)
+            exit_run(draft, run, ERROR, detail={"error": type(error).__name__})
+
+
+def _feed(draft: Draft, plan: Plan, run: Run, step: Wait | WaitFor, name: str) -> None:
+    if isinstance(step, Wait):
+        if resets(step, name):
             _reset(draft, run, step)
+        return
+    met = next((one for one in step.any if _is_met(draft, run, one, name)), None)
+    if met is not None:
+        proceed(draft, plan, draft.disarm(run, "step"), plan.into(step, met.then))
 
 
 def _is_met(draft: Draft, run: Run, awaited: Awaited, name: str) -> bool:

@@ -345,10 +345,11 @@ def test_a_row_that_grows_bit_by_bit_is_bounded() -> None:
 def bad_sends(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every send of the journey ``bad`` raises."""
 
-    def raising(draft: Any, plan: Any, run: Any, step: Any) -> None:
-        send(draft, plan, run, step)
+    def raising(draft: Any, plan: Any, run: Any, step: Any) -> bool:
+        goes_on = send(draft, plan, run, step)
         if run.journey == "bad":
             raise ZeroDivisionError("a bug")
+        return goes_on
 
     monkeypatch.setattr("services.evaluator.core.steps.send", raising)
 
@@ -399,7 +400,7 @@ def test_an_event_on_which_the_core_raises_is_put_aside(monkeypatch: pytest.Monk
         raise ZeroDivisionError
 
     with monkeypatch.context() as patched:
-        patched.setattr("services.evaluator.core.advance.reset_waits", raising)
+        patched.setattr("services.evaluator.core.advance.feed_waits", raising)
         epoch = host.take(an_event("Order Completed", at("10:10"), total=1), at("10:10"))
     assert ["ZeroDivisionError"] == [letter.reason for letter in letters(epoch)]
     assert before == host.row()
