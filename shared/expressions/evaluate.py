@@ -56,7 +56,7 @@ class Builder:
         self.doubts = doubts
         self._library = library
 
-    def build(self, node: Node) -> Compute:  # noqa: C901, PLR0911, PLR0912  # one case for each kind of node
+    def build(self, node: Node) -> Compute:  # noqa: PLR0911, PLR0912  # one case for each kind of node
         """Return a function from a scope to the node's value. It never raises."""
         match node:
             case Literal(value=value):

@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 from shared.journeys.faults import suggestion
-from shared.journeys.model import Exit, Goto, Journey, Send, Step, Wait, WaitFor, all_steps, blocks
+from shared.journeys.model import (
+    EventTrigger,
+    Exit,
+    Goto,
+    Journey,
+    Send,
+    Step,
+    ThresholdTrigger,
+    Wait,
+    WaitFor,
+    all_steps,
+    blocks,
+)
 from shared.journeys.reader import Node
 
 
@@ -25,7 +38,7 @@ def check_journey(journey: Journey, fields: Mapping[str, Node], steps: Mapping[s
 
 
 def _unreachable(block: tuple[Step, ...], positions: Mapping[str, Node]) -> None:
-    for earlier, later in zip(block, block[1:], strict=False):
+    for earlier, later in pairwise(block):
         if isinstance(earlier, Exit) or (isinstance(earlier, Goto) and earlier.max_visits is None):
             gone = "exits" if isinstance(earlier, Exit) else "goes elsewhere"
             positions[later.id].fault(f"step `{later.id}` is never reached: `{earlier.id}` before it {gone}")
@@ -74,6 +87,6 @@ def _unique_goals(journey: Journey, fields: Mapping[str, Node]) -> None:
 
 def _unique_triggers(journey: Journey, fields: Mapping[str, Node]) -> None:
     """One event starts one run; with two triggers for it, the second would always find the first one's run."""
-    events = [trigger.event for trigger in journey.triggers]
+    events = [trigger.event for trigger in journey.triggers if isinstance(trigger, EventTrigger | ThresholdTrigger)]
     for event in sorted({event for event in events if event and events.count(event) > 1}):
         fields["triggers"].fault(f"two triggers for `{event}`; join their `where` with `any`")

@@ -11,17 +11,15 @@ def _words(text: str) -> frozenset[str]:
 
 
 JOURNEY = _words("in_flight invariants")
-TRIGGER = _words(
-    "audience edge aggregate field within group_by is events for start after missing match property offset at timezone "
-    "feb29 missed on_change calendar occasion cron journey outcome"
-)
-TRIGGER_TYPES = _words("audience threshold inactivity absence date calendar schedule api journey")
+TRIGGER_TYPES = _words("audience date calendar schedule api journey")
+AGGREGATES = _words("rate")
 ENTRY = _words("rate backfill window limit")
 REENTRY = _words("max per")
 REENTRY_MODES = _words("per_key")
 ATTRIBUTIONS = _words("last_click any_send")
 EXIT_RULE = _words("audience_left")
 POLICY: frozenset[str] = frozenset()
+CAPS = _words("inherit")
 CONDITIONS = _words("aggregate in_audience message online")
 PERFORMED: frozenset[str] = frozenset()
 VERBS = _words("call notify enrol collect")

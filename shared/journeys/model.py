@@ -1,7 +1,7 @@
 """A journey as data: frozen tagged unions, no behaviour.
 
-Each union (``Trigger``, ``Condition``, ``ExitRule``, ``Step``) grows by a class, a parser row and a case in the evaluator's
-core; mypy's ``assert_never`` finds every place that forgot it. Durations are milliseconds.
+Each union (``Trigger``, ``Condition``, ``ExitRule``, ``Step``) grows by a class, a parser row and a case in the
+evaluator's core; mypy's ``assert_never`` finds every place that forgot it. Durations are milliseconds.
 """
 
 from __future__ import annotations
@@ -25,7 +25,52 @@ class EventTrigger(msgspec.Struct, frozen=True, kw_only=True, tag="event"):
     max_age: int | None = None
 
 
-Trigger = EventTrigger
+class Target(msgspec.Struct, frozen=True):
+    """A comparison with a number, such as ``>= 3``."""
+
+    operator: Literal[">", ">=", "<", "<=", "=="]
+    number: float
+
+
+class ThresholdTrigger(msgspec.Struct, frozen=True, kw_only=True, tag="threshold"):
+    """The event that makes an aggregate of ``event`` meet ``target`` starts a run; it must fall below to start another.
+
+    ``within`` None: over the contact's whole life. ``field`` is what is summed or told apart; ``group_by`` keeps one
+    aggregate per value.
+    """
+
+    aggregate: Literal["count", "sum", "distinct"]
+    event: str
+    target: Target
+    field: Expression | None = None
+    within: int | None = None
+    group_by: Expression | None = None
+    where: Condition | None = None
+
+
+class InactivityTrigger(msgspec.Struct, frozen=True, kw_only=True, tag="inactivity"):
+    """A run starts when none of ``events`` has happened for ``duration``; each one starts the time anew.
+
+    ``start``: the time runs from the first of these events, or from the first sight of the contact.
+    """
+
+    events: tuple[str, ...]
+    duration: int
+    where: Condition | None = None
+    start: Literal["first_event", "first_seen"] = "first_event"
+
+
+class AbsenceTrigger(msgspec.Struct, frozen=True, kw_only=True, tag="absence"):
+    """A run starts when ``missing`` did not follow ``after`` within ``within``, for the same values of ``match``."""
+
+    after: str
+    missing: str
+    within: int
+    match: tuple[str, ...] = ()
+    where: Condition | None = None
+
+
+Trigger = EventTrigger | ThresholdTrigger | InactivityTrigger | AbsenceTrigger
 
 
 class Reentry(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,8 +197,10 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Until(msgspec.Struct, frozen=True, kw_only=True):
-    """A local time to wait for: ``time`` (``HH:MM``) on one of ``days``; or on ``date``; or on the date in the trait
-    ``property``, ``offset`` days from it, each year (``match: anniversary``) or that day (``exact``).
+    """A local time to wait for.
+
+    ``time`` (``HH:MM``) on one of ``days``; or on ``date``; or on the date in the trait ``property``, ``offset_days``
+    from it, each year (``match: anniversary``) or that day (``exact``).
 
     ``latest`` ms from now is the longest wait.
     """
@@ -185,7 +232,7 @@ class Wait(msgspec.Struct, frozen=True, kw_only=True, tag="wait"):
 
 
 class Awaited(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that a ``wait_for`` waits for: an ``event`` (with ``where``) or a ``condition``; then the steps ``then``."""
+    """One thing that a ``wait_for`` waits for: an ``event`` (with ``where``) or a ``condition``; then ``then``."""
 
     id: str
     event: str | None = None

@@ -14,7 +14,6 @@ from shared.journeys.faults import Fault, JourneyFaultsError
 from shared.journeys.ids import parse_id
 from shared.journeys.model import (
     Entry,
-    EventTrigger,
     ExitAfter,
     ExitIf,
     ExitOnEvent,
@@ -30,6 +29,7 @@ from shared.journeys.policy import parse_policy
 from shared.journeys.predicate import Expression
 from shared.journeys.reader import Node
 from shared.journeys.steps import Reading, parse_steps
+from shared.journeys.triggers import parse_trigger
 
 SCHEMA = "journey/v1"
 _TOP = (
@@ -63,10 +63,10 @@ def _journey(root: Node, templates: Mapping[str, Template | None]) -> Journey | 
         root.fault("`trigger` is missing: nothing starts this journey")
     triggers: tuple[Trigger, ...] = ()
     if "trigger" in fields:
-        one = _trigger(fields["trigger"])
+        one = parse_trigger(fields["trigger"])
         triggers = () if one is None else (one,)
     elif "triggers" in fields:
-        triggers = fields["triggers"].each(_trigger)
+        triggers = fields["triggers"].each(parse_trigger)
     positions: dict[str, Node] = {}
     journey = Journey(
         id=parse_id(fields["id"]) if "id" in fields else "",
@@ -85,23 +85,6 @@ def _journey(root: Node, templates: Mapping[str, Template | None]) -> Journey | 
     )
     check_journey(journey, fields, positions)
     return journey
-
-
-def _trigger(node: Node) -> Trigger | None:
-    if node.is_a(dict) and "type" in node.value and node.value["type"].value in later.TRIGGER_TYPES:
-        # Its other keys are those of that type.
-        node.value["type"].choice(("event",), "trigger type", later.TRIGGER_TYPES)
-        return None
-    fields = node.fields(("type", "event", "where", "max_age"), required=("type", "event"), later=later.TRIGGER)
-    if "type" in fields:
-        fields["type"].choice(("event",), "trigger type")
-    if "event" not in fields:
-        return None
-    return EventTrigger(
-        event=fields["event"].text(),
-        where=optional_condition(fields, "where"),
-        max_age=fields["max_age"].duration() if "max_age" in fields else None,
-    )
 
 
 def _entry(node: Node) -> Entry:

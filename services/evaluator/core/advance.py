@@ -9,14 +9,15 @@ from services.evaluator.core.changes import HOPS
 from services.evaluator.core.consent import ends_runs
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.effects import Advance
-from services.evaluator.core.entry import enter_by_event
+from services.evaluator.core.entry import enter_by_event, enter_by_watch
 from services.evaluator.core.exits import ERROR, exit_by_consent, exit_by_event, exit_run
 from services.evaluator.core.goals import credit_goals
 from services.evaluator.core.occurrence import EventArrived, Occurrence, TimerDue
 from services.evaluator.core.profile import apply_consent, apply_profile, event_data, is_duplicate, remember
 from services.evaluator.core.settle import settle
-from services.evaluator.core.state import ContactState, Run, Timer
+from services.evaluator.core.state import ContactState, Run, Timer, Watch
 from services.evaluator.core.steps import due_order, feed_waits, wake
+from services.evaluator.core.watches import feed_watches
 from shared.journeys.model import ExitAfter
 from shared.messages.event import Event
 from shared.messages.outcome import Outcome
@@ -46,13 +47,23 @@ def next_timer(state: ContactState, before: int) -> TimerDue | None:
         for timer in run.timers:
             if timer.due < before and (found is None or due_order(run, timer) < due_order(*found)):
                 found = run, timer
+    watch = min(state.watches.values(), key=_watch_order, default=None) if state.watches else None
+    if watch is not None and watch.due < before and (found is None or _watch_order(watch) < due_order(*found)):
+        return TimerDue("", watch.journey, Timer(watch.due, "watch", watch.key))
     return None if found is None else TimerDue(found[0].run_id, found[0].journey, found[1])
+
+
+def _watch_order(watch: Watch) -> tuple[int, str, str, str]:
+    return watch.due, watch.journey, "", watch.key
 
 
 def abandon(catalog: Catalog, state: ContactState, due: TimerDue) -> Advance:
     """Return the state without the run whose timer raised: one bad run harms itself only."""
     draft = _timer_draft(catalog, state, due)
-    exit_run(draft, draft.runs[due.run_id], ERROR)
+    if due.timer.kind == "watch":
+        draft.unwatch(due.timer.step, fired=True)
+    else:
+        exit_run(draft, draft.runs[due.run_id], ERROR)
     return draft.finish()
 
 
@@ -76,12 +87,18 @@ def _event(catalog: Catalog, state: ContactState, occurrence: EventArrived) -> A
     credit_goals(draft, record.name)
     exit_by_event(draft, record.name)
     feed_waits(draft, record.name)
+    feed_watches(draft, record.name, first_sight=not state.recent and isinstance(record, Event))
     enter_by_event(draft, record.name)
     return draft.finish()
 
 
 def _timer(catalog: Catalog, state: ContactState, due: TimerDue) -> Advance:
     draft = _timer_draft(catalog, state, due)
+    if due.timer.kind == "watch":
+        watch = draft.watches[due.timer.step]
+        draft.unwatch(watch.key, fired=True)
+        enter_by_watch(draft, watch)
+        return draft.finish()
     run = draft.runs[due.run_id]
     plan = catalog.plan(run.journey, run.version)
     if plan is None:

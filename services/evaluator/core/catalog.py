@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import assert_never
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from shared.ids import short_hash
 from shared.journeys.model import (
+    AbsenceTrigger,
     Branch,
     EventTrigger,
     ExitAfter,
     ExitIf,
     ExitOnEvent,
     Goal,
+    InactivityTrigger,
     Journey,
     Step,
+    ThresholdTrigger,
     Wait,
     WaitFor,
     all_steps,
@@ -55,15 +59,32 @@ class HistorySlot(msgspec.Struct, frozen=True):
     span: int
 
 
+class Watcher(msgspec.Struct, frozen=True):
+    """A trigger that waits for something not to happen; ``number`` is its place among its journey's triggers."""
+
+    plan: Plan
+    number: int
+    trigger: InactivityTrigger | AbsenceTrigger
+
+    @property
+    def key(self) -> str:
+        """The start of the keys of its watches."""
+        return f"{self.plan.journey.id}/{self.number}"
+
+
 class Catalog(msgspec.Struct, frozen=True):
     """Every journey version that may hold contacts, and the newest of each journey, which takes entries.
 
     ``history`` maps each event that some condition asks for to its slots: nothing else is kept. ``cap_window`` is the
-    longest span that a frequency cap looks back; ``asked_ever`` are the journeys that some condition asks for the past of; ``zone`` is the workspace's time zone.
+    longest span that a frequency cap looks back; ``asked_ever`` are the journeys that some condition asks for the past
+    of; ``zone`` is the workspace's time zone.
     """
 
     plans: dict[tuple[str, int], Plan] = {}
-    triggered_by: dict[str, tuple[tuple[Plan, EventTrigger], ...]] = {}
+    newest: dict[str, Plan] = {}
+    triggered_by: dict[str, tuple[tuple[Plan, int, EventTrigger | ThresholdTrigger], ...]] = {}
+    watched_by: dict[str, tuple[Watcher, ...]] = {}
+    watched_from_first_sight: tuple[Watcher, ...] = ()
     goals_on: dict[str, tuple[tuple[str, Goal], ...]] = {}
     history: dict[str, tuple[HistorySlot, ...]] = {}
     cap_window: int = 0
@@ -79,17 +100,34 @@ def build_catalog(journeys: Iterable[Journey], zone: ZoneInfo = UTC) -> Catalog:
     """Return the catalogue of ``journeys``; of several versions of one journey the highest takes the entries."""
     plans = {(journey.id, journey.version): _plan(journey) for journey in journeys}
     newest = {plan.journey.id: plan for _, plan in sorted(plans.items())}
-    triggered: dict[str, list[tuple[Plan, EventTrigger]]] = {}
+    triggered: dict[str, list[tuple[Plan, int, EventTrigger | ThresholdTrigger]]] = {}
+    watched: dict[str, list[Watcher]] = {}
+    first_sight: list[Watcher] = []
     for plan in sorted(newest.values(), key=lambda plan: (-plan.journey.entry.priority, plan.journey.id)):
-        for trigger in plan.journey.triggers:
-            triggered.setdefault(trigger.event, []).append((plan, trigger))
+        for number, trigger in enumerate(plan.journey.triggers):
+            match trigger:
+                case EventTrigger() | ThresholdTrigger():
+                    triggered.setdefault(trigger.event, []).append((plan, number, trigger))
+                case InactivityTrigger():
+                    for event in trigger.events:
+                        watched.setdefault(event, []).append(Watcher(plan, number, trigger))
+                    if trigger.start == "first_seen":
+                        first_sight.append(Watcher(plan, number, trigger))
+                case AbsenceTrigger():
+                    for event in (trigger.after, trigger.missing):
+                        watched.setdefault(event, []).append(Watcher(plan, number, trigger))
+                case _:
+                    assert_never(trigger)
     goals: dict[str, list[tuple[str, Goal]]] = {}
     for plan in newest.values():
         for goal in plan.journey.goals:
             goals.setdefault(goal.event, []).append((plan.journey.id, goal))
     return Catalog(
         plans=plans,
+        newest=newest,
         triggered_by={event: tuple(found) for event, found in triggered.items()},
+        watched_by={event: tuple(found) for event, found in watched.items()},
+        watched_from_first_sight=tuple(first_sight),
         goals_on={event: tuple(found) for event, found in goals.items()},
         history=_history(plans.values()),
         cap_window=max((cap.per for plan in plans.values() for cap in plan.journey.policy.caps), default=0),
@@ -120,7 +158,7 @@ def _plan(journey: Journey) -> Plan:
 
 def _link(block: tuple[Step, ...], after: str | None, following: dict[str, str | None]) -> None:
     """Note what follows each step: its next sibling, and behind the last one what follows the block."""
-    for step, behind in zip(block, (*(later.id for later in block[1:]), after), strict=True):
+    for step, behind in zip(block, (*(later.id for later in block[1:]), after), strict=False):
         following[step.id] = behind
         for inner in blocks(step):
             _link(inner, behind, following)

@@ -65,5 +65,5 @@ def emit(draft: Draft, run: Run, step: Emit) -> None:
 
 
 def _values(draft: Draft, run: Run, given: Mapping[str, Literals | Expression]) -> dict[str, Any]:
-    scope = draft.scope(run)
+    scope = draft.scope(run, own=True)
     return {name: value_of(value, scope) if isinstance(value, Expression) else value for name, value in given.items()}

@@ -40,7 +40,7 @@ class Scope:
 
     __slots__ = ("_roots", "catalog", "event", "now", "run", "runs", "state")
 
-    def __init__(  # noqa: PLR0913 - what can be asked about, all by name
+    def __init__(
         self,
         *,
         now: int,

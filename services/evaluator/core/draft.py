@@ -9,7 +9,7 @@ import msgspec
 from services.evaluator.core.catalog import Catalog
 from services.evaluator.core.conditions import Scope
 from services.evaluator.core.effects import Advance, TimerTally
-from services.evaluator.core.state import ContactState, PendingCommand, Run, SentMark, Timer, Touch
+from services.evaluator.core.state import ContactState, PendingCommand, Run, SentMark, Timer, Touch, Watch
 from shared.ids import derived_id
 from shared.messages.command import Cancel, SendCommand
 from shared.messages.event import Event
@@ -46,6 +46,7 @@ class Draft:
         "sent",
         "state",
         "touches",
+        "watches",
     )
 
     def __init__(self, catalog: Catalog, state: ContactState, *, now: int, log_time: int, cause: str) -> None:
@@ -62,6 +63,7 @@ class Draft:
         self.touches: list[Touch] = list(state.touches)
         self.sent: list[SentMark] = list(state.sent)
         self.commands: list[SendCommand] = []
+        self.watches: dict[str, Watch] = dict(state.watches)
         self.events: list[Event] = []
         self.hops = 0
         self.cancels: list[Cancel] = []
@@ -80,15 +82,18 @@ class Draft:
         """Replace the state's ``field``."""
         self._changes[field] = value
 
-    def scope(self, run: Run | None = None) -> Scope:
-        """Return what conditions may look at now, for ``run`` or before entry."""
+    def scope(self, run: Run | None = None, *, own: bool = False) -> Scope:
+        """Return what conditions may look at now, for ``run`` or before entry.
+
+        ``event`` is the one being applied; ``own``: the one that caused the entry, as the run's steps see it.
+        """
         state = msgspec.structs.replace(self.state, **self._changes) if self._changes else self.state
         return Scope(
             now=self.now,
             catalog=self.catalog,
             state=state,
             runs=frozenset(inside.journey for inside in self.runs.values()),
-            event=self.event or (run.event if run is not None else NO_EVENT),
+            event=run.event if run is not None and (own or not self.event) else self.event,
             run=run,
         )
 
@@ -106,6 +111,21 @@ class Draft:
         else:
             self._cancelled += gone
         return self._keep(run, kept)
+
+    def watch(self, watch: Watch) -> None:
+        """Start ``watch``, or move it."""
+        if watch.key in self.watches:
+            self._cancelled += 1
+        self._armed += 1
+        self.watches[watch.key] = watch
+
+    def unwatch(self, key: str, *, fired: bool = False) -> None:
+        """End a watch; ``fired``: it came due."""
+        del self.watches[key]
+        if fired:
+            self._fired += 1
+        else:
+            self._cancelled += 1
 
     def drop(self, run: Run) -> None:
         """Take ``run`` out, its timers with it."""
@@ -165,6 +185,7 @@ class Draft:
             touches=tuple(self.touches),
             ended=tuple(self.ended.values()),
             sent=tuple(self.sent),
+            watches=self.watches,
             **self._changes,
         )
         return Advance(

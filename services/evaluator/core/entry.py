@@ -8,10 +8,11 @@ from services.evaluator.core.catalog import Plan
 from services.evaluator.core.conditions import holds, value_of
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.exits import ERROR, exit_run, passage_key
-from services.evaluator.core.state import Passage, Run
+from services.evaluator.core.state import Passage, Run, Watch
 from services.evaluator.core.steps import exit_timers, proceed
+from services.evaluator.core.thresholds import crosses
 from shared.ids import run_id
-from shared.journeys.model import EventTrigger
+from shared.journeys.model import EventTrigger, ThresholdTrigger
 
 RESTARTED = "restarted"
 """Reason of a run that a new trigger replaced (``on_retrigger: restart``)."""
@@ -22,18 +23,40 @@ def enter_by_event(draft: Draft, name: str) -> None:
 
     One that raises is not entered; the event still does to the others what it should.
     """
-    for plan, trigger in draft.catalog.triggered_by.get(name, ()):
+    for plan, number, trigger in draft.catalog.triggered_by.get(name, ()):
         before = draft.savepoint()
         try:
-            if holds(trigger.where, draft.scope()):
-                _try_enter(draft, plan, trigger)
+            if holds(trigger.where, draft.scope()) and _applies(draft, plan, number, trigger):
+                _try_enter(draft, plan, max_age=trigger.max_age if isinstance(trigger, EventTrigger) else None)
         except Exception as error:  # noqa: BLE001 - whatever one journey does, the others go on
             draft.rewind(before)
-            detail = {"error": type(error).__name__}
-            draft.note("not_entered", plan.journey.id, plan.journey.version, reason=ERROR, detail=detail)
+            _refuse(draft, plan, error)
 
 
-def _try_enter(draft: Draft, plan: Plan, trigger: EventTrigger) -> None:
+def enter_by_watch(draft: Draft, watch: Watch) -> None:
+    """Enter the journey of a watch that came due: what it waited for did not happen."""
+    plan = draft.catalog.newest.get(watch.journey)
+    if plan is None:
+        return
+    draft.event = watch.event
+    before = draft.savepoint()
+    try:
+        _try_enter(draft, plan, max_age=None)
+    except Exception as error:  # noqa: BLE001 - whatever one journey does, the others go on
+        draft.rewind(before)
+        _refuse(draft, plan, error)
+
+
+def _refuse(draft: Draft, plan: Plan, error: Exception) -> None:
+    detail = {"error": type(error).__name__}
+    draft.note("not_entered", plan.journey.id, plan.journey.version, reason=ERROR, detail=detail)
+
+
+def _applies(draft: Draft, plan: Plan, number: int, trigger: EventTrigger | ThresholdTrigger) -> bool:
+    return isinstance(trigger, EventTrigger) or crosses(draft, plan, number, trigger)
+
+
+def _try_enter(draft: Draft, plan: Plan, *, max_age: int | None) -> None:
     journey = plan.journey
     key = _instance_key(draft, plan)
     if key is None:
@@ -42,7 +65,7 @@ def _try_enter(draft: Draft, plan: Plan, trigger: EventTrigger) -> None:
     inside = next((run for run in draft.runs.values() if run.journey == journey.id and run.key == key), None)
     if inside is not None and journey.entry.on_retrigger == "update_context":
         draft.change(inside, context=_context(draft, plan, inside))
-    reason = _refusal(draft, plan, trigger, key, inside)
+    reason = _refusal(draft, plan, max_age, key, inside)
     if reason is not None:
         draft.note("not_entered", journey.id, journey.version, reason=reason)
         return
@@ -51,10 +74,10 @@ def _try_enter(draft: Draft, plan: Plan, trigger: EventTrigger) -> None:
     _enter(draft, plan, key)
 
 
-def _refusal(draft: Draft, plan: Plan, trigger: EventTrigger, key: str, inside: Run | None) -> str | None:
+def _refusal(draft: Draft, plan: Plan, max_age: int | None, key: str, inside: Run | None) -> str | None:
     """Return why the contact may not enter, the first reason in a fixed order; None: it may."""
     entry = plan.journey.entry
-    if trigger.max_age is not None and draft.log_time - draft.now > trigger.max_age:
+    if max_age is not None and draft.log_time - draft.now > max_age:
         return "too_old"
     if inside is not None and entry.on_retrigger != "restart" and entry.reentry.mode != "always":
         return "already_inside"

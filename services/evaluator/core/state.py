@@ -6,15 +6,17 @@ from typing import Any, Literal
 
 import msgspec
 
-TimerKind = Literal["step", "send", "exit"]
+TimerKind = Literal["step", "send", "exit", "watch"]
 
 NEVER = 2**64 - 1
 """A due time that never comes; it sorts after every other and fills eight bytes."""
 
 
 class Timer(msgspec.Struct, frozen=True, array_like=True):
-    """Something that happens to a run at ``due``: its ``step`` goes on (``step``), is asked again whether it may send
-    (``send``), or its exit rule number ``step`` applies (``exit``).
+    """Something that happens at ``due``.
+
+    To a run: its ``step`` goes on (``step``), is asked again whether it may send (``send``), or its exit rule number
+    ``step`` applies (``exit``). To the contact: the watch of key ``step`` comes due (``watch``).
     """
 
     due: int
@@ -70,6 +72,26 @@ class Touch(msgspec.Struct, frozen=True, array_like=True):
     credited: tuple[str, ...] = ()
 
 
+class Watch(msgspec.Struct, frozen=True, array_like=True):
+    """Something that must not happen before ``due``: then ``journey`` is entered.
+
+    ``since`` is when the watch began and ``event`` what began it, as templates see it.
+    """
+
+    key: str
+    journey: str
+    due: int
+    since: int
+    event: dict[str, Any]
+
+
+class Sample(msgspec.Struct, frozen=True, array_like=True):
+    """One value of a threshold's aggregate; over a whole life all are one, ``at`` the newest."""
+
+    at: int
+    value: float
+
+
 class SentMark(msgspec.Struct, frozen=True, array_like=True):
     """A marketing message that counts for frequency caps."""
 
@@ -97,12 +119,13 @@ class Consent(msgspec.Struct, frozen=True, array_like=True):
 class ContactState(msgspec.Struct, frozen=True, array_like=True):
     """One contact.
 
-    ``consent`` is by topic, or by ``topic/channel`` for what holds for one channel only. ``history`` holds the times of those events that a condition asks for, and no others. ``seen`` maps the short hash of
-    each remembered messageId to the log time at which it was applied. ``sent`` are the messages that
-    a frequency cap may count. ``recent`` are the last events as (name, at).
-    ``passages`` has an entry for each journey and key that is closed to the contact for now; ``been`` are the journeys
-    that it has ever been in, of those that some condition asks for. ``ended`` are the runs that ended by their own steps while a command
-    of theirs is not settled: their exit rules still cancel it.
+    ``consent`` is by topic, or by ``topic/channel`` for what holds for one channel only. ``history`` holds the times of
+    those events that a condition asks for, and no others. ``seen`` maps the short hash of each remembered messageId to
+    the log time at which it was applied. ``recent`` are the last events as (name, at). ``sent`` are the messages that a
+    frequency cap may count. ``passages`` has an entry for each journey and key that is closed to the contact for now;
+    ``been`` are the journeys that it has ever been in, of those that some condition asks for. ``ended`` are the runs
+    that ended by their own steps while a command of theirs is not settled: their exit rules still cancel it.
+    ``watches`` and ``samples`` are what triggers by absence, inactivity and threshold keep.
     """
 
     contact: str
@@ -120,13 +143,16 @@ class ContactState(msgspec.Struct, frozen=True, array_like=True):
     ended: tuple[Run, ...] = ()
     sent: tuple[SentMark, ...] = ()
     been: tuple[str, ...] = ()
+    watches: dict[str, Watch] = {}
+    samples: dict[str, tuple[Sample, ...]] = {}
 
     @property
     def next_due(self) -> int:
         """The earliest timer's due time, or NEVER."""
-        return min((timer.due for run in self.runs for timer in run.timers), default=NEVER)
+        timers = min((timer.due for run in self.runs for timer in run.timers), default=NEVER)
+        return min(timers, min((watch.due for watch in self.watches.values()), default=NEVER))
 
     @property
     def armed_timers(self) -> int:
         """How many timers are pending."""
-        return sum(len(run.timers) for run in self.runs)
+        return sum(len(run.timers) for run in self.runs) + len(self.watches)

@@ -1,0 +1,55 @@
+"""Triggers that wait for something not to happen: a watch is armed by one event and ended by another, or comes due."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, assert_never
+
+from services.evaluator.core.catalog import Watcher
+from services.evaluator.core.conditions import holds
+from services.evaluator.core.draft import Draft
+from services.evaluator.core.state import Watch
+from shared.journeys.model import AbsenceTrigger, InactivityTrigger
+
+WATCHES_AT_MOST = 200
+"""Watches of one contact (carts, orders, journeys); the one due last goes first."""
+
+
+def feed_watches(draft: Draft, name: str, *, first_sight: bool) -> None:
+    """Arm, move and end the watches that the event being applied concerns."""
+    for watcher in draft.catalog.watched_from_first_sight if first_sight else ():
+        _arm(draft, watcher, watcher.key, _span(watcher))
+    for watcher in draft.catalog.watched_by.get(name, ()):
+        if not holds(watcher.trigger.where, draft.scope()):
+            continue
+        match watcher.trigger:
+            case InactivityTrigger():
+                _arm(draft, watcher, watcher.key, watcher.trigger.duration)
+            case AbsenceTrigger():
+                key = _matched(watcher, watcher.trigger, draft.event)
+                if name == watcher.trigger.after:
+                    _arm(draft, watcher, key, watcher.trigger.within)
+                elif key in draft.watches and draft.now >= draft.watches[key].since:
+                    draft.unwatch(key)
+            case _:
+                assert_never(watcher.trigger)
+
+
+def _arm(draft: Draft, watcher: Watcher, key: str, span: int) -> None:
+    """Start the watch, or move it on; an event from the past never brings it forward."""
+    former = draft.watches.get(key)
+    due = draft.now + span
+    if former is not None and former.due >= due:
+        return
+    draft.watch(Watch(key, watcher.plan.journey.id, due, draft.now, draft.event))
+    if len(draft.watches) > WATCHES_AT_MOST:
+        draft.unwatch(max(draft.watches.values(), key=lambda watch: (watch.due, watch.key)).key)
+
+
+def _span(watcher: Watcher) -> int:
+    return watcher.trigger.duration if isinstance(watcher.trigger, InactivityTrigger) else watcher.trigger.within
+
+
+def _matched(watcher: Watcher, trigger: AbsenceTrigger, event: Mapping[str, Any]) -> str:
+    properties = event.get("properties", {})
+    return "/".join([watcher.key, *(str(properties.get(name)) for name in trigger.match)])
