@@ -21,6 +21,7 @@ from services.evaluator.runner import YOUNG, PartitionRunner
 from services.evaluator.settings import EvaluatorSettings
 from services.evaluator.tail import ChangelogTail
 from shared.clock import SECOND, system_clock
+from shared.errors import loggable
 from shared.kafka.admin import read_incarnations
 from shared.kafka.publisher import KafkaPublisher
 from shared.kafka.reader import KafkaLogReader
@@ -152,7 +153,7 @@ class OwnedPartitions:
             store=changelog,
             # The first record has aged out of a log that we have read for long: it is the log that we know.
             incarnation=incarnation or known.incarnation,
-            on_error=lambda action, error: _LOG.error(action, partition=partition, error=repr(error)),
+            on_error=lambda action, error: _LOG.error(action, partition=partition, error=loggable(error)),
         )
         runner = PartitionRunner(
             processor,

@@ -57,8 +57,12 @@ class PartitionRunner:
         metrics: Metrics,
         caught_up: bool,
         may_act: Callable[[], bool] = lambda: True,
+        marks: bool = True,
     ) -> None:
-        """``caught_up``: whether nothing lies between the cursor and the log's end; ``may_act``: the lease."""
+        """``caught_up``: whether nothing lies between the cursor and the log's end; ``may_act``: the lease.
+
+        ``marks``: whether the dispatcher reads them.
+        """
         self.processor = processor
         self.caught_up = caught_up
         self._saver = saver
@@ -67,6 +71,7 @@ class PartitionRunner:
         self._machine_clock = machine_clock
         self._metrics = metrics
         self._may_act = may_act
+        self._marks = marks
         self._lock = asyncio.Lock()
         self._ticked_at = 0
         self._tick_in_flight = False
@@ -146,7 +151,7 @@ class PartitionRunner:
 
     async def _mark(self) -> None:
         now = self._machine_clock()
-        if not self.processor.unsettled or now - self._marked_at < MARK_EVERY:
+        if not self._marks or not self.processor.unsettled or now - self._marked_at < MARK_EVERY:
             return
         self._marked_at = now
         processor = self.processor

@@ -398,13 +398,12 @@ async def test_a_crash_between_any_two_steps_loses_nothing() -> None:
             check_outputs(outputs)
             check_rows(await opened(copied, outputs, "d"))
         number += 1
-    assert number > 80
+    assert number > 30
 
 
 async def test_a_log_that_does_not_answer_once_at_any_step_loses_nothing() -> None:
     """What was to be written may be there or not: it is written again."""
-    number = 0
-    while True:
+    for number in range(40):
         log, topics = MemoryChangelog(), Topics()
         step = crash_at(number, LogUnavailableError())
         worker = Worker("a", log, topics, step)
@@ -414,9 +413,6 @@ async def test_a_log_that_does_not_answer_once_at_any_step_loses_nothing() -> No
             await Worker("b", log, topics, step).run()
         check_outputs(topics)
         check_rows(await opened(log, topics, "c"))
-        number += 1
-        if number > 120:
-            break
 
 
 # ---- two owners ---------------------------------------------------------------------------------------------------
@@ -495,11 +491,11 @@ async def open_at_once(order: list[str]) -> None:
             assert before == len(log.records)
 
 
-@settings(PROFILE, max_examples=400)
+@settings(PROFILE, max_examples=800)
 @given(
     st.integers(0, len(EVENTS)),
-    st.lists(st.sampled_from(["old", "old", "new", "new", "old looks", "new looks"]), max_size=120),
-    st.one_of(st.none(), st.integers(0, 60)),
+    st.lists(st.sampled_from(["old", "old", "new", "new", "old looks", "new looks"]), min_size=20, max_size=120),
+    st.one_of(st.none(), st.integers(0, 40)),
     st.integers(0, 30),
 )
 def test_an_old_owner_that_goes_on_beside_a_new_one_does_no_harm(
