@@ -28,6 +28,4 @@ def _leave(said: str) -> None:
 
 def _faults(error: ValidationError) -> list[str]:
     """Return what is wrong with each variable. Not with which value: that may be a secret."""
-    return [
-        f"KIKKAKE_{'_'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}" for fault in error.errors()
-    ]
+    return [f"KIKKAKE_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]

@@ -19,7 +19,7 @@ from cli.simulator.scenario import (
     Skips,
     TraitIs,
 )
-from cli.simulator.times import parse_time
+from cli.simulator.times import read_time
 from cli.simulator.values import plain
 from shared.journeys.conditions import CHANNELS
 from shared.journeys.faults import shown, suggestion
@@ -51,15 +51,6 @@ def read_claim(node: Node, frame: Frame) -> Claim | None:
     if not {found[0], *required} <= fields.keys():
         return None
     return Claim(node.line, read(fields, frame))
-
-
-def read_time(node: Node, start: int | None) -> int:
-    """Return the instant of ``node``, an offset from ``start`` if there is one; a fault and ``start`` if it is none."""
-    try:
-        return parse_time(str(node.value), start)
-    except ValueError as error:
-        node.fault(str(error))
-        return start or 0
 
 
 def _step(node: Node, frame: Frame) -> str:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from cli.simulator.claims_reader import Frame, read_claim, read_time
+from cli.simulator.claims_reader import Frame, read_claim
 from cli.simulator.engine import Arrival
 from cli.simulator.happenings import read_consent, read_event
 from cli.simulator.pinning import has_holdout, pinned, variants
 from cli.simulator.scenario import Contact, Scenario, step_ids
+from cli.simulator.times import read_time
 from cli.simulator.values import identifier, mapping
 from shared.journeys.document import read_document
 from shared.journeys.faults import Fault, shown, suggestion

@@ -29,6 +29,7 @@ from shared.messages.command import SendCommand
 from shared.messages.event import Event, EventRecord, Tick
 from shared.messages.journal import JournalRecord
 from shared.messages.outcome import Outcome
+from shared.messages.topics import INCARNATION_KEY
 from shared.rendering import TemplateError, render
 
 AT_MOST = 400 * DAY
@@ -122,9 +123,9 @@ class Simulator:
     def follow(self, record: LogRecord) -> None:
         """Apply a record of a recorded log as it is; ticks, markers and the incarnation only move the log's time on."""
         self.catch_up(record.timestamp)
-        if record.key is None or record.value is None:
+        if record.key in (None, INCARNATION_KEY):
             return
-        contact = record.key.decode(errors="replace")
+        contact = (record.key or b"").decode(errors="replace")
         try:
             message = codec.EVENTS.decode(record.value)
         except BadMessageError as error:
@@ -162,10 +163,7 @@ class Simulator:
 
     def _fire(self, contact: str, state: ContactState) -> ContactState:
         """Fire the contact's timers that are due before the log time, those they arm included; returns its state."""
-        while (next_due := state.next_due) < self.log_time:
-            due = next_timer(state, self.log_time)
-            if due is None:
-                break
+        while (due := next_timer(state, self.log_time)) is not None:
             try:
                 result = advance(self.catalog, state, due)
             except Exception as error:  # noqa: BLE001 - a journey that raises loses its own run and no other
@@ -173,7 +171,7 @@ class Simulator:
                 result = abandon(self.catalog, state, due)
             self._take(contact, result)
             state = result.state
-        self._index.set(contact, next_due)
+        self._index.set(contact, state.next_due)
         return state
 
     def _take(self, contact: str, result: Advance) -> None:

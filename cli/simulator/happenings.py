@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from cli.simulator.calls import call_to_event
-from cli.simulator.claims_reader import read_time
 from cli.simulator.engine import Arrival
+from cli.simulator.times import read_time
 from cli.simulator.values import identifier, mapping
 from services.ingest.errors import IngestError
 from services.ingest.schemas import CONSENT_NAMES

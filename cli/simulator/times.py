@@ -7,6 +7,7 @@ from datetime import datetime
 from cli.simulator.calls import EARLIEST, LATEST
 from shared.journeys.durations import format_duration, parse_duration
 from shared.journeys.faults import shown
+from shared.journeys.reader import Node
 
 
 def parse_time(text: str, start: int | None) -> int:
@@ -22,6 +23,15 @@ def parse_time(text: str, start: int | None) -> int:
     if not EARLIEST <= at < LATEST:
         raise ValueError(f"{shown(text)} is before 1970 or after 8999")
     return at
+
+
+def read_time(node: Node, start: int | None) -> int:
+    """Return the instant of ``node``, an offset from ``start`` if there is one; a fault and ``start`` if it is none."""
+    try:
+        return parse_time(str(node.value), start)
+    except ValueError as error:
+        node.fault(str(error))
+        return start or 0
 
 
 def parse_until(text: str, last: int) -> int:

@@ -27,7 +27,7 @@ def claim_folder(folder: Path) -> int:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(lock)
-        raise ConfigurationError(f"another kikkake uses {folder}") from error
+        raise ConfigurationError(f"another kikkake uses {folder}; name another folder with --data") from error
     return lock
 
 

@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 from services.evaluator.changelog import partition as partition_module
 from services.evaluator.changelog.image import Image
 from services.evaluator.changelog.partition import FencedError, PartitionChangelog, open_partition
-from services.evaluator.changelog.records import CLAIM, OUTBOX, SLOTS, Stamp, contact_record_key, stamp_of
+from services.evaluator.changelog.records import (
+    CLAIM,
+    OUTBOX,
+    SLOTS,
+    Claim,
+    Stamp,
+    contact_record_key,
+    encode_claim,
+    stamp_of,
+)
 from services.evaluator.core.catalog import build_catalog
 from services.evaluator.epoch import Epoch
 from services.evaluator.meta import Meta, decode_meta
@@ -586,3 +595,28 @@ async def test_a_claim_of_the_same_term_that_stands_before_ours_is_outbid() -> N
         worker.look()
     fenced = [worker.changelog is None or worker.changelog.fenced for worker in workers.values()]
     assert [True, False] == fenced
+
+
+async def test_what_a_stale_writer_left_is_repaired_when_the_partition_is_opened() -> None:
+    """Its owner died before it could."""
+    log, topics = MemoryChangelog(), Topics()
+    stale = await opened(log, topics, "stale")
+    await stale.save(an_epoch(1, a=b"good"))
+    await opened(log, topics, "owner")
+    await stale.save(an_epoch(2, a=b"stale"))
+    await opened(log, topics, "next")
+    log.compact(lag=0)
+    assert b"good" == (await opened(log, topics, "again")).load("u:a")
+
+
+async def test_another_claim_of_our_term_behind_ours_does_not_fence_us() -> None:
+    """Its owner reads ours before its own and claims above it; only that fences us."""
+    log, topics = MemoryChangelog(), Topics()
+    worker = Worker("a", log, topics)
+    changelog = await worker.open()
+    await log.append(0, [(CLAIM, encode_claim(Claim(1, "b")))], Stamp(1, 0))
+    worker.look()
+    assert (False, 2) == (changelog.fenced, changelog.next_offset)
+    await log.append(0, [(CLAIM, encode_claim(Claim(2, "b")))], Stamp(2, 0))
+    worker.look()
+    assert (True, 3) == (changelog.fenced, changelog.next_offset)

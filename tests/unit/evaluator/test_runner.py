@@ -44,7 +44,7 @@ class Store(MemoryEpochs):
 class Host:
     """A runner with clocks that the test moves."""
 
-    def __init__(self, *, caught_up: bool = True) -> None:
+    def __init__(self, *, caught_up: bool = True, marks: bool = True) -> None:
         self.journey_clock = FakeClock(at("10:00"))
         self.machine_clock = FakeClock(1_000_000)
         self.store = Store()
@@ -64,6 +64,7 @@ class Host:
             metrics=self.metrics,
             caught_up=caught_up,
             may_act=lambda: self.lease,
+            marks=marks,
         )
 
     def record(self, message: EventRecord, when: int, key: str | None = "u:c1") -> LogRecord:
@@ -198,6 +199,16 @@ async def test_a_mark_says_that_the_partition_is_behind() -> None:
     [mark] = [codec.CANCELS.decode(output.value) for output in host.of("cancels")]
     assert isinstance(mark, Mark)
     assert not mark.caught_up
+
+
+async def test_a_host_whose_dispatcher_reads_no_marks_writes_none() -> None:
+    """Each would cost a commit."""
+    host = Host(marks=False)
+    await host.known()
+    await host.take(Tick(partition=2), at("10:46"), None)
+    await host.beats(100)
+    assert host.runner.processor.unsettled
+    assert [] == host.of("cancels")
 
 
 async def test_neither_tick_nor_mark_nor_firing_without_the_lease() -> None:
