@@ -56,7 +56,8 @@ def simulate(folder: Path, events: BinaryIO, until: str | None, explain: bool) -
 
     faults: list[Fault] = []
     live = _load(folder, faults)
-    arrivals = list(read_calls("stdin" if events.name in ("-", "<stdin>") else str(events.name), events, faults))
+    name = getattr(events, "name", "-")
+    arrivals = list(read_calls("stdin" if name in ("-", "<stdin>") else str(name), events, faults))
     if faults:
         for fault in faults:
             click.echo(str(fault), err=True)

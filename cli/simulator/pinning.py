@@ -27,7 +27,7 @@ def variants(journey: Journey) -> dict[str, list[str]]:
 def pinned(journey: Journey, contact: Contact) -> Journey:
     """Return ``journey`` as it is for ``contact``."""
     if contact.variants:
-        journey = cast("Journey", _with_variants(journey, contact.variants))
+        journey = msgspec.structs.replace(journey, steps=_with_variants(journey.steps, contact.variants))
     if contact.holdout is not None and has_holdout(journey):
         policy: Any = journey.policy
         holdout = msgspec.structs.replace(policy.holdout, percent=100) if contact.holdout else None
@@ -40,13 +40,14 @@ def _with_variants(value: Any, chosen: dict[str, str]) -> Any:
         case tuple():
             return tuple(_with_variants(item, chosen) for item in value)
         case msgspec.Struct():
-            fields = {name: _with_variants(getattr(value, name), chosen) for name in value.__struct_fields__}
-            if "variants" in fields and fields["salt"] in chosen:
-                wanted = chosen[fields["salt"]]
+            blocks = [name for name in value.__struct_fields__ if isinstance(getattr(value, name), tuple)]
+            fields = {name: _with_variants(getattr(value, name), chosen) for name in blocks}
+            if "variants" in fields and getattr(value, "salt", None) in chosen:
+                wanted = chosen[cast("Any", value).salt]
                 fields["variants"] = tuple(
                     msgspec.structs.replace(variant, weight=100 if variant.id == wanted else 0)
                     for variant in fields["variants"]
                 )
-            return msgspec.structs.replace(value, **fields)
+            return msgspec.structs.replace(value, **fields) if fields else value
         case _:
             return value

@@ -348,6 +348,22 @@ async def test_what_is_overwritten_during_a_repair_is_repaired_again() -> None:
     assert b"good" == (await opened(log, topics, "b")).load("u:a")
 
 
+async def test_a_foreign_record_is_passed_over_and_repaired() -> None:
+    """Not by the restart that it would cause again and again: by who finds it, in the tail or when restoring."""
+    log, topics = MemoryChangelog(), Topics()
+    worker = Worker("a", log, topics)
+    changelog = await worker.open()
+    await changelog.save(an_epoch(1, a=b"good"))
+    log.records.append(LogRecord(9, 0, contact_record_key("u:a"), None))
+    worker.look()
+    assert not changelog.fenced
+    assert 1 == await changelog.repair()
+    log.records.append(LogRecord(11, 0, contact_record_key("u:a"), b"foreign"))
+    await opened(log, topics, "b")
+    log.compact(lag=0)
+    assert b"good" == (await opened(log, topics, "c")).load("u:a")
+
+
 async def test_a_repair_that_was_cut_off_is_made_up_for() -> None:
     log, topics = MemoryChangelog(), Topics()
     worker = Worker("a", log, topics)

@@ -70,7 +70,7 @@ def test_faults_of_journeys_and_of_lines_come_in_one_run(tmp_path: Path) -> None
     (tmp_path / "cart.yaml").write_text(CART.replace("wait:", "wate:", 1))
     result = kikkake("simulate", "--journeys", tmp_path, "--events", "-", text=b"{}")
     assert 1 == result.exit_code
-    assert [f"{tmp_path}/cart.yaml:16", "stdin:1"] == [line.partition(": ")[0] for line in result.stderr.splitlines()]
+    assert [f"{tmp_path}/cart.yaml:18", "stdin:1"] == [line.partition(": ")[0] for line in result.stderr.splitlines()]
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def arrived(event: Event, *, contact: str = "c1", when: int | None = None) -> Ar
     return Arrival(event.received_at if when is None else when, msgspec.structs.replace(event, user_id=contact))
 
 
-def did(name: str, clock: str, *, contact: str = "c1", late: str | None = None, **properties: Any) -> Arrival:
+def did(name: str, clock: str, /, *, contact: str = "c1", late: str | None = None, **properties: Any) -> Arrival:
     """Return a track event at ``clock`` that arrives then, or at ``late``."""
     received = at(clock if late is None else late)
     message_id = f"{contact}-{name}-{clock}"
@@ -41,11 +41,8 @@ def did(name: str, clock: str, *, contact: str = "c1", late: str | None = None, 
 
 def known(contact: str = "c1", **traits: Any) -> list[Arrival]:
     """Return what makes ``contact`` reachable and willing."""
-    made = (
-        identified(at("08:00"), **{"email": f"{contact}@example.jp", **traits}),
-        consented(at("08:00"), "cart_reminders"),
-    )
-    return [arrived(event, contact=contact) for event in made]
+    who = identified(at("08:00"), **{"email": f"{contact}@example.jp", **traits})
+    return [arrived(event, contact=contact) for event in (who, consented(at("08:00"), "cart_reminders"))]
 
 
 def told(simulator: Simulator) -> list[tuple[str, str | None, int]]:
