@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -38,8 +39,14 @@ def dev(log_level: str, **options: Any) -> None:
         click.echo(f"Kikkake serves http://{settings.host}:{port} (API: /docs, metrics: /metrics)")
         click.echo(f"write key    {host.credentials.write_key}")
         click.echo(f"admin token  {host.credentials.admin_token}")
-        click.echo(f"messages     {settings.smtp or 'GET /v1/inbox'}")
+        click.echo(f"messages     {_without_password(settings.smtp) if settings.smtp else 'GET /v1/inbox'}")
         click.echo("Stop with Ctrl-C.")
         await serve(host, listener)
 
     asyncio.run(live())
+
+
+def _without_password(url: str) -> str:
+    """Return an SMTP URL as others may see it: this goes to terminals and into the logs of containers."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

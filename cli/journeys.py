@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 import msgspec
 
+from shared.errors import ConfigurationError
 from shared.journeys.faults import Fault, JourneyFaultsError
 from shared.journeys.files import load_journeys
+from shared.journeys.model import Journey
 
 
 @click.group()
 def journeys() -> None:
-    """Check journey files."""
+    """Check journey files, try them out and test them."""
 
 
 @journeys.command()
@@ -37,3 +40,61 @@ def lint(paths: tuple[Path, ...], style: str) -> None:
             click.echo(str(fault))
         click.echo(f"{count} journeys, {len(faults)} faults", err=True)
     sys.exit(1 if faults else 0)
+
+
+@journeys.command()
+@click.option("--journeys", "folder", default="journeys", show_default=True, type=click.Path(path_type=Path))
+@click.option("--events", required=True, type=click.File("rb"), help="One Segment call a line (NDJSON); - reads stdin.")
+@click.option("--until", default=None, help="30d after the last event, or an ISO time; default: until nothing is due.")
+@click.option("--explain", is_flag=True, help="Also print the cause, the checks and when the run goes on.")
+def simulate(folder: Path, events: BinaryIO, until: str | None, explain: bool) -> None:  # noqa: FBT001
+    """Print what the journeys would decide over recorded events: one decision a line, the same on every run."""
+    from cli.simulator.calls import read_calls  # noqa: PLC0415 - only this command needs its packages
+    from cli.simulator.decisions import effective, line_of  # noqa: PLC0415
+    from cli.simulator.engine import simulate as run  # noqa: PLC0415
+    from cli.simulator.times import parse_until  # noqa: PLC0415
+
+    faults: list[Fault] = []
+    live = _load(folder, faults)
+    name = getattr(events, "name", "-")
+    arrivals = list(read_calls("stdin" if name in ("-", "<stdin>") else str(name), events, faults))
+    if faults:
+        for fault in faults:
+            click.echo(str(fault), err=True)
+        sys.exit(1)
+    try:
+        end = None if until is None else parse_until(until, max((arrival.at for arrival in arrivals), default=0))
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--until") from error
+    simulated = run(live, arrivals, until=end)
+    out = click.get_binary_stream("stdout")
+    out.writelines(f"{line_of(decided, explain=explain)}\n".encode() for decided in effective(simulated.decided))
+    out.flush()
+    for failure in simulated.failures:
+        click.echo(f"kikkake: contact {failure.contact}, {failure.what}: {failure.error}; report this", err=True)
+    sys.exit(1 if simulated.failures else 0)
+
+
+def _load(folder: Path, faults: list[Fault]) -> tuple[Journey, ...]:
+    try:
+        return load_journeys(folder)
+    except JourneyFaultsError as error:
+        faults.extend(error.faults)
+        return ()
+
+
+@journeys.command("test")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+def run_tests(paths: tuple[Path, ...]) -> None:
+    """Run the *.test.yaml files PATHS, or all those in the folders PATHS; exit 1 with expected against actual."""
+    from cli.simulator.suite import find_files, run_suite  # noqa: PLC0415 - only this command needs its packages
+
+    files = find_files(paths)
+    if not files:
+        raise ConfigurationError(f"there is no *.test.yaml in {', '.join(map(str, paths))}")
+    report = run_suite(files)
+    for line in report.lines:
+        click.echo(line)
+    faults = f", {report.faults} faults" if report.faults else ""
+    click.echo(f"{report.scenarios} scenarios, {report.failed} failed{faults}")
+    sys.exit(0 if report.passed else 1)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from cli.demo.command import demo
 from cli.dev import dev
 from cli.journeys import journeys
 from cli.run import run
-from shared.errors import KikkakeError
+from shared.entry import run_main
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,8 +25,4 @@ cli.add_command(run)
 
 def main() -> None:
     """Run the command; an error of ours is one clear text and exit code 1, never a traceback."""
-    try:
-        cli()
-    except KikkakeError as error:
-        click.echo(f"kikkake: {error}", err=True)
-        sys.exit(1)
+    run_main(cli)

@@ -25,3 +25,13 @@ class BadMessageError(PermanentError):
 
 class ConfigurationError(PermanentError):
     """The operator must change a setting or a file."""
+
+
+def loggable(error: Exception) -> str:
+    """Return what a log may hold of ``error``: its type, and what a BadMessageError says in words of our own.
+
+    Any other text may quote what was read, which may be personal data; so may one made from another error's.
+    """
+    if isinstance(error, BadMessageError) and error.__cause__ is None:
+        return f"{type(error).__name__}: {error}"
+    return type(error).__name__

@@ -1,7 +1,7 @@
 """The log as every host sees it: partitioned, ordered, durable once acknowledged.
 
-Adapters: Kafka (``shared/kafka``), a SQLite file (``services/standalone/storage``) and memory (``tests/fakes``). One contract suite,
-``tests/contract/test_log.py``, runs on each of them.
+Adapters: Kafka (``shared/kafka``), a SQLite file (``services/standalone/storage``) and memory (``tests/fakes``). One
+contract suite, ``tests/contract/test_log.py``, runs on each of them.
 """
 
 from __future__ import annotations
@@ -11,12 +11,19 @@ from typing import Protocol
 
 import msgspec
 
-from shared.errors import RetryableError
-from shared.messages.topics import TopicName
+from shared.errors import PermanentError, RetryableError
+from shared.messages.topics import TopicName, max_record_bytes
+
+# Of a record's limit, what its batch header, varints and the key's length take at most.
+_RECORD_OVERHEAD = 256
 
 
 class LogUnavailableError(RetryableError):
     """The log did not acknowledge: what was to be written may or may not be there. The same write may be repeated."""
+
+
+class RecordTooLargeError(PermanentError):
+    """A record is larger than its topic takes."""
 
 
 class LogRecord(msgspec.Struct, frozen=True):
@@ -36,6 +43,12 @@ class Output(msgspec.Struct, frozen=True):
     key: bytes | None
     value: bytes | None
     partition: int | None = None
+
+
+def fits(output: Output) -> bool:
+    """Return whether its topic takes ``output``. Hosts without such a limit keep to it too: they decide alike."""
+    size = len(output.key or b"") + len(output.value or b"") + _RECORD_OVERHEAD
+    return size <= max_record_bytes(output.topic)
 
 
 class Publisher(Protocol):

@@ -46,7 +46,15 @@ def configure_logging(level: str = "info", log_format: str = "json", stream: Tex
     if log_format == "json":
         final = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     else:
-        final = [structlog.dev.ConsoleRenderer(event_key="action", timestamp_key="at", colors=False)]
+        final = [
+            structlog.dev.ConsoleRenderer(
+                event_key="action",
+                timestamp_key="at",
+                colors=False,
+                # Where rich is installed, the default also prints every local variable: addresses, events, keys.
+                exception_formatter=structlog.dev.plain_traceback,
+            )
+        ]
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.addFilter(_Unrepeated(time.monotonic))
     handler.setFormatter(

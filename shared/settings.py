@@ -11,8 +11,10 @@ class ServiceSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="KIKKAKE_", frozen=True, extra="ignore")
 
-    log_level: str = Field(default="info", description="debug, info, warning or error")
-    log_format: str = Field(default="json", description="json or console")
+    log_level: str = Field(
+        default="info", pattern="(?i)^(debug|info|warning|error)$", description="debug, info, warning or error"
+    )
+    log_format: str = Field(default="json", pattern="^(json|console)$", description="json or console")
     health_host: str = Field(default="127.0.0.1", description="address of /livez, /readyz and /metrics")
     health_port: int = Field(default=9100, description="port of /livez, /readyz and /metrics")
 

@@ -19,7 +19,7 @@ JOURNEYS = ROOT / "journeys"
 
 
 def at(clock: str, *, day: int = 0) -> int:
-    """Return the milliseconds of ``clock`` (``09:30`` or ``09:30:05``) on the test's first day, or ``day`` days later."""
+    """Return the milliseconds of ``clock`` (``09:30``, ``09:30:05``) on the test's first day, or ``day`` days later."""
     hours, minutes, *seconds = (int(part) for part in clock.split(":"))
     return DAY_START + ((day * 24 + hours) * 60 + minutes) * 60_000 + (seconds[0] if seconds else 0) * 1000
 

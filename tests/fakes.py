@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 
 from services.dispatcher.channels.base import Message, Receipt
 from services.dispatcher.ports import ClaimResult
@@ -11,42 +11,9 @@ from services.evaluator.epoch import Epoch
 from services.evaluator.meta import Meta, encode_meta
 from shared.clock import HOUR, MINUTE, SECOND
 from shared.kafka.partition import partition_count, partition_of
-from shared.log import LogRecord, LogUnavailableError, Output, Publisher
+from shared.log import LogRecord, LogUnavailableError, Output
 from shared.messages.delivery import Delivery
 from shared.messages.topics import CHANGELOG, TopicName
-
-
-class MemoryContacts:
-    """A contact store in memory; an epoch's outputs go to ``publisher``. Contract: test_contact_store.py."""
-
-    def __init__(self, publisher: Publisher) -> None:
-        self._publisher = publisher
-        self._meta: bytes | None = None
-        self.rows: dict[str, bytes] = {}
-
-    def load(self, contact: str) -> bytes | None:
-        return self.rows.get(contact)
-
-    def load_meta(self) -> bytes | None:
-        return self._meta
-
-    async def save(self, rows: Mapping[str, bytes | None], meta: bytes, outputs: Sequence[Output]) -> None:
-        if any(value is not None and len(value) < 8 for value in rows.values()):
-            raise ValueError("a contact's row starts with 8 bytes: when its next timer is due")
-        await self._publisher.publish(outputs)
-        for contact, value in rows.items():
-            if value is None:
-                self.rows.pop(contact, None)
-            else:
-                self.rows[contact] = value
-        self._meta = meta
-
-    def scan_due(self) -> Iterator[tuple[str, int]]:
-        due = [(int.from_bytes(value[:8], "big"), contact) for contact, value in self.rows.items()]
-        return iter([(contact, at) for at, contact in sorted(due) if at != 2**64 - 1])
-
-    def count(self) -> int:
-        return len(self.rows)
 
 
 class MemoryEpochs:

@@ -30,6 +30,8 @@ SHOWN: frozenset[Decision] = frozenset(
 """What the engine decides. That a message was sent is assumed, and so is no line of its own."""
 
 _UTC = ZoneInfo("UTC")
+_TICK = 1
+"""A timer fires at a tick 1 ms past its due time: that is no delay."""
 _FIELDS = ("run", "step", "channel", "command_id", "reason", "goal", "value")
 
 
@@ -62,6 +64,8 @@ def line_of(decided: Decided, *, explain: bool = False) -> str:
     shown.update((field, getattr(record, field)) for field in _FIELDS)
     if explain:
         shown["cause"] = record.cause
+        if decided.log_time - record.at > _TICK:
+            shown["decided_at"] = in_zone(decided.log_time, decided.timezone)
         shown["checks"] = [{"check": name, "passed": passed} for name, passed in record.checks] or None
         shown["detail"] = record.detail or None
         if decided.next_timer_at is not None:

@@ -29,6 +29,7 @@ from shared.messages.command import SendCommand
 from shared.messages.event import Event, EventRecord, Tick
 from shared.messages.journal import JournalRecord
 from shared.messages.outcome import Outcome
+from shared.messages.topics import INCARNATION_KEY
 from shared.rendering import TemplateError, render
 
 AT_MOST = 400 * DAY
@@ -121,12 +122,10 @@ class Simulator:
 
     def follow(self, record: LogRecord) -> None:
         """Apply a record of a recorded log as it is; ticks, markers and the incarnation only move the log's time on."""
-        before = max(self.log_time, record.timestamp)
-        self.catch_up(before)
-        self.log_time = before
-        if record.key is None or record.value is None:
+        self.catch_up(record.timestamp)
+        if record.key in (None, INCARNATION_KEY):
             return
-        contact = record.key.decode(errors="replace")
+        contact = (record.key or b"").decode(errors="replace")
         try:
             message = codec.EVENTS.decode(record.value)
         except BadMessageError as error:
@@ -135,35 +134,36 @@ class Simulator:
         if isinstance(message, Event | Outcome):
             self._append(contact, message)
 
-    def catch_up(self, before: int) -> None:
-        """Fire every timer that is due before ``before``, without a tick: the log has its own."""
-        for contact in iter(lambda: self._index.due(before, 1), []):
-            self._fire(contact[0], before)
+    def catch_up(self, log_time: int) -> None:
+        """Move the log's time on and fire every timer that is due before it, without ticks: the log has its own."""
+        self.log_time = max(self.log_time, log_time)
+        while found := self._index.due(self.log_time, 1):
+            self._fire(found[0], self.states[found[0]])
 
     def _tick(self, due: int) -> None:
         [contact] = self._index.due(due + 1, 1)
         if due >= self.log_time:
             self.log_time = due + 1
             self.log.append(Entry(self.log_time, None, Tick(partition=0)))
-        self._fire(contact, self.log_time)
+        self._fire(contact, self.states[contact])
         self._drain()
 
     def _append(self, contact: str, message: Event | Outcome) -> None:
         self.log.append(Entry(self.log_time, contact, message))
-        self._fire(contact, self.log_time)
         state = self.states.get(contact) or ContactState(contact=contact)
+        if state.next_due < self.log_time:
+            state = self._fire(contact, state)
         try:
             result = advance(self.catalog, state, EventArrived(message, self.log_time))
         except Exception as error:  # noqa: BLE001 - whatever one record does, the others go on (as in the processor)
             self.failures.append(Failure(contact, f"event {message.message_id}", type(error).__name__))
             return
         self._take(contact, result)
-        self._fire(contact, self.log_time)
+        self._fire(contact, result.state)
 
-    def _fire(self, contact: str, before: int) -> None:
-        """Fire the contact's timers that are due before ``before``, those they arm included."""
-        state = self.states.get(contact)
-        while state is not None and (due := next_timer(state, before)) is not None:
+    def _fire(self, contact: str, state: ContactState) -> ContactState:
+        """Fire the contact's timers that are due before the log time, those they arm included; returns its state."""
+        while (due := next_timer(state, self.log_time)) is not None:
             try:
                 result = advance(self.catalog, state, due)
             except Exception as error:  # noqa: BLE001 - a journey that raises loses its own run and no other
@@ -171,19 +171,18 @@ class Simulator:
                 result = abandon(self.catalog, state, due)
             self._take(contact, result)
             state = result.state
-        if state is not None:
-            self._index.set(contact, state.next_due)
+        self._index.set(contact, state.next_due)
+        return state
 
     def _take(self, contact: str, result: Advance) -> None:
         self.states[contact] = result.state
-        self._index.set(contact, result.state.next_due)
         for record in result.journal:
             self.decided.append(_decided(record, result.state, self.log_time))
         for cancel in result.cancels:
             self._cancelled[cancel.command_id] = cancel.reason
-        own = (*getattr(result, "events", ()), *result.commands)
-        if self._deliver and own:
-            self._own.extend((contact, made) for made in own)
+        if self._deliver:
+            self._own.extend((contact, made) for made in getattr(result, "events", ()))
+            self._own.extend((contact, made) for made in result.commands)
 
     def _drain(self) -> None:
         """Append what the engine said to itself, in order, until it has nothing more to say at this instant."""

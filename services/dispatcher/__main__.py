@@ -7,6 +7,7 @@ import signal
 
 from services.dispatcher.app import run
 from services.dispatcher.settings import DispatcherSettings
+from shared.entry import run_main
 from shared.logs import configure_logging
 
 
@@ -26,4 +27,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

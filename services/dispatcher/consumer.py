@@ -25,8 +25,8 @@ def make_consumer(settings: DispatcherSettings) -> AIOKafkaConsumer:
     """Return the group's consumer, not started. Range assignment gives both topics' same numbers to one member."""
     return AIOKafkaConsumer(
         bootstrap_servers=settings.kafka_bootstrap,
-        group_id=settings.group_id,
-        group_instance_id=settings.instance_id,
+        group_id=settings.dispatcher_group,
+        group_instance_id=settings.dispatcher_instance,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         session_timeout_ms=int(settings.session_timeout * 1000),

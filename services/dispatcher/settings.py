@@ -22,12 +22,9 @@ class DispatcherSettings(KafkaSettings):
     email_from: str = Field(default="Kikkake <kikkake@localhost>", description="address or Name <address>")
     email_reply_to: str | None = Field(default=None, description="where answers go")
     in_flight: int = Field(default=100, ge=1, description="messages under way per partition")
-    group_id: str = Field(default="kikkake-dispatcher", description="consumer group")
-    instance_id: str | None = Field(
+    dispatcher_group: str = Field(default="kikkake-dispatcher", description="consumer group")
+    dispatcher_instance: str | None = Field(
         default=None, description="stable name of this process (pod): a restart within the session moves no partition"
-    )
-    session_timeout: float = Field(
-        default=10.0, ge=1, description="seconds until a silent process loses its partitions"
     )
     drain_timeout: float = Field(
         default=10.0, ge=0, description="seconds for what is under way at shutdown or rebalance"

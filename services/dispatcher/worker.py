@@ -97,9 +97,10 @@ class PartitionWorker:
         """
         for record in records:
             self._refuse_if_failed()
-            if record.key == INCARNATION_KEY:
-                continue
             self._commands.start(record.offset)
+            if record.key == INCARNATION_KEY:
+                self._commands.finish(record.offset)
+                continue
             try:
                 command = codec.COMMANDS.decode(record.value)
             except BadMessageError as error:
@@ -119,9 +120,10 @@ class PartitionWorker:
         unseen: list[tuple[int, Cancel]] = []
         for record in records:
             self._refuse_if_failed()
-            if record.key == INCARNATION_KEY:
-                continue
             self._cancels.start(record.offset)
+            if record.key == INCARNATION_KEY:
+                self._cancels.finish(record.offset)
+                continue
             try:
                 message = codec.CANCELS.decode(record.value)
             except BadMessageError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.evaluator.app import build
 from services.evaluator.settings import EvaluatorSettings
 from services.evaluator.transport import run
+from shared.entry import run_main
 from shared.logs import configure_logging
 
 
@@ -16,4 +17,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

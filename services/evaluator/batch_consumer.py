@@ -149,6 +149,8 @@ class BatchConsumer(driver.Consumer):
         self._restoring: asyncio.Future[Mapping[int, int | None]] | None = None
         self._starts: dict[TP, int | None] | None = None  # what ``restore`` leaves for ``perform_seek``
         self._positions: dict[TP, int] | None = None  # what that leaves for ``resume_flow``
+        self._kept: frozenset[TP] = frozenset()  # restored once, and ours in every generation since
+        self._generation = self._membership = 0
         self._touched = False  # whether the handler was told of the partitions that we own
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
@@ -157,6 +159,10 @@ class BatchConsumer(driver.Consumer):
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Take note of what we own; Faust's recovery then calls ``restore`` while heartbeats go on."""
         await self.release()  # a second lane for a partition must be impossible, whatever calls us
+        # Of a generation that we were not told of, or between two memberships, another worker may have owned anything.
+        unbroken = (generation_id, self.lease.memberships) == (self._generation + 1, self._membership)
+        self._generation, self._membership = generation_id, self.lease.memberships
+        self._kept = self._kept & assigned if unbroken else frozenset()
         self._owned = frozenset(assigned)
         await super().on_partitions_assigned(assigned, generation_id)
 
@@ -171,7 +177,8 @@ class BatchConsumer(driver.Consumer):
         if owned is None:  # revoked before Faust got round to calling us
             raise RebalanceAgain
         self._touched = True
-        task = self._restoring = asyncio.ensure_future(self.handler.assigned(frozenset(tp.partition for tp in owned)))
+        partitions, kept = (frozenset(tp.partition for tp in tps) for tps in (owned, self._kept))
+        task = self._restoring = asyncio.ensure_future(self.handler.assigned(partitions, kept))
         try:
             await asyncio.wait([task])
         finally:
@@ -181,7 +188,10 @@ class BatchConsumer(driver.Consumer):
             raise RebalanceAgain
         if (error := task.exception()) is not None:
             fatal(error)
+        if self._owned is not owned:  # revoked as it returned
+            raise RebalanceAgain
         offsets = task.result()
+        self._kept = owned
         self._starts = {tp: offsets[tp.partition] for tp in owned}
 
     async def perform_seek(self) -> None:

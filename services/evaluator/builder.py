@@ -9,12 +9,32 @@ from services.evaluator.epoch import Epoch, Tally
 from services.evaluator.meta import Meta
 from services.evaluator.rows import Row
 from shared.ids import outcome_id
-from shared.log import LogRecord, Output
+from shared.log import LogRecord, Output, fits
 from shared.messages import codec
 from shared.messages.command import Cancel, SendCommand
 from shared.messages.dead_letter import DeadLetter
+from shared.messages.journal import JournalRecord
 from shared.messages.outcome import Outcome
-from shared.messages.topics import CANCELS, COMMANDS, EVENTS, EVENTS_DLQ, JOURNAL, TopicName
+from shared.messages.topics import (
+    CANCELS,
+    COMMANDS,
+    EVENTS,
+    EVENTS_DLQ,
+    JOURNAL,
+    TopicName,
+    max_record_bytes,
+)
+
+EPOCH_BYTES = 512 * 1024
+"""An epoch is closed past this size, between two records or timers. With the largest of either it still fits one record
+batch (``topics``: 4 MiB): a row (``processor.ROW_RESERVE``), what it holds, the commands and a dead letter."""
+HELD_BYTES = 256 * 1024
+"""Commands held back in one row. One that would pass it is skipped: a row must stay writable, and in doubt nothing is sent."""
+STEP_BYTES = max_record_bytes(COMMANDS) - 16 * 1024
+"""The commands of one record or timer together, so each of them too: its row in ``deliveries`` holds it whole."""
+BACKLOG = "backlog"
+TOO_LARGE = "too_large"
+_CUT = 200
 
 
 class EpochBuilder:
@@ -34,9 +54,13 @@ class EpochBuilder:
         self._counts: dict[str, int] = {}
         self._grown: dict[str, int] = {}
 
-    def advance_to(self, next_offset: int, timestamp: int) -> None:
-        """Move the cursor behind a record that was appended at ``timestamp``; log time never goes back."""
-        self.next_offset = next_offset
+    @property
+    def full(self) -> bool:
+        """Whether the epoch is to be closed."""
+        return self.size > EPOCH_BYTES
+
+    def reach(self, timestamp: int) -> None:
+        """Move the log time on to a record that was appended at ``timestamp``; it never goes back."""
         self.log_time = max(self.log_time, timestamp)
 
     def count(self, **amounts: int) -> None:
@@ -61,13 +85,22 @@ class EpochBuilder:
         """Collect what follows from ``result`` and return ``row`` with its new state."""
         held = list(row.held)
         for record in result.journal:
-            self._emit(JOURNAL, record.contact, record)
+            self._journal(record)
             self._tallies.append(Tally(record.journey, record.decision, record.reason or ""))
+        room = STEP_BYTES
         for command in result.commands:
+            size = len(codec.encode(command))
+            if size > room:
+                self._emit(EVENTS, command.contact, _skipped(command, TOO_LARGE, self.log_time))
+                continue
+            room -= size
             if caught_up or command.purpose == "transactional":
                 self.command(command)
+            elif size + sum(len(codec.encode(other)) for other in held) > HELD_BYTES:
+                self._emit(EVENTS, command.contact, _skipped(command, BACKLOG, self.log_time))
             else:
                 held.append(command)
+                self.grow(command.contact, size)
         for event in result.events:
             self._emit(EVENTS, result.state.contact, event)
         for cancel in result.cancels:
@@ -103,9 +136,10 @@ class EpochBuilder:
             key=record.key,
             value=record.value,
         )
-        value = codec.encode(letter)
-        self.size += len(value)
-        self._outputs.append(Output(EVENTS_DLQ, record.key, value))
+        output = Output(EVENTS_DLQ, record.key, codec.encode(letter))
+        if not fits(output):
+            output = Output(EVENTS_DLQ, None, codec.encode(msgspec.structs.replace(letter, key=None, value=None)))
+        self._append(output)
 
     def finish(self, rows: dict[str, bytes], consumed: int) -> Epoch:
         """Return the epoch with the encoded ``rows``."""
@@ -120,14 +154,32 @@ class EpochBuilder:
             meta = self._meta
         return Epoch(rows, tuple(self._outputs), meta, consumed, tuple(self._tallies), tuple(self._lateness))
 
+    def _journal(self, record: JournalRecord) -> None:
+        output = self._output(JOURNAL, record.contact, record)
+        if not fits(output):
+            short = msgspec.structs.replace(
+                record, detail={}, cause=record.cause[:_CUT], reason=record.reason and record.reason[:_CUT]
+            )
+            output = self._output(JOURNAL, record.contact, short)
+        self._append(output)
+
     def _emit(self, topic: TopicName, contact: str, message: msgspec.Struct) -> None:
-        value = codec.encode(message)
-        self.size += len(value)
-        self._outputs.append(Output(topic, contact.encode(), value, self._partition))
+        self._append(self._output(topic, contact, message))
+
+    def _output(self, topic: TopicName, contact: str, message: msgspec.Struct) -> Output:
+        return Output(topic, contact.encode(), codec.encode(message), self._partition)
+
+    def _append(self, output: Output) -> None:
+        self.size += len(output.value or b"")
+        self._outputs.append(output)
 
 
 def _withdrawn(command: SendCommand, cancel: Cancel) -> Outcome:
-    """Return the outcome of a command that was held back and never published: what a dispatcher would have reported."""
+    return _skipped(command, cancel.reason, cancel.at)
+
+
+def _skipped(command: SendCommand, reason: str, at: int) -> Outcome:
+    """Return the outcome of a command that was never published: what a dispatcher would have reported."""
     return Outcome(
         message_id=outcome_id(command.command_id),
         contact=command.contact,
@@ -138,6 +190,6 @@ def _withdrawn(command: SendCommand, cancel: Cancel) -> Outcome:
         step=command.step,
         channel=command.channels[0],
         status="skipped",
-        at=cancel.at,
-        reason=cancel.reason,
+        at=at,
+        reason=reason,
     )

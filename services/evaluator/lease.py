@@ -26,8 +26,7 @@ class Lease:
         """``session_timeout`` in milliseconds is also what the worker asks of the group (faust.md, section 5, 13)."""
         self.session_timeout = session_timeout
         self.memberships = 0
-        """How often we became a member anew. What was in memory before may be trusted only while it stays the same:
-        between two memberships another worker may have owned the partitions that we kept."""
+        """How often we became a member anew: between two memberships another worker may have owned our partitions."""
         self._clock = clock
         self._member = ""
         self._confirmed: int | None = None

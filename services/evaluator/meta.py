@@ -8,7 +8,9 @@ META_VERSION = 1
 
 
 class Counters(msgspec.Struct, frozen=True):
-    """What has happened in the partition since its first record. Two sums always hold (``docs/operations.md``):
+    """What has happened in the partition since its first record.
+
+    Two sums always hold:
 
     records = applied + repeated + duplicate + dead_lettered + other, and
     timers_armed = timers_fired + timers_cancelled + timers pending in the rows.

@@ -21,6 +21,7 @@ from services.evaluator.runner import YOUNG, PartitionRunner
 from services.evaluator.settings import EvaluatorSettings
 from services.evaluator.tail import ChangelogTail
 from shared.clock import SECOND, system_clock
+from shared.errors import loggable
 from shared.kafka.admin import read_incarnations
 from shared.kafka.publisher import KafkaPublisher
 from shared.kafka.reader import KafkaLogReader
@@ -38,6 +39,7 @@ class _Owned(msgspec.Struct):
     changelog: PartitionChangelog
     runner: PartitionRunner
     beat: asyncio.Task[None] | None = None
+    lag: float = 0.0
 
 
 class OwnedPartitions:
@@ -55,7 +57,6 @@ class OwnedPartitions:
             kafka, prefix=prefix, partitions=settings.partitions, client_id="kikkake-evaluator"
         )
         self._owned: dict[int, _Owned] = {}
-        self._membership = -1
         self._assigned = False
 
     @contextlib.asynccontextmanager
@@ -82,12 +83,9 @@ class OwnedPartitions:
         """Tell whether the group has given us our share and a broker answers."""
         return self._assigned and await self._publisher.ready()
 
-    async def assigned(self, partitions: frozenset[int]) -> Mapping[int, int | None]:
+    async def assigned(self, partitions: frozenset[int], kept: frozenset[int]) -> Mapping[int, int | None]:
         """Restore and claim what is new, drop what is gone, and return where to begin reading."""
-        if self._membership != self._lease.memberships:
-            self._drop(set(self._owned))
-            self._membership = self._lease.memberships
-        self._drop(self._owned.keys() - partitions)
+        self._drop(self._owned.keys() - kept)
         new = partitions - self._owned.keys()
         if new:
             incarnations = await read_incarnations(self._settings, EVENTS)
@@ -123,17 +121,24 @@ class OwnedPartitions:
         """Apply a batch of one partition."""
         owned = self._owned[batch.partition]
         newest = batch.records[-1]
-        live = batch.records[0].timestamp >= system_clock() - YOUNG
+        # Of a broker whose clock is ahead by as much nothing can be said.
+        live = abs(system_clock() - batch.records[0].timestamp) <= YOUNG
         caught_up = newest.offset + 1 >= batch.highwater
         await owned.runner.batch(batch.records, live=live, caught_up=caught_up)
         now = system_clock()
         for record in batch.records:
             self._metrics.event_decision.observe(max(0, now - record.timestamp) / SECOND)
-        self._metrics.consumer_lag.labels(EVENTS).set(0 if caught_up else (now - newest.timestamp) / SECOND)
+        owned.lag = 0.0 if caught_up else (now - newest.timestamp) / SECOND
+        self._measure_lag()
 
     def _drop(self, partitions: set[int]) -> None:
         for number in partitions:
             self._owned.pop(number).runner.forget()
+        self._measure_lag()
+
+    def _measure_lag(self) -> None:
+        lag = max((owned.lag for owned in self._owned.values()), default=0.0)
+        self._metrics.consumer_lag.labels(EVENTS).set(lag)
 
     async def _open(self, partition: int, incarnation: str | None, end: int) -> _Owned:
         changelog = await open_partition(
@@ -152,7 +157,7 @@ class OwnedPartitions:
             store=changelog,
             # The first record has aged out of a log that we have read for long: it is the log that we know.
             incarnation=incarnation or known.incarnation,
-            on_error=lambda action, error: _LOG.error(action, partition=partition, error=repr(error)),
+            on_error=lambda action, error: _LOG.error(action, partition=partition, error=loggable(error)),
         )
         runner = PartitionRunner(
             processor,

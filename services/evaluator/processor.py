@@ -10,6 +10,7 @@ import msgspec
 from services.evaluator.builder import EpochBuilder
 from services.evaluator.core.advance import abandon, advance, next_timer
 from services.evaluator.core.catalog import Catalog
+from services.evaluator.core.effects import Advance
 from services.evaluator.core.occurrence import EventArrived
 from services.evaluator.core.state import NEVER, ContactState
 from services.evaluator.epoch import ContactStore, Epoch
@@ -24,10 +25,13 @@ from shared.messages.event import Event, Marker, Tick
 from shared.messages.outcome import Outcome
 from shared.messages.topics import INCARNATION_KEY
 
-EPOCH_BYTES = 512 * 1024
-"""An epoch is closed past this size, so that it fits one record batch (``topics``: 4 MiB) with room for one long row."""
 ROW_BYTES = 256 * 1024
-"""A record that would make a contact's row longer than this is dead-lettered: one contact harms itself only."""
+"""A record that makes a contact's row longer than this is dead-lettered: one contact harms itself only. What the row
+holds back (``builder.HELD_BYTES``) comes on top."""
+ROW_RESERVE = 2 * ROW_BYTES
+"""So long a row may become by what stops messages: an exit, consent, an outcome. A full row must not keep a run alive."""
+_ID_BYTES = 1024
+"""Ingest takes ids of 200 characters. Longer ones would come back in every output."""
 CACHED_ROWS = 20_000
 """Decoded rows kept: about 2 kB each (faust.md, "Core costs")."""
 
@@ -51,6 +55,7 @@ class PartitionProcessor:
         """``incarnation`` is the id of the source partition; ``on_error`` hears of what was dead-lettered, to log it."""
         self.partition = partition
         self.catalog = catalog
+        self._no_entries = msgspec.structs.replace(catalog, triggered_by={})
         self._store = store
         self._on_error = on_error
         saved = store.load_meta()
@@ -113,19 +118,23 @@ class PartitionProcessor:
         build = self._begin()
         consumed = 0
         for record in records:
+            if record.offset >= build.next_offset:
+                if not self._apply(build, record, caught_up=caught_up):
+                    break
+                build.next_offset = record.offset + 1
             consumed += 1
-            if record.offset < build.next_offset:
-                continue
-            self._apply(build, record, caught_up=caught_up)
-            if build.size > EPOCH_BYTES:
+            if build.full:
                 break
         return self._finish(build, consumed)
 
     def fire(self, limit: int, *, caught_up: bool) -> Epoch:
-        """Fire the timers that are due before the log time, for up to ``limit`` contacts; returns their epoch."""
+        """Fire the timers that are due before the log time, for up to ``limit`` contacts; returns their epoch.
+
+        A contact with more of them than fit one epoch stays due.
+        """
         build = self._begin()
         left = limit
-        while left and build.size <= EPOCH_BYTES:
+        while left and not build.full:
             found = self._index.due(build.log_time, 1)
             if not found:
                 break
@@ -143,7 +152,7 @@ class PartitionProcessor:
             for command in row.held:
                 build.command(command)
             self._put(build, contact, msgspec.structs.replace(row, held=()))
-            if build.size > EPOCH_BYTES:
+            if build.full:
                 break
         return self._finish(build, 0)
 
@@ -160,45 +169,86 @@ class PartitionProcessor:
             self._rows.popitem(last=False)
         return epoch
 
-    def _apply(self, build: EpochBuilder, record: LogRecord, *, caught_up: bool) -> None:
-        build.advance_to(record.offset + 1, record.timestamp)
+    def _apply(self, build: EpochBuilder, record: LogRecord, *, caught_up: bool) -> bool:
+        """Apply ``record``; False: the epoch is full of the contact's timers that go first, so offer it again."""
+        build.reach(record.timestamp)
         if record.key == INCARNATION_KEY:
             build.count(records=1, other=1)
-            return
+            return True
         try:
             message = codec.EVENTS.decode(record.value)
             match message:
                 case Tick() | Marker():
                     build.count(records=1, other=1)
                 case Event() | Outcome():
-                    self._apply_to_contact(build, record, message, caught_up=caught_up)
+                    return self._apply_to_contact(build, record, message, caught_up=caught_up)
         except Exception as error:  # noqa: BLE001 - whatever one record does, the partition goes on
             self._dead_letter(build, record, error)
+        return True
 
     def _apply_to_contact(
         self, build: EpochBuilder, record: LogRecord, message: Event | Outcome, *, caught_up: bool
-    ) -> None:
+    ) -> bool:
         if record.key is None:
             raise BadMessageError("the record has no key, so no contact")
+        if max(len(record.key), len(message.message_id)) > _ID_BYTES:
+            raise BadMessageError(f"the record's key or message id is longer than {_ID_BYTES}")
         contact = record.key.decode()
         row = self._row(build, contact)
         if row.incarnation == self._incarnation and record.offset <= row.offset:
             build.count(records=1, repeated=1)
-            return
-        row = self._fire(build, contact, row, caught_up=caught_up)
-        result = advance(self.catalog, row.state, EventArrived(message, build.log_time))
-        next_row = msgspec.structs.replace(row, state=result.state, offset=record.offset, incarnation=self._incarnation)
+            return True
+        before, row = row, self._fire(build, contact, row, caught_up=caught_up)
+        if row is not before and build.full:
+            return False
         # Before anything is taken from the result: a record that cannot be kept must leave nothing behind.
-        value = _fitting(next_row)
-        build.grow(contact, len(value) - build.grown(contact))
+        result, value = self._advance(build, row, record, message)
+        next_row = msgspec.structs.replace(row, state=result.state, offset=record.offset, incarnation=self._incarnation)
         taken = build.take(next_row, result, caught_up=caught_up)
+        value = encode_row(taken) if taken.held else value
+        build.grow(contact, len(value) - build.grown(contact))
         self.contacts += row.offset < 0
         build.count(records=1, **({"duplicate": 1} if result.duplicate else {"applied": 1}))
-        self._put(build, contact, taken, value if taken.held == next_row.held else None)
-        self._fire(build, contact, taken, caught_up=caught_up)
+        self._put(build, contact, taken, value)
+        if not build.full:
+            self._fire(build, contact, taken, caught_up=caught_up)
+        return True
+
+    def _advance(
+        self, build: EpochBuilder, row: Row, record: LogRecord, message: Event | Outcome
+    ) -> tuple[Advance, bytes]:
+        """Return what follows from ``message`` and the row, without what it holds, in its stored form.
+
+        Raises BadMessageError when the row becomes too long. A record that stops messages is not refused for that: it
+        is applied, if need be without the runs that it would start, and put aside as well.
+        """
+        occurrence = EventArrived(message, build.log_time)
+        result = advance(self.catalog, row.state, occurrence)
+        value = self._bare(row, record, result.state)
+        size = len(value)
+        if result.duplicate or size <= ROW_BYTES or size <= len(encode_row(msgspec.structs.replace(row, held=()))):
+            return result, value
+        error = BadMessageError(f"the contact's row would pass {ROW_BYTES} bytes")
+        stopping = advance(self._no_entries, row.state, occurrence)
+        stops = stopping.cancels or len(stopping.state.runs) < len(row.state.runs)
+        if not (stops or isinstance(message, Outcome) or message.type == "consent"):
+            raise error
+        if len(value) > ROW_RESERVE:
+            result, value = stopping, self._bare(row, record, stopping.state)
+            if len(value) > ROW_RESERVE:
+                raise error
+            self._on_error("entry_refused", error)
+            build.dead_letter(record, error)
+        return result, value
+
+    def _bare(self, row: Row, record: LogRecord, state: ContactState) -> bytes:
+        return encode_row(Row(state, record.offset, self._incarnation))
 
     def _fire(self, build: EpochBuilder, contact: str, row: Row, *, caught_up: bool) -> Row:
-        """Fire the contact's timers that are due before the log time, those they arm included."""
+        """Fire the contact's timers that are due before the log time, those they arm included, while the epoch has room.
+
+        One is always fired: what was begun goes on.
+        """
         while (due := next_timer(row.state, build.log_time)) is not None:
             try:
                 result = advance(self.catalog, row.state, due)
@@ -208,6 +258,8 @@ class PartitionProcessor:
             build.late(build.log_time - due.timer.due)
             row = build.take(row, result, caught_up=caught_up)
             self._put(build, contact, row)
+            if build.full:
+                break
         return row
 
     def _dead_letter(self, build: EpochBuilder, record: LogRecord, error: Exception) -> None:
@@ -248,11 +300,3 @@ class PartitionProcessor:
             self._held.add(contact)
         else:
             self._held.discard(contact)
-
-
-def _fitting(row: Row) -> bytes:
-    """Return the stored form of ``row``. Raises whatever says that it has none, or one that is too long."""
-    value = encode_row(row)
-    if len(value) > ROW_BYTES:
-        raise BadMessageError(f"the contact's row would pass {ROW_BYTES} bytes")
-    return value

@@ -11,7 +11,7 @@ import structlog
 
 from services.evaluator.epoch import Epoch
 from services.evaluator.processor import PartitionProcessor
-from shared.clock import SECOND, Clock
+from shared.clock import SECOND, Clock, monotonic_clock
 from shared.log import LogRecord, LogUnavailableError, Output, Publisher
 from shared.messages import codec
 from shared.messages.command import Mark
@@ -46,7 +46,7 @@ class PartitionRunner:
     again from what was saved.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the seams of a partition, all but three by name
         self,
         processor: PartitionProcessor,
         saver: EpochSaver,
@@ -57,8 +57,14 @@ class PartitionRunner:
         metrics: Metrics,
         caught_up: bool,
         may_act: Callable[[], bool] = lambda: True,
+        marks: bool = True,
+        pace: Clock = monotonic_clock,
     ) -> None:
-        """``caught_up``: whether nothing lies between the cursor and the log's end; ``may_act``: the lease."""
+        """``caught_up``: whether nothing lies between the cursor and the log's end; ``may_act``: the lease.
+
+        ``marks``: whether the dispatcher reads them. ``pace`` counts from one tick or mark to the next and must not go
+        back; ``machine_clock`` only dates the marks.
+        """
         self.processor = processor
         self.caught_up = caught_up
         self._saver = saver
@@ -67,10 +73,12 @@ class PartitionRunner:
         self._machine_clock = machine_clock
         self._metrics = metrics
         self._may_act = may_act
+        self._marks = marks
+        self._pace = pace
         self._lock = asyncio.Lock()
-        self._ticked_at = 0
+        self._ticked_at = pace() - TICK_EVERY
         self._tick_in_flight = False
-        self._marked_at = 0
+        self._marked_at = pace() - MARK_EVERY
         self.failed = False
         """An epoch was begun and not saved, also when the work was cancelled."""
 
@@ -130,11 +138,12 @@ class PartitionRunner:
             await self._save(partial(self.processor.fire, FIRE_AT_ONCE, caught_up=self.caught_up))
 
     async def _release(self) -> None:
-        if self.caught_up and self.processor.holding:
+        # A timer that is due may be an exit's: what it deletes must not have left before.
+        if self.caught_up and self.processor.holding and not self.processor.has_due:
             await self._save(partial(self.processor.release, FIRE_AT_ONCE))
 
     async def _tick(self) -> None:
-        now = self._machine_clock()
+        now = self._pace()
         waiting = self._tick_in_flight and now - self._ticked_at < _TICK_LOST
         if waiting or now - self._ticked_at < TICK_EVERY or not self.caught_up:
             return
@@ -145,16 +154,16 @@ class PartitionRunner:
             self._tick_in_flight = True
 
     async def _mark(self) -> None:
-        now = self._machine_clock()
-        if not self.processor.unsettled or now - self._marked_at < MARK_EVERY:
+        now = self._pace()
+        if not self._marks or not self.processor.unsettled or now - self._marked_at < MARK_EVERY:
             return
         self._marked_at = now
         processor = self.processor
         mark = Mark(
             partition=processor.partition,
             log_time=processor.meta.log_time,
-            caught_up=self.caught_up,
-            written_at=now,
+            caught_up=self.caught_up and not processor.has_due and not processor.holding,
+            written_at=self._machine_clock(),
         )
         await self._publisher.publish([Output(CANCELS, None, codec.encode(mark), processor.partition)])
 

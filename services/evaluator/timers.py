@@ -6,6 +6,8 @@ import heapq
 
 from services.evaluator.core.state import NEVER
 
+_SLACK = 64
+
 
 class DueIndex:
     """The earliest due time of each contact of one partition. Nothing of it is stored: it is rebuilt from the rows."""
@@ -26,6 +28,10 @@ class DueIndex:
         elif self._due.get(contact) != due:
             self._due[contact] = due
             heapq.heappush(self._heap, (due, contact))
+            # A wait that is reset leaves its old entry behind, deep in the heap: one per event, not per contact.
+            if len(self._heap) > 2 * len(self._due) + _SLACK:
+                self._heap = [(at, name) for name, at in self._due.items()]
+                heapq.heapify(self._heap)
 
     def next_due(self) -> int:
         """Return the earliest due time, or NEVER."""

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from services.ingest.app import create_app
 from services.ingest.plan import Limits
 from services.ingest.settings import IngestSettings
+from shared.entry import run_main
 from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import KafkaPublisher
 from shared.log import LogUnavailableError
@@ -75,4 +76,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -80,7 +80,7 @@ class Standalone(msgspec.Struct):
 
     async def _retain(self) -> None:
         while True:
-            await self.log.retain(self.clock())
+            await self.log.retain(self.clock(), {**self.evaluation.read_to, **self.dispatch.read_to})
             await self.deliveries.trim(system_clock() - _KEEP_DELIVERIES)
             await asyncio.sleep(_RETAIN)
 

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import msgspec
 
+from services.standalone.storage.folder import sync_folder
+from shared.errors import ConfigurationError
+
 FILE = "credentials.json"
 
 
@@ -19,12 +22,33 @@ class Credentials(msgspec.Struct, frozen=True):
 
 
 def load_credentials(folder: Path) -> Credentials:
-    """Return the folder's credentials, making them at the first start."""
+    """Return the folder's credentials, making them at the first start. Raises ConfigurationError.
+
+    Only the one who holds the folder's lock may call this.
+    """
     path = folder / FILE
-    if path.exists():
-        return msgspec.json.decode(path.read_bytes(), type=Credentials)
-    made = Credentials(f"wk_{secrets.token_hex(16)}", f"at_{secrets.token_urlsafe(32)}")
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(msgspec.json.encode(made))
+    try:
+        if path.exists():
+            return msgspec.json.decode(path.read_bytes(), type=Credentials)
+        made = Credentials(f"wk_{secrets.token_hex(16)}", f"at_{secrets.token_urlsafe(32)}")
+        _write(path, msgspec.json.encode(made))
+    except msgspec.DecodeError as error:
+        raise ConfigurationError(
+            f"{path} is not what was once written to it: put it back from a backup, or delete it, "
+            "and the next start makes new keys"
+        ) from error
+    except OSError as error:
+        raise ConfigurationError(f"cannot read or make {path}: {error.strerror}") from error
     return made
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Make ``path`` with ``content``, whole or not at all, whenever the process or the power ends."""
+    draft = path.with_suffix(".new")
+    # One may lie there from a start that was killed.
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.rename(path)
+    sync_folder(path.parent)

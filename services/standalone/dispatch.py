@@ -17,7 +17,7 @@ from services.standalone.storage.log import PARTITION, SqliteLog
 from shared.clock import Clock, system_clock
 from shared.log import LogUnavailableError
 from shared.messages.command import Mark
-from shared.messages.topics import CANCELS, COMMANDS
+from shared.messages.topics import CANCELS, COMMANDS, TopicName
 from shared.metrics import Metrics
 
 _LOG = structlog.get_logger(__name__)
@@ -79,6 +79,11 @@ class Dispatch:
         self.worker = PartitionWorker(PARTITION, deliverer=deliverer, ledger=deliveries)
         self._committed: dict[str, int] = {}
 
+    @property
+    def read_to(self) -> dict[TopicName, int]:
+        """Where the loops go on after a crash, by topic: what lies before has all its effects on disk."""
+        return {topic: self._deliveries.cursor(topic) for topic in (COMMANDS, CANCELS)}
+
     async def run(self) -> None:
         """Deliver until cancelled; then finish what is under way."""
         await self.worker.start()
@@ -95,10 +100,12 @@ class Dispatch:
     async def _commands(self) -> None:
         offset = self._deliveries.cursor(COMMANDS)
         while True:
+            # Before the read: nothing that is appended between the two is passed over.
+            end = self._log.end(COMMANDS, PARTITION)
             records = self._log.read(COMMANDS, PARTITION, offset, _BATCH)
             if records:
                 await self.worker.take_commands(records)
-                offset = records[-1].offset + 1
+            offset = records[-1].offset + 1 if records else max(offset, end)
             await self._commit()
             if not records:
                 await self._log.wait(COMMANDS, PARTITION, offset, _REST)
@@ -106,10 +113,12 @@ class Dispatch:
     async def _cancels(self) -> None:
         offset = self._freshness.offset
         while True:
+            end = self._log.end(CANCELS, PARTITION)
             records = self._log.read(CANCELS, PARTITION, offset, _BATCH)
             if records:
                 await self.worker.take_cancels(records, at_end=len(records) < _BATCH)
-                offset = records[-1].offset + 1
+            # Nothing there up to an end that lies ahead: retention took it.
+            offset = records[-1].offset + 1 if records else max(offset, end)
             self._freshness.offset = offset
             if not records:
                 await self._log.wait(CANCELS, PARTITION, offset, _REST)

@@ -11,14 +11,15 @@ import structlog
 from services.evaluator.core.catalog import Catalog
 from services.evaluator.core.state import NEVER
 from services.evaluator.epoch import Epoch
-from services.evaluator.meta import encode_meta
+from services.evaluator.meta import decode_meta, encode_meta
 from services.evaluator.processor import PartitionProcessor
 from services.evaluator.runner import TICK_EVERY, YOUNG, PartitionRunner
 from services.standalone.storage.contacts import SqliteContacts
 from services.standalone.storage.log import PARTITION, SqliteLog
 from shared.clock import SECOND, Clock, system_clock
+from shared.errors import loggable
 from shared.log import LogUnavailableError
-from shared.messages.topics import EVENTS
+from shared.messages.topics import EVENTS, TopicName
 from shared.metrics import Metrics
 
 _LOG = structlog.get_logger(__name__)
@@ -26,7 +27,7 @@ _LOG = structlog.get_logger(__name__)
 _BATCH = 500
 _RETRY = 1.0
 _LONGEST_REST = 500
-"""ms that the loop rests at most while a mark may have to be written or nothing is due."""
+"""ms that the loop rests at most while nothing is due."""
 
 
 class SqliteEpochs:
@@ -76,6 +77,12 @@ class Evaluation:
         self._metrics = metrics
         self.runner = self._start()
 
+    @property
+    def read_to(self) -> dict[TopicName, int]:
+        """Where the loop goes on after a crash, by topic: what lies before has all its effects on disk."""
+        saved = self._contacts.load_meta()
+        return {EVENTS: 0 if saved is None else decode_meta(saved).next_offset}
+
     async def run(self) -> None:
         """Evaluate until cancelled."""
         while True:
@@ -97,6 +104,9 @@ class Evaluation:
             done = self._clock()
             for record in records:
                 self._metrics.event_decision.observe(max(0.0, (done - record.timestamp) / SECOND / self._speed))
+        else:
+            # Also when the log's end lies ahead: retention took what is missing.
+            self.runner.caught_up = True
         await self.runner.beat()
         self.runner.measure()
         if not records:
@@ -118,7 +128,7 @@ class Evaluation:
             catalog=self._catalog,
             store=epochs,
             incarnation=self._log.incarnation(EVENTS),
-            on_error=lambda action, error: _LOG.error(action, error=repr(error)),
+            on_error=lambda action, error: _LOG.error(action, error=loggable(error)),
         )
         return PartitionRunner(
             processor,
@@ -127,5 +137,7 @@ class Evaluation:
             journey_clock=self._clock,
             machine_clock=system_clock,
             metrics=self._metrics,
-            caught_up=processor.meta.next_offset >= self._log.end(EVENTS, PARTITION),
+            caught_up=not self._log.read(EVENTS, PARTITION, processor.meta.next_offset, 1),
+            # In one process the end of ``cancels`` says what a mark would.
+            marks=False,
         )

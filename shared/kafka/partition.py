@@ -17,8 +17,3 @@ def partition_of(key: bytes, partitions: int) -> int:
 def partition_count(topic: TopicName, partitions: int) -> int:
     """Return how many partitions ``topic`` has in a deployment whose keyed topics have ``partitions``."""
     return _TOPICS[topic].partitions or partitions
-
-
-def max_record_bytes(topic: TopicName) -> int:
-    """Return the size above which the broker refuses a record of ``topic``."""
-    return _TOPICS[topic].max_message_bytes

@@ -11,25 +11,17 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError, RequestTimedOutError
 
-from shared.errors import ConfigurationError, PermanentError
-from shared.kafka.partition import max_record_bytes, partition_count, partition_of
-from shared.log import LogUnavailableError, Output
+from shared.errors import ConfigurationError
+from shared.kafka.partition import partition_count, partition_of
+from shared.log import LogUnavailableError, Output, RecordTooLargeError, fits
 from shared.messages.topics import TopicName
 
 _LOG = structlog.get_logger(__name__)
 
-# Of a record's 1 MiB limit, what its batch header, varints and the key's length take at most.
-_RECORD_OVERHEAD = 256
 # A quarter of the smallest topic limit: many records share one request, and a batch is never refused for its size.
 _BATCH_BYTES = 256 * 1024
-
-
 # A request to a hung broker ends after its own time-out of four seconds, and so may the look for another broker.
 _CLOSE_PATIENCE = 10.0
-
-
-class RecordTooLargeError(PermanentError):
-    """A record is larger than its topic takes."""
 
 
 class _Record(NamedTuple):
@@ -123,10 +115,9 @@ class KafkaPublisher:
                 future.add_done_callback(_retrieve)
 
     def _record(self, output: Output) -> _Record:
-        size = len(output.key or b"") + len(output.value or b"") + _RECORD_OVERHEAD
         # Refused here: a batch that the broker refuses leaves a gap in the producer's sequence and kills it.
-        if size > max_record_bytes(output.topic):
-            raise RecordTooLargeError(f"a record of {size} bytes is too large for {output.topic}")
+        if not fits(output):
+            raise RecordTooLargeError(f"a record of {len(output.value or b'')} bytes is too large for {output.topic}")
         count = partition_count(output.topic, self._partitions)
         partition = output.partition
         if partition is None:

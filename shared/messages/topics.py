@@ -37,7 +37,7 @@ _EPOCH_BYTES = 4 * 1024 * 1024
 
 
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
-    """One topic. ``partitions`` None: the deployment's partition count; ``retention`` None: compacted, kept for ever."""
+    """One topic. ``partitions`` None: the deployment's count; ``retention`` None: compacted, kept for ever."""
 
     name: TopicName
     retention: int | None
@@ -76,3 +76,10 @@ TOPICS: tuple[Topic, ...] = (
     Topic(name=EVENTS_DLQ, retention=30 * DAY, partitions=1, max_message_bytes=2 * 1024 * 1024),
     Topic(name=COMMANDS_DLQ, retention=30 * DAY, partitions=1, max_message_bytes=2 * 1024 * 1024),
 )
+
+_BY_NAME = {topic.name: topic for topic in TOPICS}
+
+
+def max_record_bytes(topic: TopicName) -> int:
+    """Return the size above which the broker refuses a record of ``topic``."""
+    return _BY_NAME[topic].max_message_bytes

@@ -255,9 +255,18 @@ def test_an_smtp_url_says_how_to_reach_the_server() -> None:
     assert not parse_smtp_url("smtp://u:p@localhost?starttls=0").starttls
     assert parse_smtp_url("smtp://localhost?starttls=1").starttls
     assert (True, 465) == (parse_smtp_url("smtps://mail.example").tls, parse_smtp_url("smtps://mail.example").port)
-    for bad in ("http://x", "smtp://", "smtp://x:99999"):
-        with pytest.raises(ConfigurationError):
-            parse_smtp_url(bad)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://x", "smtp://", "smtp://x:99999", "smtp://[x", *(f"smtp://u:12{mark}secret@x" for mark in "/?#")],
+)
+def test_an_smtp_url_that_is_none_is_refused_and_not_repeated(url: str) -> None:
+    """A password may hold what ends the host's name; it must be neither half used nor shown."""
+    with pytest.raises(ConfigurationError) as refused:
+        parse_smtp_url(url)
+    assert "KIKKAKE_SMTP_URL must be smtp://" in str(refused.value)
+    assert "secret" not in str(refused.value)
 
 
 def test_a_sender_that_is_no_address_is_a_fault_of_the_configuration() -> None:

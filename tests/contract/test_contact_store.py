@@ -1,4 +1,4 @@
-"""The contract of every contact store: rows, meta row and outputs of an epoch agree, whatever keeps them.
+"""The contract of every ``ContactStore`` that saves epochs: rows, cursor and outputs agree, whatever keeps them.
 
 A new adapter is one function that opens it (twice in one test: the second time it finds what the first left) and one
 row of ADAPTERS.
@@ -7,58 +7,63 @@ row of ADAPTERS.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
+from uuid import uuid4
 
 import pytest
 
+from services.evaluator.changelog.partition import PartitionChangelog, Writer, open_partition
+from services.evaluator.changelog.writer import ChangelogWriter, EpochTooLargeError
+from services.evaluator.core.state import ContactState
+from services.evaluator.epoch import ContactStore, Epoch
+from services.evaluator.meta import Counters, Meta, decode_meta
+from services.evaluator.rows import Row, encode_row, read_head
+from services.evaluator.runner import EpochSaver
+from services.standalone.evaluation import SqliteEpochs
 from services.standalone.storage.contacts import SqliteContacts
 from services.standalone.storage.database import Database
 from services.standalone.storage.log import SqliteLog
 from shared.clock import system_clock
-from shared.log import Output
+from shared.kafka.admin import ensure_topics
+from shared.kafka.publisher import KafkaPublisher
+from shared.kafka.reader import KafkaLogReader
+from shared.log import LogReader, Output, Publisher
 from shared.messages.topics import TopicName
-from tests.fakes import MemoryContacts
+from shared.settings import KafkaSettings
+from tests.fakes import MemoryChangelog, MemoryEpochs, MemoryLog
+from tests.servers.kafka import KafkaServer
 
-NO_TIMER = 2**64 - 1
+PARTITIONS = 16
+"""Of the Kafka topics that all tests here share: each test has one partition for itself."""
 
 
-class ContactStore(Protocol):
-    """What the evaluator's processor asks of a store."""
-
-    def load(self, contact: str) -> bytes | None: ...
-    def load_meta(self) -> bytes | None: ...
-    async def save(self, rows: Mapping[str, bytes | None], meta: bytes, outputs: Sequence[Output]) -> None: ...
-    def scan_due(self) -> Iterator[tuple[str, int]]: ...
-    def count(self) -> int: ...
+class Store(ContactStore, EpochSaver, Protocol):
+    """What a host gives to the processor and its runner."""
 
 
 class Opened(NamedTuple):
-    """An open store, and how to read the values that its epochs appended to a topic."""
+    """An open store of ``partition``, and how to read the values that its epochs appended to a topic."""
 
-    store: ContactStore
+    store: Store
     appended: Callable[[TopicName], Awaitable[list[bytes | None]]]
+    partition: int = 0
 
 
 OpenStore = Callable[[], AbstractAsyncContextManager[Opened]]
 
 
-class ListPublisher:
-    def __init__(self) -> None:
-        self.outputs: list[Output] = []
-
-    async def publish(self, outputs: Sequence[Output]) -> None:
-        self.outputs += outputs
+# ---- the adapters -------------------------------------------------------------------------------------------------
 
 
-def memory(_: Path) -> OpenStore:
-    publisher = ListPublisher()
-    store = MemoryContacts(publisher)
+def memory(_: pytest.FixtureRequest) -> OpenStore:
+    store = MemoryEpochs()
 
     async def appended(topic: TopicName) -> list[bytes | None]:
-        return [output.value for output in publisher.outputs if output.topic == topic]
+        return [output.value for output in store.outputs if output.topic == topic]
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Opened]:
@@ -67,7 +72,9 @@ def memory(_: Path) -> OpenStore:
     return opened
 
 
-def sqlite(folder: Path) -> OpenStore:
+def sqlite(request: pytest.FixtureRequest) -> OpenStore:
+    folder: Path = request.getfixturevalue("tmp_path")
+
     @asynccontextmanager
     async def opened() -> AsyncIterator[Opened]:
         database = Database(folder, "process")
@@ -76,18 +83,92 @@ def sqlite(folder: Path) -> OpenStore:
         async def appended(topic: TopicName) -> list[bytes | None]:
             return [record.value for record in log.read(topic, 0, 1, 1_000)]
 
-        yield Opened(SqliteContacts(database, log), appended)
+        yield Opened(SqliteEpochs(SqliteContacts(database, log)), appended)
         await database.close()
 
     return opened
 
 
-ADAPTERS = [memory, sqlite]
+owners = itertools.count()
+
+
+async def changelog(partition: int, reader: LogReader, writer: Writer, publisher: Publisher) -> PartitionChangelog:
+    return await open_partition(
+        partition,
+        owner=f"owner-{next(owners)}",
+        reader=reader,
+        writer=writer,
+        publisher=publisher,
+        may_act=lambda: True,
+    )
+
+
+def memory_changelog(_: pytest.FixtureRequest) -> OpenStore:
+    records, topics = MemoryChangelog(), MemoryLog()
+
+    async def appended(topic: TopicName) -> list[bytes | None]:
+        return [record.value for record in await topics.read(topic, 0, 0, 1_000)]
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Opened]:
+        store = await changelog(0, records, records, topics)
+        yield Opened(store, appended)
+        await store.close()
+
+    return opened
+
+
+def kafka(request: pytest.FixtureRequest) -> OpenStore:
+    settings: KafkaSettings = request.getfixturevalue("kafka_topics")
+    partition: int = request.getfixturevalue("a_partition")
+    bootstrap, prefix = settings.kafka_bootstrap, settings.topic_prefix
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Opened]:
+        reader = KafkaLogReader(bootstrap, prefix=prefix)
+        writer = ChangelogWriter(bootstrap, prefix=prefix, clock=system_clock)
+        publisher = KafkaPublisher(bootstrap, prefix=prefix, partitions=settings.partitions)
+        await writer.start()
+        await publisher.start()
+
+        async def appended(topic: TopicName) -> list[bytes | None]:
+            # The partition's first record is its incarnation.
+            return [record.value async for batch in reader.read_all(topic, partition, 1) for record in batch]
+
+        store = await changelog(partition, reader, writer, publisher)
+        yield Opened(store, appended, partition)
+        await store.close()
+        await publisher.stop()
+        await writer.stop()
+
+    return opened
+
+
+ADAPTERS = [memory, sqlite, memory_changelog, pytest.param(kafka, marks=pytest.mark.integration)]
+
+
+@pytest.fixture(scope="module")
+def kafka_topics(kafka_server: KafkaServer) -> KafkaSettings:
+    settings = KafkaSettings(
+        kafka_bootstrap=kafka_server.bootstrap, topic_prefix=f"store-{uuid4().hex}.", partitions=PARTITIONS
+    )
+    asyncio.run(ensure_topics(settings))
+    return settings
+
+
+@pytest.fixture(scope="module")
+def free_partitions() -> Iterator[int]:
+    return iter(range(PARTITIONS))
+
+
+@pytest.fixture
+def a_partition(free_partitions: Iterator[int]) -> int:
+    return next(free_partitions)
 
 
 @pytest.fixture(params=ADAPTERS, ids=lambda adapter: adapter.__name__)
-def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> OpenStore:
-    opened: OpenStore = request.param(tmp_path)
+def open_store(request: pytest.FixtureRequest) -> OpenStore:
+    opened: OpenStore = request.param(request)
     return opened
 
 
@@ -98,111 +179,165 @@ async def opened(open_store: OpenStore) -> AsyncIterator[Opened]:
 
 
 @pytest.fixture
-def store(opened: Opened) -> ContactStore:
+def store(opened: Opened) -> Store:
     return opened.store
 
 
-def a_row(due: int = NO_TIMER, rest: bytes = b"") -> bytes:
-    return due.to_bytes(8, "big") + rest
+# ---- what is saved ------------------------------------------------------------------------------------------------
 
 
-def test_a_new_store_knows_nobody(store: ContactStore) -> None:
+def a_row(contact: str, seq: int = 0, **traits: str) -> bytes:
+    return encode_row(Row(ContactState(contact=contact, seq=seq, traits=traits), offset=seq))
+
+
+def a_meta(number: int) -> Meta:
+    return Meta(
+        incarnation="log", next_offset=number * 10, log_time=number * 1_000, epoch=number, counters=Counters(number)
+    )
+
+
+def an_epoch(number: int, rows: Iterable[tuple[str, bytes]] = (), outputs: tuple[Output, ...] = ()) -> Epoch:
+    return Epoch(dict(rows), outputs, a_meta(number), 1)
+
+
+def to_journal(opened: Opened, *values: bytes) -> tuple[Output, ...]:
+    return tuple(Output("journal", b"u:1", value, opened.partition) for value in values)
+
+
+def cursor(store: ContactStore) -> tuple[str, int, int, int, Counters] | None:
+    """Return what a restart asks of the meta row; term and acknowledgement are the adapter's own."""
+    saved = store.load_meta()
+    if saved is None:
+        return None
+    meta = decode_meta(saved)
+    return meta.incarnation, meta.next_offset, meta.log_time, meta.epoch, meta.counters
+
+
+def cursor_of(number: int) -> tuple[str, int, int, int, Counters]:
+    return "log", number * 10, number * 1_000, number, Counters(number)
+
+
+# ---- the contract -------------------------------------------------------------------------------------------------
+
+
+async def test_a_new_store_knows_nobody(store: Store) -> None:
     assert store.load("u:1") is None
     assert store.load_meta() is None
-    assert [] == list(store.scan_due())
-    assert 0 == store.count()
+    assert [] == list(store.scan())
 
 
-async def test_a_row_comes_back_as_saved(store: ContactStore) -> None:
+async def test_a_row_comes_back_as_saved(store: Store) -> None:
     rows = {
-        "u:1": a_row(5, b"one"),
-        "u:日本語": a_row(rest=bytes(range(256))),
-        "a:large": a_row(0, b"x" * 500_000),
-        "u:bare": a_row(),
+        "u:1": a_row("u:1", 1, name="one"),
+        "u:日本語": a_row("u:日本語", name="亜紀\x00\x1f"),
+        "a:large": a_row("a:large", text="x" * 250_000),
+        "a:": a_row("a:"),
     }
-    await store.save(rows, b"\x00meta", [])
+    await store.save(an_epoch(1, rows.items()))
     assert rows == {contact: store.load(contact) for contact in rows}
-    assert b"\x00meta" == store.load_meta()
-    assert 4 == store.count()
+    assert cursor_of(1) == cursor(store)
 
 
-async def test_an_epoch_changes_what_it_names_and_nothing_else(store: ContactStore) -> None:
-    await store.save({"u:1": a_row(1), "u:2": a_row(2), "u:3": a_row(3)}, b"one", [])
-    await store.save({"u:1": a_row(9, b"new"), "u:2": None, "u:never": None}, b"two", [])
-    assert a_row(9, b"new") == store.load("u:1")
-    assert store.load("u:2") is None
-    assert a_row(3) == store.load("u:3")
-    assert b"two" == store.load_meta()
-    assert 2 == store.count()
+async def test_an_epoch_changes_what_it_names_and_nothing_else(store: Store) -> None:
+    await store.save(an_epoch(1, [("u:1", a_row("u:1", 1)), ("u:2", a_row("u:2", 1))]))
+    await store.save(an_epoch(2, [("u:1", a_row("u:1", 2)), ("u:3", a_row("u:3", 2))]))
+    found = {contact: store.load(contact) for contact in ("u:1", "u:2", "u:3")}
+    assert {"u:1": a_row("u:1", 2), "u:2": a_row("u:2", 1), "u:3": a_row("u:3", 2)} == found
+    assert cursor_of(2) == cursor(store)
 
 
-async def test_an_epoch_without_rows_moves_the_meta_row(store: ContactStore) -> None:
-    """Events that change nobody still move the cursor."""
-    await store.save({}, b"one", [])
-    await store.save({}, b"two", [])
-    assert b"two" == store.load_meta()
-    assert 0 == store.count()
+async def test_an_epoch_without_rows_moves_the_cursor(store: Store) -> None:
+    """Events that change nobody are behind it all the same."""
+    await store.save(an_epoch(1))
+    await store.save(an_epoch(2))
+    assert cursor_of(2) == cursor(store)
+    assert [] == list(store.scan())
+
+
+async def test_the_scan_gives_every_contact_with_the_head_of_its_row(store: Store) -> None:
+    """With at least the head: a start reads when each contact's timer is due, and not each contact."""
+    await store.save(an_epoch(1, [(f"u:{n}", a_row(f"u:{n}", text="x" * 500)) for n in range(5)]))
+    await store.save(an_epoch(2, [("u:4", a_row("u:4", 9)), ("u:5", a_row("u:5", 9))]))
+    found = dict(store.scan())
+    assert {f"u:{number}" for number in range(6)} == found.keys()
+    for contact, value in found.items():
+        row = store.load(contact)
+        assert row is not None
+        assert row.startswith(value[:13])
+        assert read_head(row) == read_head(value)
 
 
 async def test_outputs_are_on_their_topics_in_order(opened: Opened) -> None:
-    await opened.store.save(
-        {"u:1": a_row()},
-        b"meta",
-        [Output("journal", b"u:1", b"j1"), Output("commands", b"u:1", b"c1"), Output("journal", b"u:2", b"j2")],
-    )
-    await opened.store.save({}, b"meta", [Output("journal", b"u:1", b"j3")])
+    commands = Output("commands", b"u:1", b"c1", opened.partition)
+    first, second = to_journal(opened, b"j1", b"j2")
+    await opened.store.save(an_epoch(1, [("u:1", a_row("u:1"))], (first, commands, second)))
+    await opened.store.save(an_epoch(2, (), to_journal(opened, b"j3")))
     assert [b"j1", b"j2", b"j3"] == await opened.appended("journal")
     assert [b"c1"] == await opened.appended("commands")
 
 
 async def test_epochs_take_effect_in_the_order_of_the_calls(opened: Opened) -> None:
     epochs = [
-        opened.store.save({"u:1": a_row(number)}, str(number).encode(), [Output("journal", b"u:1", b"%d" % number)])
-        for number in range(20)
+        an_epoch(number, [("u:1", a_row("u:1", number))], to_journal(opened, b"%d" % number)) for number in range(1, 21)
     ]
-    await asyncio.gather(*epochs)
-    assert a_row(19) == opened.store.load("u:1")
-    assert b"19" == opened.store.load_meta()
-    assert [b"%d" % number for number in range(20)] == await opened.appended("journal")
+    await asyncio.gather(*[opened.store.save(epoch) for epoch in epochs])
+    assert a_row("u:1", 20) == opened.store.load("u:1")
+    assert cursor_of(20) == cursor(opened.store)
+    assert [b"%d" % number for number in range(1, 21)] == await opened.appended("journal")
 
 
-async def test_the_scan_names_each_row_with_a_timer_the_earliest_first(store: ContactStore) -> None:
-    rows = {"u:3": a_row(30), "u:1": a_row(10), "u:none": a_row(NO_TIMER), "u:zero": a_row(0), "u:2": a_row(20)}
-    await store.save(rows, b"", [])
-    assert [("u:zero", 0), ("u:1", 10), ("u:2", 20), ("u:3", 30)] == list(store.scan_due())
-
-
-async def test_the_scan_follows_what_is_saved(store: ContactStore) -> None:
-    await store.save({"u:1": a_row(10), "u:2": a_row(20), "u:3": a_row(30)}, b"", [])
-    await store.save({"u:1": a_row(40), "u:2": a_row(NO_TIMER), "u:3": None, "u:4": a_row(5)}, b"", [])
-    assert [("u:4", 5), ("u:1", 40)] == list(store.scan_due())
-
-
-async def test_a_row_without_its_due_time_is_refused_whole(opened: Opened) -> None:
-    """Such a row could be saved, but its timer would never fire."""
-    await opened.store.save({"u:1": a_row(1)}, b"before", [])
-    with pytest.raises(ValueError, match="8 bytes"):
-        await opened.store.save({"u:1": None, "u:2": b"short"}, b"after", [Output("journal", b"k", b"v")])
-    assert a_row(1) == opened.store.load("u:1")
-    assert b"before" == opened.store.load_meta()
-    assert [] == await opened.appended("journal")
-
-
-async def test_repeating_an_epoch_changes_no_row(store: ContactStore) -> None:
+async def test_repeating_an_epoch_changes_no_row(store: Store) -> None:
     """What happens when this runs twice: the same rows; its outputs carry the same ids, so readers drop them."""
     for _ in range(2):
-        await store.save({"u:1": a_row(1), "u:2": None}, b"meta", [Output("journal", b"k", b"v")])
-    assert a_row(1) == store.load("u:1")
-    assert 1 == store.count()
+        await store.save(an_epoch(1, [("u:1", a_row("u:1", 1))]))
+    assert a_row("u:1", 1) == store.load("u:1")
+    assert ["u:1"] == [contact for contact, _ in store.scan()]
+    assert cursor_of(1) == cursor(store)
 
 
 async def test_everything_is_there_when_it_is_opened_again(open_store: OpenStore) -> None:
     async with open_store() as first:
-        await first.store.save({"u:1": a_row(1), "u:2": a_row(2)}, b"one", [Output("journal", b"k", b"j1")])
-        await first.store.save({"u:2": None}, b"two", [Output("journal", b"k", b"j2")])
+        rows = [("u:1", a_row("u:1", 1)), ("u:2", a_row("u:2", 1))]
+        await first.store.save(an_epoch(1, rows, to_journal(first, b"j1")))
+        await first.store.save(an_epoch(2, [("u:2", a_row("u:2", 2))], to_journal(first, b"j2")))
     async with open_store() as second:
-        assert a_row(1) == second.store.load("u:1")
-        assert second.store.load("u:2") is None
-        assert b"two" == second.store.load_meta()
-        assert [("u:1", 1)] == list(second.store.scan_due())
+        assert a_row("u:1", 1) == second.store.load("u:1")
+        assert a_row("u:2", 2) == second.store.load("u:2")
+        assert cursor_of(2) == cursor(second.store)
+        assert {"u:1", "u:2"} == {contact for contact, _ in second.store.scan()}
         assert [b"j1", b"j2"] == await second.appended("journal")
+        await second.store.save(an_epoch(3, [("u:1", a_row("u:1", 3))], to_journal(second, b"j3")))
+    async with open_store() as third:
+        assert a_row("u:1", 3) == third.store.load("u:1")
+        assert cursor_of(3) == cursor(third.store)
+        assert [b"j1", b"j2", b"j3"] == await third.appended("journal")
+
+
+@pytest.mark.parametrize("adapter", [memory_changelog, pytest.param(kafka, marks=pytest.mark.integration)])
+async def test_another_owner_finds_all_that_one_still_alive_has_saved(
+    adapter: Callable[[pytest.FixtureRequest], OpenStore], request: pytest.FixtureRequest
+) -> None:
+    """Outputs may come twice then, with their ids. A SQLite folder has one owner by its lock."""
+    open_store = adapter(request)
+    async with open_store() as first:
+        await first.store.save(an_epoch(1, [("u:1", a_row("u:1", 1))], to_journal(first, b"j1")))
+        await first.store.save(an_epoch(2, [("u:1", a_row("u:1", 2))], to_journal(first, b"j2")))
+        async with open_store() as second:
+            assert a_row("u:1", 2) == second.store.load("u:1")
+            assert cursor_of(2) == cursor(second.store)
+            assert [b"j1", b"j2"] == list(dict.fromkeys(await second.appended("journal")))
+
+
+@pytest.mark.integration
+async def test_an_epoch_that_no_record_batch_holds_is_refused_whole(request: pytest.FixtureRequest) -> None:
+    """Rows and outbox of one epoch are one batch in Kafka, or none of them is there."""
+    async with kafka(request)() as opened:
+        await opened.store.save(an_epoch(1, [("u:1", a_row("u:1", 1))]))
+        rows = [(f"u:{number}", a_row(f"u:{number}", 2, text="x" * 500_000)) for number in range(10)]
+        with pytest.raises(EpochTooLargeError):
+            await opened.store.save(an_epoch(2, rows, to_journal(opened, b"j2")))
+        assert a_row("u:1", 1) == opened.store.load("u:1")
+    async with kafka(request)() as again:
+        assert ["u:1"] == [contact for contact, _ in again.store.scan()]
+        assert cursor_of(1) == cursor(again.store)
+        assert [] == await again.appended("journal")

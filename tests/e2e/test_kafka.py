@@ -57,8 +57,6 @@ class Stack:
             "KIKKAKE_EVALUATOR_GROUP": f"evaluator-{name}",
             "KIKKAKE_EVALUATOR_INSTANCE": f"evaluator-{name}-0",
             "KIKKAKE_DISPATCHER_GROUP": f"dispatcher-{name}",
-            "KIKKAKE_GROUP_ID": f"dispatcher-{name}",
-            "KIKKAKE_INSTANCE_ID": f"d-{name}-0",
             "KIKKAKE_DISPATCHER_INSTANCE": f"dispatcher-{name}-0",
             # The least that a broker takes by default: an outage after a kill lasts as long at the most.
             "KIKKAKE_SESSION_TIMEOUT": "6",

@@ -104,8 +104,8 @@ class World:
             "KIKKAKE_REDIS_URL": self.redis.url,
             "KIKKAKE_SMTP_URL": f"smtp://127.0.0.1:{self.smtp.port}",
             "KIKKAKE_EMAIL_FROM": "shop@example.com",
-            "KIKKAKE_GROUP_ID": self.settings.topic_prefix + "dispatcher",
-            "KIKKAKE_INSTANCE_ID": "one",
+            "KIKKAKE_DISPATCHER_GROUP": self.settings.topic_prefix + "dispatcher",
+            "KIKKAKE_DISPATCHER_INSTANCE": "one",
             "KIKKAKE_SESSION_TIMEOUT": "6",
             "KIKKAKE_HEALTH_PORT": str(free_port()),
             **{f"KIKKAKE_{name.upper()}": str(value) for name, value in settings.items()},
@@ -294,10 +294,10 @@ async def test_a_stopped_dispatcher_that_wakes_after_its_session_sends_nothing_t
     """SIGSTOP for longer than the session: another takes over; after SIGCONT the first finds out and sends no more."""
     world.smtp.delay(0.03)
     commands = [command_now(number) for number in range(200)]
-    with world.dispatcher(tmp_path, smtp_connections=8, instance_id="first") as first:
+    with world.dispatcher(tmp_path, smtp_connections=8, dispatcher_instance="first") as first:
         await world.command(*commands)
         await until(lambda: len(world.smtp.messages) >= 40)
-        with world.dispatcher(tmp_path, smtp_connections=8, instance_id="second"):
+        with world.dispatcher(tmp_path, smtp_connections=8, dispatcher_instance="second"):
             first.send_signal(signal.SIGSTOP)
             outcomes = await world.wait_for_outcomes(200)
             first.send_signal(signal.SIGCONT)

@@ -251,7 +251,7 @@ def _is_back(process: Process) -> bool:
 def _highest_terms(world: World) -> set[int]:
     """Return the partitions' lowest term: every one was claimed that often."""
     terms = [max((stamp_of(r).term for r in part if r.key == CLAIM), default=0) for part in world.read(CHANGELOG)]
-    return {term for term in range(1, min(terms) + 1)}
+    return set(range(1, min(terms) + 1))
 
 
 def _stale_records(world: World) -> int:

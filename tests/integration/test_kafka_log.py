@@ -16,9 +16,9 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from shared.errors import ConfigurationError
 from shared.kafka.admin import ensure_topics, read_incarnations
-from shared.kafka.publisher import KafkaPublisher, RecordTooLargeError
+from shared.kafka.publisher import KafkaPublisher
 from shared.kafka.reader import KafkaLogReader
-from shared.log import LogUnavailableError, Output
+from shared.log import LogUnavailableError, Output, RecordTooLargeError
 from shared.messages.topics import EVENTS, INCARNATION_KEY, TOPICS
 from shared.settings import KafkaSettings
 from tests.servers.kafka import KafkaServer
@@ -160,8 +160,10 @@ class TestReader:
             await producer.send(settings.topic_prefix + EVENTS, b"x", b"k", 0)
         await producer.stop()
         async with asyncio.timeout(10):
+            # The broker writes the marker after it has answered.
+            while (end := await a_reader(settings).end(EVENTS, 0)) < 3:
+                await asyncio.sleep(0.05)
             assert [b"x"] == await values(settings)
-            end = await a_reader(settings).end(EVENTS, 0)
             assert 3 == end
             assert [] == await a_reader(settings).read(EVENTS, 0, end - 1, 10)
 

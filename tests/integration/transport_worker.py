@@ -40,8 +40,10 @@ class Recorder:
         line = {"kind": kind, "at": time.monotonic(), "pid": os.getpid(), **more}
         os.write(self._file, json.dumps(line).encode() + b"\n")
 
-    async def assigned(self, partitions: frozenset[int]) -> Mapping[int, int | None]:
-        self.note("assigned", partitions=sorted(partitions), memberships=self._lease.memberships)
+    async def assigned(self, partitions: frozenset[int], kept: frozenset[int]) -> Mapping[int, int | None]:
+        self.note(
+            "assigned", partitions=sorted(partitions), kept=sorted(kept), memberships=self._lease.memberships
+        )
         await asyncio.sleep(self._restore)
         self.note("restored", partitions=sorted(partitions))
         return {partition: self._next.get(partition, self._at.get(partition)) for partition in partitions}

@@ -39,7 +39,7 @@ class EmailChannel:
         self._settings = settings
         self._sender = parseaddr(settings.sender)[1]
         if not _looks_right(self._sender) or _CONTROL.search(settings.sender + (settings.reply_to or "")):
-            raise ConfigurationError("KIKKAKE_EMAIL_FROM must be an address or 'Name <address>'")
+            raise ConfigurationError("--email-from or KIKKAKE_EMAIL_FROM must be an address or 'Name <address>'")
         self._pool = SmtpPool(server)
 
     async def send(self, message: Message) -> Receipt:

@@ -24,6 +24,7 @@ _MESSAGES_PER_CONNECTION = 100
 _ENHANCED = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
 _LEADING_DOT = re.compile(rb"(?m)^\.")
 _SERVICE_CLOSING = 421
+_SHAPE = "--smtp or KIKKAKE_SMTP_URL must be smtp://[user:password@]host[:port][?starttls=1] or smtps://..."
 
 
 class SmtpAddress(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,17 +44,26 @@ def parse_smtp_url(url: str, *, timeout: float = 15.0, reply_timeout: float = 60
     """Return what ``smtp://[user:password@]host[:port][?starttls=1]`` or ``smtps://...`` says.
 
     With a user, STARTTLS is on unless ``starttls=0`` says otherwise: a password is not sent in clear by oversight.
-    Raises ConfigurationError.
+    Raises ConfigurationError, which does not repeat the URL: it may hold a password.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ConfigurationError(_SHAPE) from None
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
-        raise ConfigurationError("KIKKAKE_SMTP_URL must be smtp://[user:password@]host[:port] or smtps://...")
+        raise ConfigurationError(_SHAPE)
+    if (
+        parts.path not in ("", "/")
+        or parts.fragment
+        or parse_qs(parts.query, keep_blank_values=True).keys() - {"starttls"}
+    ):
+        raise ConfigurationError(f"{_SHAPE}; in a password, write / ? # @ as %2F %3F %23 %40")
     tls = parts.scheme == "smtps"
     asked = parse_qs(parts.query).get("starttls", [""])[-1]
     try:
         port = parts.port or (465 if tls else 25)
     except ValueError:
-        raise ConfigurationError("KIKKAKE_SMTP_URL has no valid port") from None
+        raise ConfigurationError(f"{_SHAPE}: the port is none") from None
     return SmtpAddress(
         host=parts.hostname,
         port=port,

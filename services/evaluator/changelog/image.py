@@ -1,8 +1,10 @@
-"""A partition's state as its changelog tells it, record by record. Pure: no input or output."""
+"""A partition's state as its changelog tells it, record by record. Reads and writes nothing itself."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+
+import structlog
 
 from services.evaluator.changelog.records import (
     CLAIM,
@@ -11,13 +13,17 @@ from services.evaluator.changelog.records import (
     OUTBOX,
     Claim,
     Outbox,
+    Stamp,
     decode_claim,
     decode_outbox,
     stamp_of,
 )
 from services.evaluator.meta import decode_meta
+from shared.errors import BadMessageError
 from shared.log import LogRecord
 from shared.messages.topics import INCARNATION_KEY
+
+_LOG = structlog.get_logger(__name__)
 
 
 class Image:
@@ -38,11 +44,10 @@ class Image:
         self._outboxes: dict[bytes, bytes] = {}
 
     def apply(self, record: LogRecord) -> None:
-        """Take the next record in. Raises BadMessageError for one that is not ours."""
-        self.next_offset = record.offset + 1
-        if record.key is None or record.key == INCARNATION_KEY:
+        """Take the next record in."""
+        stamp = self.look(record)
+        if record.key is None or stamp is None:
             return
-        stamp = stamp_of(record)
         if record.key == CLAIM:
             if record.value is not None and stamp.term > self.term:
                 self.term = stamp.term
@@ -53,6 +58,22 @@ class Image:
             return
         self.overwritten.discard(record.key)
         self.put(record.key, record.value)
+
+    def look(self, record: LogRecord) -> Stamp | None:
+        """Move behind ``record`` and return who wrote it; None: none of us, and it is to be passed over.
+
+        An operator's tombstone, say. What such a record overwrote is repaired like a stale writer's.
+        """
+        self.next_offset = record.offset + 1
+        if record.key is None or record.key == INCARNATION_KEY:
+            return None
+        try:
+            return stamp_of(record)
+        except BadMessageError as error:
+            _LOG.error("changelog_foreign_record", offset=record.offset, error=str(error))
+        if record.key == META or (record.key.startswith((CONTACT, OUTBOX)) and _is_text(record.key)):
+            self.overwritten.add(record.key)
+        return None
 
     def unacknowledged(self) -> list[Outbox]:
         """Return the outboxes whose outputs may be missing from their topics, in the order of their epochs."""
@@ -87,3 +108,11 @@ class Image:
             self.rows.pop(key[len(CONTACT) :].decode(), None)
         else:
             self.rows[key[len(CONTACT) :].decode()] = value
+
+
+def _is_text(key: bytes) -> bool:
+    try:
+        key.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

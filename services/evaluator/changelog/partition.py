@@ -21,7 +21,6 @@ from services.evaluator.changelog.records import (
     encode_claim,
     encode_outbox,
     outbox_key,
-    stamp_of,
 )
 from services.evaluator.epoch import Epoch
 from services.evaluator.meta import Meta, decode_meta, encode_meta
@@ -41,7 +40,7 @@ class Writer(Protocol):
     """Appends one record batch, whole or not at all (``ChangelogWriter``)."""
 
     async def append(self, partition: int, records: Sequence[tuple[bytes, bytes | None]], stamp: Stamp) -> int:
-        """Return the first record's offset once acknowledged; raises LogUnavailableError."""
+        """Return the first record's offset once acknowledged; raises LogUnavailableError; any other error is final."""
 
 
 class PartitionChangelog:
@@ -137,10 +136,9 @@ class PartitionChangelog:
 
     def observe(self, record: LogRecord) -> None:
         """Look at a record of the tail: a higher claim fences us, a lower term's record is to be repaired."""
-        self._image.next_offset = record.offset + 1
-        if record.key is None:
+        stamp = self._image.look(record)
+        if record.key is None or stamp is None:
             return
-        stamp = stamp_of(record)
         if record.key == CLAIM:
             if record.value is not None and decode_claim(record.value).owner != self._claim.owner:
                 # Of two claims of one term the one that stands first wins; ours stood first, the other claims again.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from services.evaluator.changelog.records import Stamp
 from shared.clock import Clock
@@ -23,8 +23,16 @@ class EpochTooLargeError(PermanentError):
     """An epoch is larger than one record batch of the changelog."""
 
 
+class WriterFailedError(PermanentError):
+    """The producer has failed for good: no later batch of it would be taken."""
+
+
 class ChangelogWriter:
-    """One idempotent producer for all partitions of a worker."""
+    """One idempotent producer for all partitions of a worker.
+
+    It is never replaced: a batch of the old one might arrive behind those of the new one, under the same claim. The
+    process ends instead, and the next claim makes such a batch a stale writer's.
+    """
 
     def __init__(self, bootstrap: str, *, prefix: str, clock: Clock) -> None:
         """``clock`` stamps the records; nothing is decided by it."""
@@ -54,8 +62,8 @@ class ChangelogWriter:
     async def append(self, partition: int, records: Sequence[tuple[bytes, bytes | None]], stamp: Stamp) -> int:
         """Append ``records`` as one batch and return the offset of the first, once acknowledged by all in sync.
 
-        Raises LogUnavailableError (it may or may not be there; the same batch may be appended again) and
-        EpochTooLargeError (nothing was written).
+        Raises LogUnavailableError (it may or may not be there; the same batch may be appended again),
+        WriterFailedError (it may or may not be there) and EpochTooLargeError (nothing was written).
         """
         batch = self._producer.create_batch()
         now = self._clock()
@@ -67,5 +75,7 @@ class ChangelogWriter:
             future = await self._producer.send_batch(batch, self._topic, partition=partition)
             metadata = await asyncio.shield(future)
         except KafkaError as error:
+            if not error.retriable and not isinstance(error, KafkaTimeoutError):
+                raise WriterFailedError(f"the changelog takes no more from this producer: {error!r}") from error
             raise LogUnavailableError(f"the changelog did not take an epoch: {error!r}") from error
         return int(metadata.offset)

@@ -18,7 +18,7 @@ def claim_folder(folder: Path) -> int:
     try:
         # What is in it is personal data.
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _sync(folder.parent)
+        sync_folder(folder.parent)
         lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise ConfigurationError(f"cannot use {folder} as data folder: {error.strerror}") from error
@@ -27,11 +27,11 @@ def claim_folder(folder: Path) -> int:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(lock)
-        raise ConfigurationError(f"another kikkake uses {folder}") from error
+        raise ConfigurationError(f"another kikkake uses {folder}; name another folder with --data") from error
     return lock
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a new entry of ``folder`` survive a power loss: SQLite does so for its files, not for their folder."""
     handle = os.open(folder, os.O_RDONLY)
     try:

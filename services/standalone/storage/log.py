@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from uuid import UUID
 
 from services.standalone.storage.database import Database
@@ -75,8 +75,12 @@ class SqliteLog:
         return str(UUID(bytes=row[0]))
 
     async def wait(self, topic: TopicName, partition: int, offset: int, timeout_ms: int | None = None) -> bool:
-        """Return True as soon as ``offset`` can be read; False when ``timeout_ms`` of machine time has passed."""
-        if self.end(topic, partition) > offset:
+        """Return True as soon as ``read`` gives a record from ``offset`` on; False after ``timeout_ms`` machine time.
+
+        What was trimmed is before the log's end and still cannot be read, so the end does not tell.
+        """
+        _require_partition(partition)
+        if self._readable(topic, offset):
             return True
         # No turn of the loop passes between the look above and the entry below, so no commit is missed.
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -90,19 +94,24 @@ class SqliteLog:
             del self._waiters[waiter]
         return True
 
-    async def trim(self, topic: TopicName, before_ms: int) -> int:
-        """Delete the records of ``topic`` that are older than ``before_ms``; return how many. Offsets go on."""
+    async def trim(self, topic: TopicName, before_ms: int, before_offset: int) -> int:
+        """Delete what is older than ``before_ms`` and below ``before_offset``; return how many. Offsets go on."""
         total = 0
         while True:
-            deleted = await self._database.write(lambda connection: _trim(connection, topic, before_ms))
+            deleted = await self._database.write(lambda connection: _trim(connection, topic, before_ms, before_offset))
             total += deleted
             if deleted < _TRIM_RECORDS:
                 return total
 
-    async def retain(self, now: int) -> int:
-        """Trim each topic to its retention in the table of topics; return how many records went."""
+    async def retain(self, now: int, read: Mapping[TopicName, int]) -> int:
+        """Trim each topic to its retention in the table of topics; return how many records went.
+
+        ``read`` names the offset that a topic's reader goes on at after a crash: from there on all is kept, however
+        old. A topic without one is read by nobody who must not miss anything.
+        """
         kept = [(topic.name, topic.retention) for topic in TOPICS if topic.retention is not None]
-        return sum([await self.trim(topic, now - retention) for topic, retention in kept])
+        ends = self._ends()
+        return sum([await self.trim(topic, now - retention, read.get(topic, ends[topic])) for topic, retention in kept])
 
     def _ends(self) -> dict[TopicName, int]:
         return dict(self._database.reader.execute("SELECT topic, next_offset FROM topics").fetchall())
@@ -110,10 +119,16 @@ class SqliteLog:
     def _wake(self) -> None:
         if not self._waiters:
             return
-        ends = self._ends()
         for waiter, (topic, offset) in self._waiters.items():
-            if ends[topic] > offset and not waiter.done():
+            if not waiter.done() and self._readable(topic, offset):
                 waiter.set_result(None)
+
+    def _readable(self, topic: TopicName, offset: int) -> bool:
+        found = self._database.reader.execute(
+            f"SELECT EXISTS (SELECT 1 FROM {_table(topic)} WHERE offset >= ?)",  # noqa: S608 - our own name
+            (offset,),
+        ).fetchone()
+        return bool(found[0])
 
 
 def size_of(outputs: Iterable[Output]) -> int:
@@ -150,13 +165,13 @@ def _append(connection: sqlite3.Connection, topic: TopicName, outputs: list[Outp
     )
 
 
-def _trim(connection: sqlite3.Connection, topic: TopicName, before_ms: int) -> int:
+def _trim(connection: sqlite3.Connection, topic: TopicName, before_ms: int, before_offset: int) -> int:
     table = _table(topic)
     # Timestamps never go back, so what is too old is a prefix.
     return connection.execute(
         f"DELETE FROM {table} WHERE offset <= (SELECT max(offset) FROM "  # noqa: S608 - our own name
-        f"(SELECT offset, timestamp FROM {table} ORDER BY offset LIMIT ?) WHERE timestamp < ?)",
-        (_TRIM_RECORDS, before_ms),
+        f"(SELECT offset, timestamp FROM {table} ORDER BY offset LIMIT ?) WHERE timestamp < ? AND offset < ?)",
+        (_TRIM_RECORDS, before_ms, before_offset),
     ).rowcount
 
 

@@ -15,8 +15,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             topic TEXT NOT NULL, partition INTEGER NOT NULL, incarnation BLOB NOT NULL,
             next_offset INTEGER NOT NULL, last_timestamp INTEGER NOT NULL,
             PRIMARY KEY (topic, partition)) WITHOUT ROWID""",
-        "CREATE TABLE contacts (contact TEXT PRIMARY KEY, next_due INTEGER, value BLOB NOT NULL)",
-        "CREATE INDEX contacts_due ON contacts (next_due, contact) WHERE next_due IS NOT NULL",
+        "CREATE TABLE contacts (contact TEXT PRIMARY KEY, value BLOB NOT NULL)",
         "CREATE TABLE meta (partition INTEGER PRIMARY KEY, value BLOB NOT NULL)",
         """CREATE TABLE deliveries (
             command_id TEXT PRIMARY KEY, status TEXT NOT NULL, open INTEGER NOT NULL, at INTEGER NOT NULL,

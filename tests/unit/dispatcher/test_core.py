@@ -83,6 +83,11 @@ CAUGHT_UP = CancelsSeen(marked_at=NOON, caught_up=True, end_read_at=NOON)
         (NOON - DAY, NOON + 2_000, CAUGHT_UP, False),
         (NOON - DAY, NOON, CancelsSeen(marked_at=NOON, caught_up=False, end_read_at=NOON), False),
         (NOON - DAY, NOON, CancelsSeen(marked_at=NOON, caught_up=True), False),
+        # Clocks that disagree: a little is allowed for, and what lies further in the future is neither young nor fresh.
+        (NOON + 2_000, NOON, CancelsSeen(), True),
+        (NOON + 2_001, NOON, CancelsSeen(), False),
+        (NOON - DAY, NOON - 2_000, CAUGHT_UP, True),
+        (NOON - DAY, NOON - 2_001, CAUGHT_UP, False),
     ],
 )
 def test_only_what_cannot_have_been_cancelled_is_sent(

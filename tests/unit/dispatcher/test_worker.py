@@ -137,12 +137,15 @@ async def test_poison_goes_to_the_dead_letters_and_the_partition_goes_on() -> No
     await bench.worker.drain(1)
 
 
-async def test_the_first_record_of_a_partition_is_passed_over() -> None:
+async def test_the_first_record_of_a_partition_is_passed_over_and_committable() -> None:
+    """A quiet partition's offset must leave 0: retention takes that record first."""
     bench = Bench()
     await bench.worker.start()
     first = a_record(0, b"random")
     await bench.worker.take_commands([type(first)(0, NOON, INCARNATION_KEY, b"random")])
+    await bench.worker.take_cancels([type(first)(0, NOON, INCARNATION_KEY, b"random")])
     assert [] == bench.memory.outputs
+    assert (1, 1) == (bench.worker.committable_commands, bench.worker.committable_cancels)
     await bench.worker.drain(1)
 
 

@@ -42,6 +42,9 @@ def test_every_document_in_a_page_is_valid(page: Path) -> None:
             parse_template(page.name, block)
         elif block.startswith("schema: journey/v1"):
             parse_journey(page.name, block, shipped_templates())
+        elif block.startswith("schema: journey-test/v1"):
+            # Run, with the journey that its page shows, by tests/unit/cli/simulator/test_page.py.
+            assert page.name == "simulate.md"
         else:
             assert not block.startswith("schema:"), "a document of a kind that no reader knows"
 

@@ -77,6 +77,13 @@ def test_every_check_before_a_send_is_explained_in_its_order() -> None:
     assert names == [row[0].strip("`") for row in table(REASONS, "The evaluator asks in this order")]
 
 
+def test_every_reason_not_to_publish_a_message_is_explained() -> None:
+    builder = next(trees(ROOT / "services/evaluator/builder.py"))
+    assert isinstance(builder, ast.Module)
+    named = {text for node in builder.body if isinstance(node, ast.Assign) for text in texts(node.value)}
+    assert {"backlog", "too_large"} == named == first_words(REASONS, "A message that was decided and never published")
+
+
 def test_every_end_of_a_message_is_explained() -> None:
     """``skipped`` by the dispatcher and ``failed``. The cancels that there are all say ``exited``."""
     skipped, failed = set(), {"internal_error"}

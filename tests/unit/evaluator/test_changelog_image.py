@@ -21,6 +21,7 @@ from services.evaluator.changelog.records import (
     encode_claim,
     encode_outbox,
     outbox_key,
+    stamp_of,
 )
 from services.evaluator.meta import Meta, encode_meta
 from shared.errors import BadMessageError
@@ -76,9 +77,19 @@ def test_the_logs_first_record_and_those_without_a_key_say_nothing() -> None:
     assert ({}, None, 0, 2) == (image.rows, image.meta, image.term, image.next_offset)
 
 
-def test_a_record_without_a_term_is_not_ours() -> None:
+def test_a_record_without_a_term_is_nobodys_and_what_it_overwrote_is_noted() -> None:
+    """An operator's tombstone must neither delete a contact nor stop the partition."""
+    image = an_image(records(claim(1), row(1, "u:1", b"good")))
+    for offset, key in enumerate([b"c:u:1", META, b"o:3", CLAIM, b"c:\xff", b"surprise"], 2):
+        image.apply(LogRecord(offset, 0, key, None, (("e", b"short"), ("f", bytes(16)))))
+    assert ({"u:1": b"good"}, 1) == (image.rows, image.term)
+    assert {b"c:u:1", META, b"o:3"} == image.overwritten
+    assert 8 == image.next_offset
+
+
+def test_who_wrote_a_record_that_carries_no_term_cannot_be_told() -> None:
     with pytest.raises(BadMessageError, match="offset 7"):
-        Image().apply(LogRecord(7, 0, b"c:u:1", b"x", (("e", b"short"), ("f", bytes(16)))))
+        stamp_of(LogRecord(7, 0, b"c:u:1", b"x"))
 
 
 def test_the_first_claim_of_the_highest_term_holds() -> None:

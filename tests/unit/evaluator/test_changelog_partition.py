@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 from services.evaluator.changelog import partition as partition_module
 from services.evaluator.changelog.image import Image
 from services.evaluator.changelog.partition import FencedError, PartitionChangelog, open_partition
-from services.evaluator.changelog.records import CLAIM, OUTBOX, SLOTS, Stamp, contact_record_key, stamp_of
+from services.evaluator.changelog.records import (
+    CLAIM,
+    OUTBOX,
+    SLOTS,
+    Claim,
+    Stamp,
+    contact_record_key,
+    encode_claim,
+    stamp_of,
+)
 from services.evaluator.core.catalog import build_catalog
 from services.evaluator.epoch import Epoch
 from services.evaluator.meta import Meta, decode_meta
@@ -339,6 +348,22 @@ async def test_what_is_overwritten_during_a_repair_is_repaired_again() -> None:
     assert b"good" == (await opened(log, topics, "b")).load("u:a")
 
 
+async def test_a_foreign_record_is_passed_over_and_repaired() -> None:
+    """Not by the restart that it would cause again and again: by who finds it, in the tail or when restoring."""
+    log, topics = MemoryChangelog(), Topics()
+    worker = Worker("a", log, topics)
+    changelog = await worker.open()
+    await changelog.save(an_epoch(1, a=b"good"))
+    log.records.append(LogRecord(9, 0, contact_record_key("u:a"), None))
+    worker.look()
+    assert not changelog.fenced
+    assert 1 == await changelog.repair()
+    log.records.append(LogRecord(11, 0, contact_record_key("u:a"), b"foreign"))
+    await opened(log, topics, "b")
+    log.compact(lag=0)
+    assert b"good" == (await opened(log, topics, "c")).load("u:a")
+
+
 async def test_a_repair_that_was_cut_off_is_made_up_for() -> None:
     log, topics = MemoryChangelog(), Topics()
     worker = Worker("a", log, topics)
@@ -398,13 +423,12 @@ async def test_a_crash_between_any_two_steps_loses_nothing() -> None:
             check_outputs(outputs)
             check_rows(await opened(copied, outputs, "d"))
         number += 1
-    assert number > 80
+    assert number > 30
 
 
 async def test_a_log_that_does_not_answer_once_at_any_step_loses_nothing() -> None:
     """What was to be written may be there or not: it is written again."""
-    number = 0
-    while True:
+    for number in range(40):
         log, topics = MemoryChangelog(), Topics()
         step = crash_at(number, LogUnavailableError())
         worker = Worker("a", log, topics, step)
@@ -414,9 +438,6 @@ async def test_a_log_that_does_not_answer_once_at_any_step_loses_nothing() -> No
             await Worker("b", log, topics, step).run()
         check_outputs(topics)
         check_rows(await opened(log, topics, "c"))
-        number += 1
-        if number > 120:
-            break
 
 
 # ---- two owners ---------------------------------------------------------------------------------------------------
@@ -495,11 +516,11 @@ async def open_at_once(order: list[str]) -> None:
             assert before == len(log.records)
 
 
-@settings(PROFILE, max_examples=400)
+@settings(PROFILE, max_examples=800)
 @given(
     st.integers(0, len(EVENTS)),
-    st.lists(st.sampled_from(["old", "old", "new", "new", "old looks", "new looks"]), max_size=120),
-    st.one_of(st.none(), st.integers(0, 60)),
+    st.lists(st.sampled_from(["old", "old", "new", "new", "old looks", "new looks"]), min_size=20, max_size=120),
+    st.one_of(st.none(), st.integers(0, 40)),
     st.integers(0, 30),
 )
 def test_an_old_owner_that_goes_on_beside_a_new_one_does_no_harm(
@@ -590,3 +611,28 @@ async def test_a_claim_of_the_same_term_that_stands_before_ours_is_outbid() -> N
         worker.look()
     fenced = [worker.changelog is None or worker.changelog.fenced for worker in workers.values()]
     assert [True, False] == fenced
+
+
+async def test_what_a_stale_writer_left_is_repaired_when_the_partition_is_opened() -> None:
+    """Its owner died before it could."""
+    log, topics = MemoryChangelog(), Topics()
+    stale = await opened(log, topics, "stale")
+    await stale.save(an_epoch(1, a=b"good"))
+    await opened(log, topics, "owner")
+    await stale.save(an_epoch(2, a=b"stale"))
+    await opened(log, topics, "next")
+    log.compact(lag=0)
+    assert b"good" == (await opened(log, topics, "again")).load("u:a")
+
+
+async def test_another_claim_of_our_term_behind_ours_does_not_fence_us() -> None:
+    """Its owner reads ours before its own and claims above it; only that fences us."""
+    log, topics = MemoryChangelog(), Topics()
+    worker = Worker("a", log, topics)
+    changelog = await worker.open()
+    await log.append(0, [(CLAIM, encode_claim(Claim(1, "b")))], Stamp(1, 0))
+    worker.look()
+    assert (False, 2) == (changelog.fenced, changelog.next_offset)
+    await log.append(0, [(CLAIM, encode_claim(Claim(2, "b")))], Stamp(2, 0))
+    worker.look()
+    assert (True, 3) == (changelog.fenced, changelog.next_offset)

@@ -171,7 +171,7 @@ def test_an_epoch_is_cut_by_size_and_the_rest_is_offered_again() -> None:
     first = host.processor.process([*records, *events], caught_up=True)
     assert 3 < first.consumed < 12
     assert first.consumed == first.meta.next_offset == len(first.rows)
-    assert processor_module.EPOCH_BYTES < sum(map(len, first.rows.values())) < 2 * processor_module.EPOCH_BYTES
+    assert 512 * 1024 < sum(map(len, first.rows.values())) < 1024 * 1024
     host.store.keep(first)
     host.offer([*records, *events][first.consumed :])
     assert 12 == len(host.store.rows)

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.evaluator import builder as builder_module
 from services.evaluator.core.catalog import build_catalog
 from services.evaluator.core.state import ContactState
 from services.evaluator.epoch import Epoch
@@ -272,10 +274,15 @@ def played(steps: Iterable[Step]) -> Host:
 
 
 @PROFILE
-@given(STEPS)
-def test_any_host_decides_what_the_sequential_oracle_decides(steps: list[Step]) -> None:
-    """The same decisions, ids, contents and states, for any batches, any backlog and any crashes."""
-    host = played(steps)
+@given(STEPS, st.sampled_from([builder_module.EPOCH_BYTES, 2_000, 1]))
+def test_any_host_decides_what_the_sequential_oracle_decides(steps: list[Step], epoch_bytes: int) -> None:
+    """The same decisions, ids, contents and states, for any batches, any backlog and any crashes.
+
+    Also where an epoch is full at once: in the midst of the timers that go before or after a record.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(builder_module, "EPOCH_BYTES", epoch_bytes)
+        host = played(steps)
     verdict = judge(JOURNEYS, host.log)
     outputs = host.store.outputs
 

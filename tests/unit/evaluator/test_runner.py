@@ -16,7 +16,7 @@ from shared.messages import codec
 from shared.messages.command import Mark
 from shared.messages.event import EventRecord, Tick
 from shared.metrics import Metrics
-from tests.builders import a_journey, a_record, an_event, an_outcome, at, consented, identified
+from tests.builders import CART, a_journey, a_record, an_event, an_outcome, at, consented, identified
 from tests.fakes import FakeClock, MemoryEpochs, RecordingPublisher
 
 
@@ -44,16 +44,17 @@ class Store(MemoryEpochs):
 class Host:
     """A runner with clocks that the test moves."""
 
-    def __init__(self, *, caught_up: bool = True) -> None:
+    def __init__(self, journey: str = CART, *, caught_up: bool = True, marks: bool = True) -> None:
         self.journey_clock = FakeClock(at("10:00"))
         self.machine_clock = FakeClock(1_000_000)
+        self.pace = FakeClock(5_000)
         self.store = Store()
         self.publisher = RecordingPublisher()
         self.metrics = Metrics()
         self.lease = True
         self.offset = 0
         processor = PartitionProcessor(
-            partition=2, catalog=build_catalog([a_journey()]), store=self.store, incarnation="log"
+            partition=2, catalog=build_catalog([a_journey(journey)]), store=self.store, incarnation="log"
         )
         self.runner = PartitionRunner(
             processor,
@@ -64,6 +65,8 @@ class Host:
             metrics=self.metrics,
             caught_up=caught_up,
             may_act=lambda: self.lease,
+            marks=marks,
+            pace=self.pace,
         )
 
     def record(self, message: EventRecord, when: int, key: str | None = "u:c1") -> LogRecord:
@@ -87,13 +90,22 @@ class Host:
         for _ in range(count):
             await self.runner.beat()
             self.machine_clock.advance(every)
+            self.pace.advance(every)
             self.journey_clock.advance(every)
+
+    def marks(self) -> list[Mark]:
+        found = [codec.CANCELS.decode(output.value) for output in self.of("cancels")]
+        return [record for record in found if isinstance(record, Mark)]
 
     def of(self, topic: str) -> list[Output]:
         return [output for output in self.publisher.outputs if output.topic == topic]
 
     def steps(self) -> list[str]:
         return [codec.COMMANDS.decode(it.value).step for it in self.store.outputs if it.topic == "commands"]
+
+
+def added() -> EventRecord:
+    return an_event("Product Added", at("10:00"), name="Kettle")
 
 
 # ---- ticks --------------------------------------------------------------------------------------------------------
@@ -195,9 +207,45 @@ async def test_a_mark_says_that_the_partition_is_behind() -> None:
     await host.known()
     await host.take(Tick(partition=2), at("10:46"), None, caught_up=False)
     await host.beats(1)
-    [mark] = [codec.CANCELS.decode(output.value) for output in host.of("cancels")]
-    assert isinstance(mark, Mark)
-    assert not mark.caught_up
+    assert [False] == [mark.caught_up for mark in host.marks()]
+
+
+async def test_a_mark_vouches_for_nothing_while_a_due_timer_waits() -> None:
+    """It may be an exit's, whose cancels are still to come."""
+    host = Host()
+    records = [
+        host.record(it, at("10:00"), f"u:{number}")
+        for number in range(2 * FIRE_AT_ONCE + 1)
+        for it in (identified(at("08:00"), email="a@example.jp"), consented(at("08:00"), "cart_reminders"), added())
+    ]
+    await host.runner.batch(records, live=True, caught_up=True)
+    await host.take(Tick(partition=2), at("10:46"), None)
+    await host.beats(1)
+    assert host.runner.processor.has_due
+    await host.beats(30)
+    assert [False, True] == [mark.caught_up for mark in host.marks()]
+
+
+async def test_a_machine_clock_that_is_set_back_holds_up_neither_tick_nor_mark() -> None:
+    host = Host()
+    await host.known()
+    await host.take(Tick(partition=2), at("10:46"), None)
+    await host.beats(1)
+    host.machine_clock.now = 10
+    host.journey_clock.now = at("11:00", day=1)
+    await host.beats(26)
+    assert [1_000_000, 490] == [mark.written_at for mark in host.marks()]
+    assert 1 == len(host.of("events"))
+
+
+async def test_a_host_whose_dispatcher_reads_no_marks_writes_none() -> None:
+    """Each would cost a commit."""
+    host = Host(marks=False)
+    await host.known()
+    await host.take(Tick(partition=2), at("10:46"), None)
+    await host.beats(100)
+    assert host.runner.processor.unsettled
+    assert [] == host.of("cancels")
 
 
 async def test_neither_tick_nor_mark_nor_firing_without_the_lease() -> None:
@@ -250,6 +298,23 @@ async def test_what_is_held_is_released_once_the_end_is_reached_and_not_before()
     assert host.runner.processor.holding
     await host.take(an_event("Browsed", at("10:47")), at("10:47"), "u:c2")
     assert ["remind_1"] == host.steps()
+
+
+async def test_nothing_is_released_while_a_due_timer_waits() -> None:
+    """The run's time may be over: what it decided must not leave before its exit deletes it."""
+    host = Host()
+    await host.known("u:held", caught_up=False)
+    await host.take(Tick(partition=2), at("10:46"), None, caught_up=False)
+    herd = [
+        host.record(an_event("Product Added", at("10:46")), at("10:46"), f"u:{number}")
+        for number in range(2 * FIRE_AT_ONCE)
+    ]
+    await host.runner.batch(herd, live=False, caught_up=False)
+    await host.take(Tick(partition=2), at("11:00", day=1), None)
+    assert host.runner.processor.has_due
+    assert "remind_1" not in host.steps()
+    await host.beats(3)
+    assert "remind_1" in host.steps()
 
 
 async def test_an_exit_further_on_in_an_old_batch_still_stops_what_it_decides() -> None:

@@ -56,6 +56,15 @@ def test_a_contact_without_a_timer_is_gone() -> None:
     assert [] == index.due(11, 9)
 
 
+def test_resets_leave_no_more_behind_than_there_are_contacts() -> None:
+    """A wait that is reset by each view leaves an entry at each, and those are far from being due."""
+    index = an_index(**{f"c{number}": number for number in range(100)})
+    for number in range(10_000):
+        index.set(f"c{number % 7}", 1_000 + number)
+    assert (100, 7) == (len(index), index.next_due())
+    assert len(index._heap) <= 264
+
+
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(
     st.lists(

@@ -61,6 +61,24 @@ def test_an_error_has_its_traceback_on_the_same_line() -> None:
     assert "ValueError: v" in line["exception"]
 
 
+def test_a_traceback_on_the_console_shows_no_values() -> None:
+    """What a failing function had in its hands is somebody's data."""
+    stream = io.StringIO()
+    configure_logging("info", "console", stream)
+
+    domain = "example.jp"
+
+    def fail(address: str) -> None:
+        raise ValueError(len(address))
+
+    try:
+        fail(f"taro@{domain}")
+    except ValueError:
+        structlog.get_logger("x").exception("ingest.failed")
+    assert "ValueError: 15" in stream.getvalue()
+    assert "taro@example.jp" not in stream.getvalue()
+
+
 def test_the_console_form_is_for_people() -> None:
     stream = io.StringIO()
     configure_logging("info", "console", stream)

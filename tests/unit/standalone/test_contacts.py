@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from services.standalone.storage import contacts as contacts_module
-from services.standalone.storage.contacts import NO_TIMER, SqliteContacts
+from services.standalone.storage.contacts import SqliteContacts
 from services.standalone.storage.database import Database
 from services.standalone.storage.log import SqliteLog
 from shared.log import LogUnavailableError, Output
+from tests.unit.standalone.conftest import SetClock
 
 
 def a_row(due: int, rest: bytes = b"row") -> bytes:
@@ -27,7 +29,7 @@ async def test_an_epoch_is_one_commit(contacts: SqliteContacts, database: Databa
     rows = {f"u:{number}": a_row(number) for number in range(500)}
     await contacts.save(rows, b"meta", [Output("journal", b"k", b"v")] * 500)
     assert 1 == database.commits - commits
-    assert 500 == contacts.count()
+    assert sorted(rows.items()) == list(contacts.scan_heads())
 
 
 async def test_an_epoch_shares_its_commit_with_what_else_waits(
@@ -53,12 +55,11 @@ async def test_an_epoch_that_the_disk_refuses_leaves_nothing(
     assert 1 == log.end("journal", 0)
 
 
-async def test_due_times_are_read_page_by_page(contacts: SqliteContacts, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_heads_are_read_page_by_page(contacts: SqliteContacts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contacts_module, "_SCAN_ROWS", 3)
-    rows = {f"u:{number}": a_row(number // 4) for number in range(12)}
-    await contacts.save(rows | {"u:none": a_row(NO_TIMER)}, b"meta", [])
-    expected = sorted(((f"u:{number}", number // 4) for number in range(12)), key=lambda pair: (pair[1], pair[0]))
-    assert expected == list(contacts.scan_due())
+    rows = {f"u:{number:02}": a_row(number) for number in range(12)}
+    await contacts.save(rows, b"meta", [])
+    assert list(rows.items()) == list(contacts.scan_heads())
 
 
 async def test_a_scan_under_way_holds_no_later_read_back(
@@ -67,7 +68,18 @@ async def test_a_scan_under_way_holds_no_later_read_back(
     """An open cursor would show every later read an old moment."""
     monkeypatch.setattr(contacts_module, "_SCAN_ROWS", 2)
     await contacts.save({f"u:{number}": a_row(number) for number in range(5)}, b"one", [])
-    scan = contacts.scan_due()
-    assert ("u:0", 0) == next(scan)
+    scan = contacts.scan_heads()
+    assert ("u:0", a_row(0)) == next(scan)
     await contacts.save({}, b"two", [])
     assert b"two" == contacts.load_meta()
+
+
+async def test_a_folder_with_the_column_of_old_is_gone_on_with(tmp_path: Path, clock: SetClock) -> None:
+    """Folders made before the first release have ``next_due`` beside each contact's row, which nobody reads."""
+    database = Database(tmp_path, "process")
+    database.write_now(lambda connection: connection.execute("ALTER TABLE contacts ADD COLUMN next_due INTEGER"))
+    contacts = SqliteContacts(database, SqliteLog(database, clock))
+    await contacts.save({"u:1": a_row(1), "u:2": a_row(2)}, b"one", [])
+    await contacts.save({"u:1": a_row(3), "u:2": None}, b"two", [])
+    assert [("u:1", a_row(3))] == list(contacts.scan_heads())
+    await database.close()

@@ -201,7 +201,7 @@ async def test_a_folder_has_one_user_at_a_time(database: Database) -> None:
         sys.executable, "-c", program, str(database.folder), stdout=asyncio.subprocess.PIPE
     )
     said, _ = await other.communicate()
-    assert f"another kikkake uses {database.folder}\n" == said.decode()
+    assert f"another kikkake uses {database.folder}; name another folder with --data\n" == said.decode()
     await database.write(put("still ours"))
 
 

@@ -133,6 +133,19 @@ async def test_waiting_ends_at_its_time(log: SqliteLog) -> None:
     assert {} == log._waiters
 
 
+async def test_what_retention_took_is_not_waited_for_in_vain(log: SqliteLog, clock: SetClock) -> None:
+    """It lies before the end and cannot be read: a reader told to read it would ask without a pause."""
+    assert 1 == await log.trim("cancels", clock.now + 1, 1)
+    assert (1, []) == (log.end("cancels", 0), log.read("cancels", 0, 0, 10))
+    assert not await log.wait("cancels", 0, 0, timeout_ms=1)
+    waiting = asyncio.create_task(log.wait("cancels", 0, 0))
+    await log.publish([an_output("elsewhere", "journal")])
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await log.publish([an_output("one", "cancels")])
+    assert await waiting
+
+
 async def test_a_failed_publish_wakes_nobody(log: SqliteLog, database: Database) -> None:
     pages = database.write_now(lambda connection: connection.execute("PRAGMA page_count").fetchone()[0])
     database.write_now(lambda connection: connection.execute(f"PRAGMA max_page_count = {pages}").fetchone())
@@ -153,10 +166,10 @@ async def test_trim_deletes_a_prefix_and_offsets_go_on(
         clock.now = now
         await log.publish([an_output(str(now))])
     incarnation = log.incarnation("events")
-    assert 8 == await log.trim("events", 2_007)
+    assert 8 == await log.trim("events", 2_007, 11)
     assert ["2007", "2008", "2009"] == values(log, offset=0)
-    assert 0 == await log.trim("events", 2_007)
-    assert 3 == await log.trim("events", 9_000)
+    assert 0 == await log.trim("events", 2_007, 11)
+    assert 3 == await log.trim("events", 9_000, 11)
     assert 11 == log.end("events", 0)
     assert incarnation == log.incarnation("events")
     clock.now = 0
@@ -167,9 +180,24 @@ async def test_trim_deletes_a_prefix_and_offsets_go_on(
 
 async def test_each_topic_keeps_what_its_table_says(log: SqliteLog, clock: SetClock) -> None:
     await log.publish([an_output("e"), an_output("c", "commands"), an_output("d", "journeys")])
-    await log.retain(clock.now + 7 * DAY + 1)
+    await log.retain(clock.now + 7 * DAY + 1, {})
     assert ["e"] == values(log)
     assert [] == values(log, "commands")
-    await log.retain(clock.now + 5_000 * DAY)
+    await log.retain(clock.now + 5_000 * DAY, {})
     assert [] == values(log)
     assert ["d"] == values(log, "journeys")
+
+
+async def test_retention_leaves_what_a_reader_has_yet_to_read(
+    log: SqliteLog, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Accepted means that it is decided on, however long the host was down."""
+    monkeypatch.setattr(log_module, "_TRIM_RECORDS", 2)
+    await log.publish([an_output(str(number)) for number in range(1, 8)])
+    later = clock.now + 5_000 * DAY
+    await log.retain(later, {"events": 0})
+    assert 0 == log.read("events", 0, 0, 1)[0].offset
+    await log.retain(later, {"events": 5})
+    assert ["5", "6", "7"] == values(log, offset=0)
+    await log.retain(later, {"events": 8})
+    assert [] == values(log, offset=0)

@@ -1,0 +1,81 @@
+"""Recorded calls: what a line becomes, and what is said of one that is none."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from cli.simulator.calls import read_calls
+from cli.simulator.engine import Arrival
+from shared.journeys.faults import Fault
+from tests.builders import at
+
+TRACK = {"type": "track", "userId": "c1", "event": "Began", "timestamp": "2026-03-02T09:00:00Z"}
+
+
+def read(*calls: Any) -> tuple[list[Arrival], list[str]]:
+    faults: list[Fault] = []
+    lines = [call if isinstance(call, bytes) else json.dumps(call).encode() for call in calls]
+    return list(read_calls("day.ndjson", lines, faults)), [str(fault) for fault in faults]
+
+
+def test_it_arrives_when_it_was_received_else_when_it_happened() -> None:
+    found, faults = read(TRACK, {**TRACK, "receivedAt": "2026-03-02T11:00:00+01:00"})
+    assert [] == faults
+    assert [at("09:00"), at("10:00")] == [arrival.at for arrival in found]
+    assert [at("09:00"), at("09:00")] == [arrival.event.timestamp for arrival in found]
+    assert ["u:c1", "u:c1"] == [arrival.key for arrival in found]
+
+
+def test_a_recorded_timestamp_is_taken_as_said() -> None:
+    """It was corrected when it was recorded."""
+    [found], _ = read({**TRACK, "sentAt": "2026-03-02T08:00:00Z", "originalTimestamp": "2026-03-02T07:00:00Z"})
+    assert at("09:00") == found.event.timestamp
+
+
+def test_two_calls_without_an_id_are_two_events_and_always_the_same_two() -> None:
+    first, _ = read(TRACK, TRACK)
+    assert 2 == len({arrival.event.message_id for arrival in first})
+    assert first == read(TRACK, TRACK)[0]
+
+
+@pytest.mark.parametrize("place", ["top", "properties"])
+def test_consent_is_a_call(place: str) -> None:
+    said = {"topic": "offers", "status": "revoked"}
+    call = {**TRACK, "type": "consent", **(said if place == "top" else {"properties": said})}
+    [found], faults = read(call)
+    assert [] == faults
+    assert ("consent", "Consent Revoked") == (found.event.type, found.event.name)
+    assert {"topic": "offers", "status": "revoked", "channel": None} == found.event.properties
+
+
+def test_empty_lines_and_a_byte_order_mark_are_nothing() -> None:
+    found, faults = read(b"\xef\xbb\xbf" + json.dumps(TRACK).encode() + b"\r\n", b"\n", b"  \r\n")
+    assert (1, []) == (len(found), faults)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b"{", "not JSON: Input data was truncated"),
+        (b'{"a": "\xff"}', "not JSON: "),
+        (b"[1]", "not a call: a line is an object"),
+        (b"[" * 5000, "not JSON: "),
+        ({}, "`timestamp` is missing, and so is `receivedAt`"),
+        ({**TRACK, "timestamp": "soon"}, "`timestamp`: `soon` is not an ISO 8601 time"),
+        ({**TRACK, "receivedAt": True}, "`receivedAt`: `True` is not an ISO 8601 time"),
+        ({**TRACK, "receivedAt": "9999-01-01T00:00:00Z"}, "it arrives before 1970 or after 8999"),
+        ({**TRACK, "receivedAt": 1e400}, "not JSON: "),
+        ({**TRACK, "type": "trak"}, "type is identify, track, page, screen, group or alias"),
+        ({**TRACK, "userId": None}, "neither userId nor anonymousId says whose event it is"),
+        ({**TRACK, "properties": 5}, "a field has the wrong type: Expected `object | null`, got `int`"),
+    ],
+    ids=lambda value: None if isinstance(value, str) else str(value)[:20],
+)
+def test_a_line_that_is_no_call_is_named_and_the_others_are_read(line: Any, message: str) -> None:
+    found, faults = read(TRACK, line, TRACK)
+    assert 2 == len(found)
+    [fault] = faults
+    assert fault.startswith(f"day.ndjson:2: {message}")

@@ -1,0 +1,204 @@
+"""``kikkake journeys test``: each form of claim, true and false; and what a failing one prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cli.simulator.claims import Trial, holds
+from cli.simulator.documents import read_tests
+from cli.simulator.scenario import Calls, Claim, Emits
+from cli.simulator.suite import Report, find_files, judge, play, run_suite
+from shared.journeys.faults import Fault
+from shared.journeys.files import load_journeys
+from tests.builders import CART, JOURNEYS, a_journey, an_event, at
+
+HEAD = """\
+schema: journey-test/v1
+journey: cart@1
+start: "2026-03-02T10:00:00+09:00"
+contact: {traits: {email: a@example.jp, tier: gold, points: 3, ratio: 0.5}, consent: {cart_reminders: granted}}
+"""
+EVENTS = """\
+scenarios:
+  - name: the cart
+    events:
+      - {at: +0m, id: m1, event: Product Added, properties: {name: Kettle}}
+      - {at: +10m, id: m1, event: Product Added, properties: {name: Kettle}}
+      - {at: +20m, event: Product Added, properties: {name: Teapot}}
+      - {at: +1h10m, arrives: +2h, event: Order Completed, properties: {total: 49.5}}
+      - {at: +3h, type: identify, traits: {tier: none, tags: [a, b]}}
+      - {at: +4h, consent: {cart_reminders: granted, news: revoked}}
+      - {at: "2026-03-02T15:00:00+09:00", event: Consent Revoked, properties: {topic: cart_reminders}}
+      - {at: +6h, type: page, properties: {name: Home}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "cart.yaml").write_text(CART)
+    return tmp_path
+
+
+def run(folder: Path, claims: str, events: str = EVENTS) -> Report:
+    (folder / "cart.test.yaml").write_text(f"{HEAD}{events}    expect:\n{claims}")
+    return run_suite(find_files([folder]))
+
+
+TRUE = """
+{at: +1h5m, send: remind_1}
+{send: remind_1, channel: email, render: {contains: Teapot}}
+{send: remind_1, render: {contains: Hello}}
+{exit: converted}
+{exit: converted, at: +1h10m, regret: []}
+{not_entered: already_inside, at: +20m}
+{never: {send: remind_2}}
+{count: {send: remind_1}, equals: 1}
+{count: {send: any}, equals: 1}
+{trait: tier, is: none}
+{trait: tags, is: [a, b]}
+{trait: points, is: 3}
+{trait: ratio, is: 0.5}
+{trait: unheard_of, is: null}
+""".strip().splitlines()
+FALSE = """
+{at: +1h4m59s, send: remind_1}
+{at: "2026-03-02T11:05:01+09:00", send: remind_1}
+{send: remind_2}
+{send: remind_1, channel: sms}
+{send: remind_1, render: {contains: Kettle}}
+{exit: converted, regret: [remind_1]}
+{exit: converted, at: +2h}
+{exit: max_duration}
+{skip: remind_1, reason: no_consent}
+{not_entered: too_old}
+{not_entered: already_inside, at: +10m}
+{never: {send: any}}
+{never: {send: remind_1}}
+{count: {send: any}, equals: 2}
+{trait: tier, is: gold}
+{trait: points, is: true}
+{trait: points, is: "3"}
+{call: coupons.issue}
+{emit: Reminded}
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("claim", TRUE)
+def test_a_claim_that_is_true_passes(folder: Path, claim: str) -> None:
+    report = run(folder, f"      - {claim}\n")
+    assert (1, 0, 0, []) == (report.scenarios, report.failed, report.faults, report.lines)
+
+
+@pytest.mark.parametrize("claim", FALSE)
+def test_a_claim_that_is_false_fails_at_its_line(folder: Path, claim: str) -> None:
+    report = run(folder, f"      - {claim}\n")
+    assert (1, 1, 0) == (report.scenarios, report.failed, report.faults)
+    assert f"{folder}/cart.test.yaml:17: the cart" == report.lines[0]
+    assert report.lines[1].startswith("  expected  ")
+    assert report.lines[2].startswith("  actual    ")
+
+
+def test_a_failing_claim_shows_what_was_expected_and_what_was_decided(folder: Path) -> None:
+    report = run(folder, "      - {at: +45m, send: remind_1, channel: email, render: {contains: Cup}}\n")
+    assert [
+        f"{folder}/cart.test.yaml:17: the cart",
+        "  expected  send remind_1 by email at +45m (2026-03-02T01:45:00+00:00), with `Cup` in its texts",
+        "  actual    +0s     entered",
+        "            +20m    not_entered already_inside",
+        "            +1h5m   send remind_1 by email",
+        "            +1h10m  converted remind_1 recovered",
+        "            +1h10m  exited converted",
+        "            the texts of remind_1:",
+        "              subject: Teapot",
+        "              text: Hello",
+    ] == report.lines
+
+
+def test_regret_names_every_message_that_a_late_event_would_have_stopped(folder: Path) -> None:
+    events = """\
+scenarios:
+  - name: late
+    events:
+      - {at: +0m, event: Product Added, properties: {name: Kettle}}
+      - {at: +40m, arrives: +50m, event: Order Completed}
+"""
+    claims = "      - {exit: converted, at: +40m, regret: [remind_1]}\n"
+    assert [] == run(folder, claims, events).lines
+    assert 1 == run(folder, claims.replace("[remind_1]", "[]"), events).failed
+
+
+def test_what_is_known_of_the_contact_starts_nothing_but_the_same_said_by_an_event_does(folder: Path) -> None:
+    (folder / "cart.yaml").write_text(
+        CART.replace("event: Product Added, max_age: 30m", "event: Identified").replace("{{ context.product }}", "Hi")
+    )
+    events = "scenarios:\n  - name: known\n    events: {events}\n"
+    none, one = events.format(events="[]"), events.format(events="[{at: +1s, type: identify, traits: {tier: none}}]")
+    assert [] == run(folder, "      - {never: {send: any}}\n", none).lines
+    assert [] == run(folder, "      - {send: remind_1, at: +45m1s}\n", one).lines
+
+
+def test_consent_that_is_granted_at_the_start_is_newer_than_what_was_known(folder: Path) -> None:
+    events = """\
+scenarios:
+  - name: back
+    contact: {traits: {email: a@example.jp}, consent: {cart_reminders: revoked}}
+    events:
+      - {at: +0m, consent: {cart_reminders: granted}}
+      - {at: +0m, event: Product Added, properties: {name: Kettle}}
+"""
+    assert [] == run(folder, "      - {at: +45m, send: remind_1}\n", events).lines
+
+
+def test_events_of_before_the_start_are_no_late_ones(folder: Path) -> None:
+    events = """\
+scenarios:
+  - name: yesterday
+    events:
+      - {at: "2026-03-01T10:00:00+09:00", event: Product Added, properties: {name: Kettle}}
+"""
+    assert [] == run(folder, "      - {at: -23h15m, send: remind_1}\n", events).lines
+
+
+def test_until_stops_the_clock_and_a_scenario_has_its_own_start_and_contact(folder: Path) -> None:
+    events = """\
+scenarios:
+  - name: short
+    start: "2026-07-01T00:00:00Z"
+    until: +44m59s
+    contact: {id: 77, locale: ja, traits: {email: b@example.jp}}
+    events:
+      - {at: +0m, event: Product Added, properties: {name: Kettle}}
+"""
+    assert [] == run(folder, "      - {never: {send: any}}\n      - {trait: locale, is: ja}\n", events).lines
+    assert 1 == run(folder, "      - {skip: remind_1, reason: no_consent}\n", events).failed
+    longer = events.replace("44m59s", "45m")
+    assert [] == run(folder, "      - {skip: remind_1, reason: no_consent, at: +45m}\n", longer).lines
+
+
+def test_a_contact_that_nobody_can_be_is_said_and_no_traceback(folder: Path) -> None:
+    events = "scenarios:\n  - name: nobody\n    contact: {id: anonymous, traits: {email: a@example.jp}}\n"
+    report = run(folder, "      - {never: {send: any}}\n", events)
+    assert ["  cannot run: contact: userId is a value that no contact can have"] == report.lines[1:]
+
+
+def test_calls_and_own_events_are_found_once_the_engine_has_them() -> None:
+    faults: list[Fault] = []
+    text = f"{HEAD}{EVENTS}    expect:\n      - {{emit: Reminded}}\n"
+    [scenario] = read_tests("cart.test.yaml", text, [a_journey()], faults)
+    simulator = play(scenario)
+    simulator.emitted.append(an_event("Reminded", at("02:00")))
+    trial = Trial(scenario, simulator)
+    assert holds(Claim(1, Emits(event="Reminded", at=at("02:00"))), trial)
+    assert not holds(Claim(1, Emits(event="Reminded", at=at("02:01"))), trial)
+    assert not holds(Claim(1, Calls(connector="crm")), trial)
+    assert [] != judge(scenario)
+
+
+def test_the_shipped_tests_pass() -> None:
+    report = run_suite(find_files([JOURNEYS]))
+    assert ([], True) == (report.lines, report.passed)
+    shipped = {journey.id for journey in load_journeys(JOURNEYS)}
+    tested = {file.name.removesuffix(".test.yaml") for file in JOURNEYS.glob("*.test.yaml")}
+    assert {"cart_abandonment", "order_confirmation"} <= tested <= shipped
