@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 from shared.journeys.faults import suggestion
 from shared.journeys.model import Exit, Goto, Journey, Send, Step, Wait, WaitFor, all_steps, blocks
@@ -25,7 +26,7 @@ def check_journey(journey: Journey, fields: Mapping[str, Node], steps: Mapping[s
 
 
 def _unreachable(block: tuple[Step, ...], positions: Mapping[str, Node]) -> None:
-    for earlier, later in zip(block, block[1:], strict=False):
+    for earlier, later in pairwise(block):
         if isinstance(earlier, Exit) or (isinstance(earlier, Goto) and earlier.max_visits is None):
             gone = "exits" if isinstance(earlier, Exit) else "goes elsewhere"
             positions[later.id].fault(f"step `{later.id}` is never reached: `{earlier.id}` before it {gone}")

@@ -1,7 +1,7 @@
 """A journey as data: frozen tagged unions, no behaviour.
 
-Each union (``Trigger``, ``Condition``, ``ExitRule``, ``Step``) grows by a class, a parser row and a case in the evaluator's
-core; mypy's ``assert_never`` finds every place that forgot it. Durations are milliseconds.
+Each union (``Trigger``, ``Condition``, ``ExitRule``, ``Step``) grows by a class, a parser row and a case in the
+evaluator's core; mypy's ``assert_never`` finds every place that forgot it. Durations are milliseconds.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Goal(msgspec.Struct, frozen=True, kw_only=True):
-    """What the journey is for: ``event`` within ``window`` of a send counts as converted. It does not exit by itself."""
+    """What the journey is for: ``event`` within ``window`` of a send counts as converted. It ends no run by itself."""
 
     id: str
     event: str
@@ -152,10 +152,10 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Until(msgspec.Struct, frozen=True, kw_only=True):
-    """A local time to wait for: ``time`` (``HH:MM``) on one of ``days``; or on ``date``; or on the date in the trait
-    ``property``, ``offset`` days from it, each year (``match: anniversary``) or that day (``exact``).
+    """A local time to wait for.
 
-    ``latest`` ms from now is the longest wait.
+    ``time`` (``HH:MM``) on one of ``days``; or on ``date``; or on the date in the trait ``property``, ``offset_days``
+    from it, each year (``match: anniversary``) or that day (``exact``). ``latest`` ms from now is the longest wait.
     """
 
     time: str = "00:00"
@@ -171,7 +171,7 @@ class Until(msgspec.Struct, frozen=True, kw_only=True):
 class Wait(msgspec.Struct, frozen=True, kw_only=True, tag="wait"):
     """Stay for ``duration`` (ms), for the calendar ``span`` (``P1M``) or until a local time.
 
-    Each of the events in ``reset_by`` starts it anew. ``jitter`` spreads contacts over as many ms, each always the same.
+    Each of the events in ``reset_by`` starts it anew. ``jitter`` spreads runs over as many ms, each always the same.
     ``past``: what to do when the date to wait for is over already.
     """
 
@@ -185,7 +185,7 @@ class Wait(msgspec.Struct, frozen=True, kw_only=True, tag="wait"):
 
 
 class Awaited(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that a ``wait_for`` waits for: an ``event`` (with ``where``) or a ``condition``; then the steps ``then``."""
+    """One thing that a ``wait_for`` waits for: an ``event`` (with ``where``) or a ``condition``; then ``then``."""
 
     id: str
     event: str | None = None

@@ -28,7 +28,7 @@ def parse_policy(node: Node) -> Policy:
         max_sends=fields["max_sends"].integer(1, 1000) if "max_sends" in fields else None,
         on_ambiguous=cast("Literal['hold', 'retry'] | None", ambiguous),
         holdout=_holdout(fields["holdout"]) if "holdout" in fields else None,
-        caps=fields["frequency_cap"].each(_cap) if "frequency_cap" in fields else (),
+        caps=_caps(fields["frequency_cap"]) if "frequency_cap" in fields else (),
         quiet_hours=_quiet_hours(fields["quiet_hours"]) if "quiet_hours" in fields else None,
         send_window=_send_window(fields["send_window"]) if "send_window" in fields else None,
     )
@@ -39,6 +39,13 @@ def _holdout(node: Node) -> Holdout | None:
     if not {"percent", "salt"} <= fields.keys():
         return None
     return Holdout(fields["percent"].number(0, 100), fields["salt"].text())
+
+
+def _caps(node: Node) -> tuple[Cap, ...]:
+    if node.is_a(str) and node.value in later.CAPS:
+        node.fault(f"frequency_cap `{node.value}` is not part of this release yet")
+        return ()
+    return node.each(_cap)
 
 
 def _cap(node: Node) -> Cap | None:

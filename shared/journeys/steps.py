@@ -95,6 +95,8 @@ def _until(node: Node) -> Until:
         node.fault("`until` has at least one of time, date, property")
     if "date" in fields and ("property" in fields or "days" in fields):
         fields["date"].fault("a wait until a `date` has no `days` and no `property`")
+    if "days" in fields and "property" in fields:
+        fields["days"].fault("a wait until a `property` has no `days`")
     for name in ("match", "offset"):
         if name in fields and "property" not in fields:
             fields[name].fault(f"`{name}` belongs to a wait until a `property`")
@@ -154,18 +156,19 @@ def _awaited(node: Node, reading: Reading) -> Awaited | None:
 
 
 def _branch(name: str, node: Node, reading: Reading) -> Step | None:
-    cases = node.each(lambda item: _case(item, reading))
-    for item, case in zip(node.items(), cases, strict=False):
-        if case.condition is None and case is not cases[-1]:
+    items = node.items()
+    for item in items[:-1]:
+        if item.is_a(dict) and "else" in item.value:
             item.fault("`else` is the last way of a branch")
-    if node.is_a(list) and not node.value:
+    if node.is_a(list) and not items:
         node.fault("a branch has at least one way")
-    return Branch(id=name, cases=cases)
+    ways = (_case(item, reading) for item in items)
+    return Branch(id=name, cases=tuple(way for way in ways if way is not None))
 
 
 def _case(node: Node, reading: Reading) -> Case | None:
     fields = node.fields(("if", "then", "else"))
-    if ("if" in fields) == ("else" in fields) or ("else" in fields and "then" in fields):
+    if fields.keys() not in ({"if", "then"}, {"else"}):
         if node.is_a(dict):
             node.fault("a way of a branch is `if` with `then`, or `else`")
         return None
@@ -179,6 +182,8 @@ def _case(node: Node, reading: Reading) -> Case | None:
 def _experiment(name: str, node: Node, reading: Reading) -> Step | None:
     fields = node.fields(("salt", "variants"), required=("salt", "variants"), later=later.EXPERIMENT)
     variants = fields["variants"].each(lambda item: _variant(item, reading)) if "variants" in fields else ()
+    if "variants" in fields and fields["variants"].value == []:
+        fields["variants"].fault("an experiment has at least one variant")
     if variants and sum(variant.weight for variant in variants) == 0:
         fields["variants"].fault("at least one variant needs a weight above 0")
     if len({variant.id for variant in variants}) != len(variants):

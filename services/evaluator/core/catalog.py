@@ -59,7 +59,8 @@ class Catalog(msgspec.Struct, frozen=True):
     """Every journey version that may hold contacts, and the newest of each journey, which takes entries.
 
     ``history`` maps each event that some condition asks for to its slots: nothing else is kept. ``cap_window`` is the
-    longest span that a frequency cap looks back; ``asked_ever`` are the journeys that some condition asks for the past of; ``zone`` is the workspace's time zone.
+    longest span that a frequency cap looks back; ``asked_ever`` are the journeys that some condition asks for the past
+    of; ``zone`` is the workspace's time zone.
     """
 
     plans: dict[tuple[str, int], Plan] = {}
@@ -120,7 +121,7 @@ def _plan(journey: Journey) -> Plan:
 
 def _link(block: tuple[Step, ...], after: str | None, following: dict[str, str | None]) -> None:
     """Note what follows each step: its next sibling, and behind the last one what follows the block."""
-    for step, behind in zip(block, (*(later.id for later in block[1:]), after), strict=True):
+    for step, behind in zip(block, (*(later.id for later in block[1:]), after), strict=False):
         following[step.id] = behind
         for inner in blocks(step):
             _link(inner, behind, following)

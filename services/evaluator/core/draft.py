@@ -80,15 +80,18 @@ class Draft:
         """Replace the state's ``field``."""
         self._changes[field] = value
 
-    def scope(self, run: Run | None = None) -> Scope:
-        """Return what conditions may look at now, for ``run`` or before entry."""
+    def scope(self, run: Run | None = None, *, own: bool = False) -> Scope:
+        """Return what conditions may look at now, for ``run`` or before entry.
+
+        ``event`` is the one being applied; ``own``: the one that caused the entry, as the run's steps see it.
+        """
         state = msgspec.structs.replace(self.state, **self._changes) if self._changes else self.state
         return Scope(
             now=self.now,
             catalog=self.catalog,
             state=state,
             runs=frozenset(inside.journey for inside in self.runs.values()),
-            event=self.event or (run.event if run is not None else NO_EVENT),
+            event=run.event if run is not None and (own or not self.event) else self.event,
             run=run,
         )
 

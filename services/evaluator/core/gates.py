@@ -92,15 +92,18 @@ class _Gate:
     def capped(self) -> _Refusal | None:
         if not self.marketing:
             return None
-        for cap in self.policy.caps:
-            while self.channels and (until := self._full_until(cap, next(iter(self.channels)))) is not None:
-                if cap.when_capped != "next_channel" or cap.channel is None:
-                    action: Action = "skip" if cap.when_capped == "next_channel" else cap.when_capped
-                    return _Refusal(action, until, cap.max_defer)
-                self.channels.pop(cap.channel)
-            if not self.channels:
-                return _Refusal()
-        return None
+        while self.channels:
+            first = next(iter(self.channels))
+            full = self._full(first)
+            if full is None:
+                # What is full is no way out either, should the provider refuse the first.
+                self.channels = {name: place for name, place in self.channels.items() if self._full(name) is None}
+                return None
+            cap, until = full
+            if cap.when_capped != "next_channel":
+                return _Refusal(cap.when_capped, until, cap.max_defer)
+            self.channels.pop(first)
+        return _Refusal()
 
     def quiet_hours(self) -> _Refusal | None:
         quiet = self.policy.quiet_hours
@@ -122,6 +125,14 @@ class _Gate:
         where = contact_zone(window.timezone, self.draft.get("traits"), self.draft.catalog.zone)
         until = closed_until(self.draft.now, window_of("open", window.start, window.end, window.days), where)
         return None if until is None else _Refusal(window.when_outside, until, window.max_defer)
+
+    def _full(self, channel: Channel) -> tuple[Cap, int] | None:
+        """Return the first cap without room for a message by ``channel``, and when it has room again."""
+        for cap in self.policy.caps:
+            until = self._full_until(cap, channel)
+            if until is not None:
+                return cap, until
+        return None
 
     def _full_until(self, cap: Cap, channel: Channel) -> int | None:
         """Return when ``cap`` has room again for a message by ``channel``; None: it has room now."""

@@ -14,7 +14,7 @@ from shared.messages.event import Event
 from shared.messages.outcome import Outcome
 
 REMEMBER_FOR = 48 * HOUR
-"""How long a messageId is remembered, in log time: longer than any client retries (12 h by Segment's Python library)."""
+"""How long a messageId is remembered, in log time: longer than any client retries (12 h by Segment's for Python)."""
 REMEMBER_AT_MOST = 1_000
 """How many messageIds are remembered per contact; the oldest go first."""
 HISTORY_AT_MOST = 1_000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from services.evaluator.core.draft import Draft
 from shared.messages.journal import Decision
 from shared.messages.outcome import Outcome, OutcomeStatus
@@ -20,6 +22,11 @@ def settle(draft: Draft, outcome: Outcome) -> None:
         return
     if all(command.run_id != outcome.run_id for command in draft.pending.values()):
         draft.ended.pop(outcome.run_id, None)
+    if outcome.status in ("sent", "ambiguous"):
+        draft.sent = [
+            msgspec.structs.replace(mark, channel=outcome.channel) if mark.command_id == outcome.command_id else mark
+            for mark in draft.sent
+        ]
     if outcome.status in ("skipped", "failed"):
         draft.sent = [mark for mark in draft.sent if mark.command_id != outcome.command_id]
         draft.touches = [touch for touch in draft.touches if touch.command_id != outcome.command_id]

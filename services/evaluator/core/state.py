@@ -13,8 +13,10 @@ NEVER = 2**64 - 1
 
 
 class Timer(msgspec.Struct, frozen=True, array_like=True):
-    """Something that happens to a run at ``due``: its ``step`` goes on (``step``), is asked again whether it may send
-    (``send``), or its exit rule number ``step`` applies (``exit``).
+    """Something that happens to a run at ``due``.
+
+    Its ``step`` goes on (``step``), is asked again whether it may send (``send``), or its exit rule number ``step``
+    applies (``exit``).
     """
 
     due: int
@@ -97,12 +99,12 @@ class Consent(msgspec.Struct, frozen=True, array_like=True):
 class ContactState(msgspec.Struct, frozen=True, array_like=True):
     """One contact.
 
-    ``consent`` is by topic, or by ``topic/channel`` for what holds for one channel only. ``history`` holds the times of those events that a condition asks for, and no others. ``seen`` maps the short hash of
-    each remembered messageId to the log time at which it was applied. ``sent`` are the messages that
-    a frequency cap may count. ``recent`` are the last events as (name, at).
-    ``passages`` has an entry for each journey and key that is closed to the contact for now; ``been`` are the journeys
-    that it has ever been in, of those that some condition asks for. ``ended`` are the runs that ended by their own steps while a command
-    of theirs is not settled: their exit rules still cancel it.
+    ``consent`` is by topic, or by ``topic/channel`` for what holds for one channel only. ``history`` holds the times of
+    those events that a condition asks for, and no others. ``seen`` maps the short hash of each remembered messageId to
+    the log time at which it was applied. ``sent`` are the messages that a frequency cap may count. ``recent`` are the
+    last events as (name, at). ``passages`` has an entry for each journey and key that is closed to the contact for now;
+    ``been`` are the journeys that it has ever been in, of those that some condition asks for. ``ended`` are the runs
+    that ended by their own steps while a command of theirs is not settled: their exit rules still cancel it.
     """
 
     contact: str

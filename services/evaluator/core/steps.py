@@ -56,7 +56,7 @@ def proceed(draft: Draft, plan: Plan, run: Run, step_id: str | None) -> None:
     raise EndlessRunError
 
 
-def _enter(draft: Draft, plan: Plan, run: Run, step: Step) -> tuple[bool, str | None]:  # noqa: PLR0911 - one per verb
+def _enter(draft: Draft, plan: Plan, run: Run, step: Step) -> tuple[bool, str | None]:  # noqa: C901, PLR0911 - one per verb
     """Do what ``step`` says; (True, next step) when the run goes on at once."""
     behind = plan.following[step.id]
     match step:
@@ -66,7 +66,7 @@ def _enter(draft: Draft, plan: Plan, run: Run, step: Step) -> tuple[bool, str | 
             return _wait_for(draft, plan, run, step)
         case Branch():
             for case in step.cases:
-                if holds(case.condition, draft.scope(run)):
+                if holds(case.condition, draft.scope(run, own=True)):
                     return True, plan.into(step, case.then)
             return True, behind
         case Experiment():
@@ -102,7 +102,7 @@ def _wait(draft: Draft, run: Run, step: Wait) -> bool:
 
 def _wait_for(draft: Draft, plan: Plan, run: Run, step: WaitFor) -> tuple[bool, str | None]:
     for awaited in step.any:
-        if awaited.condition is not None and holds(awaited.condition, draft.scope(run)):
+        if awaited.condition is not None and holds(awaited.condition, draft.scope(run, own=True)):
             return True, plan.into(step, awaited.then)
     if step.timeout is not None:
         draft.arm(run, Timer(draft.now + step.timeout, "step", step.id))
@@ -137,10 +137,11 @@ def feed_waits(draft: Draft, name: str) -> None:
 
     A run that raises on its way ends with reason ``error``; the event still does to the others what it should.
     """
-    for run in list(draft.runs.values()):
-        plan = draft.catalog.plan(run.journey, run.version)
-        step = None if plan is None else plan.steps.get(run.step)
-        if plan is None or not isinstance(step, Wait | WaitFor):
+    for run_id in list(draft.runs):
+        run = draft.runs.get(run_id)  # None: one before it has withdrawn its consent
+        plan = None if run is None else draft.catalog.plan(run.journey, run.version)
+        step = None if run is None or plan is None else plan.steps.get(run.step)
+        if run is None or plan is None or not isinstance(step, Wait | WaitFor):
             continue
         before = draft.savepoint()
         try:
@@ -156,8 +157,12 @@ def _feed(draft: Draft, plan: Plan, run: Run, step: Wait | WaitFor, name: str) -
             _reset(draft, run, step)
         return
     met = next((one for one in step.any if _is_met(draft, run, one, name)), None)
-    if met is not None:
-        proceed(draft, plan, draft.disarm(run, "step"), plan.into(step, met.then))
+    if met is None:
+        return
+    # What is known late may fulfil an ``if``; the run goes on from then, not from before it came to the step.
+    now, draft.now = draft.now, max(draft.now, run.step_at)
+    proceed(draft, plan, draft.disarm(run, "step"), plan.into(step, met.then))
+    draft.now = now
 
 
 def _is_met(draft: Draft, run: Run, awaited: Awaited, name: str) -> bool:
