@@ -6,14 +6,16 @@ Written apart from the processor on purpose: what both agree on is not agreed on
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from services.evaluator.core.advance import advance, next_timer
-from services.evaluator.core.catalog import Catalog, build_catalog
+from services.evaluator.core.advance import abandon, advance, next_timer
+from services.evaluator.core.catalog import UTC, Catalog, build_catalog
 from services.evaluator.core.effects import Advance
-from services.evaluator.core.occurrence import EventArrived, Occurrence
+from services.evaluator.core.occurrence import EventArrived
 from services.evaluator.core.state import ContactState
+from shared.ids import contact_key
 from shared.journeys.model import Journey
 from shared.log import LogRecord
 from shared.messages import codec
@@ -25,20 +27,30 @@ from shared.messages.topics import INCARNATION_KEY
 
 
 class Verdict(msgspec.Struct):
-    """Everything the core decided, in order, and the last state of each contact."""
+    """Everything the core decided, in order, and the last state of each contact.
+
+    ``places`` tells at which record of the log each command was decided, by number; past the last one: at the end.
+    """
 
     journal: list[JournalRecord] = []
     commands: list[SendCommand] = []
     cancels: list[Cancel] = []
+    events: list[Event] = []
     states: dict[str, ContactState] = {}
+    places: dict[str, int] = {}
 
 
-def judge(journeys: Iterable[Journey], log: Sequence[LogRecord], *, until: int | None = None) -> Verdict:
-    """Return what the core decides over the records of one partition; ``until`` runs the log time on at the end."""
-    catalog = build_catalog(journeys)
+def judge(
+    journeys: Iterable[Journey], log: Sequence[LogRecord], *, until: int | None = None, zone: ZoneInfo = UTC
+) -> Verdict:
+    """Return what the core decides over the records of one partition; ``until`` runs the log time on at the end.
+
+    The log is all there is: what the core emits changes nothing unless it stands in the log, as a host puts it there.
+    """
+    catalog = build_catalog(journeys, zone)
     verdict = Verdict()
     log_time = 0
-    for record in log:
+    for place, record in enumerate(log):
         log_time = max(log_time, record.timestamp)
         if record.key == INCARNATION_KEY:
             continue
@@ -47,27 +59,49 @@ def judge(journeys: Iterable[Journey], log: Sequence[LogRecord], *, until: int |
             continue
         contact = record.key.decode()
         _run_timers(catalog, verdict, contact, log_time)
-        _advance(catalog, verdict, contact, EventArrived(message, log_time))
+        _take(verdict, advance(catalog, _state(verdict, contact), EventArrived(message, log_time)))
         _run_timers(catalog, verdict, contact, log_time)
+        verdict.places |= {it.command_id: place for it in verdict.commands[len(verdict.places) :]}
     for contact in sorted(verdict.states):
         _run_timers(catalog, verdict, contact, log_time if until is None else until)
+    verdict.places |= {it.command_id: len(log) for it in verdict.commands[len(verdict.places) :]}
     return verdict
 
 
-def _run_timers(catalog: Catalog, verdict: Verdict, contact: str, before: int) -> None:
+def play(
+    journeys: Sequence[Journey], log: Sequence[LogRecord], *, until: int | None = None, zone: ZoneInfo = UTC
+) -> Verdict:
+    """Return what the core decides over ``log`` when all that it emits joins the log one millisecond later."""
+    records = list(log)
     while True:
-        state = verdict.states.get(contact)
-        due = None if state is None else next_timer(state, before)
-        if due is None:
-            return
-        _advance(catalog, verdict, contact, due)
+        verdict = judge(journeys, records, until=until, zone=zone)
+        known = {record.value for record in records}
+        fresh = [(event.received_at, codec.encode(event), event) for event in verdict.events]
+        new = sorted((it for it in fresh if it[1] not in known), key=lambda it: it[:2])
+        if not new:
+            return verdict
+        at, value, event = new[0]
+        key = contact_key(event.user_id, event.anonymous_id) or ""
+        place = sum(1 for record in records if record.timestamp <= at)
+        records.insert(place, LogRecord(len(records), at + 1, key.encode(), value))
 
 
-def _advance(catalog: Catalog, verdict: Verdict, contact: str, occurrence: Occurrence) -> Advance:
-    state = verdict.states.get(contact) or ContactState(contact=contact)
-    result = advance(catalog, state, occurrence)
-    verdict.states[contact] = result.state
+def _state(verdict: Verdict, contact: str) -> ContactState:
+    return verdict.states.get(contact) or ContactState(contact=contact)
+
+
+def _run_timers(catalog: Catalog, verdict: Verdict, contact: str, before: int) -> None:
+    while (due := next_timer(_state(verdict, contact), before)) is not None:
+        try:
+            result = advance(catalog, _state(verdict, contact), due)
+        except Exception:  # noqa: BLE001 - a run that raises ends, and no other
+            result = abandon(catalog, _state(verdict, contact), due)
+        _take(verdict, result)
+
+
+def _take(verdict: Verdict, result: Advance) -> None:
+    verdict.states[result.state.contact] = result.state
     verdict.journal += result.journal
     verdict.commands += result.commands
     verdict.cancels += result.cancels
-    return result
+    verdict.events += result.events

@@ -94,7 +94,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Goal(msgspec.Struct, frozen=True, kw_only=True):
-    """What the journey is for: ``event`` within ``window`` of a send counts as converted. It does not exit by itself."""
+    """What the journey is for: ``event`` within ``window`` of a send counts as converted. It ends no run by itself."""
 
     id: str
     event: str
@@ -200,9 +200,7 @@ class Until(msgspec.Struct, frozen=True, kw_only=True):
     """A local time to wait for.
 
     ``time`` (``HH:MM``) on one of ``days``; or on ``date``; or on the date in the trait ``property``, ``offset_days``
-    from it, each year (``match: anniversary``) or that day (``exact``).
-
-    ``latest`` ms from now is the longest wait.
+    from it, each year (``match: anniversary``) or that day (``exact``). ``latest`` ms from now is the longest wait.
     """
 
     time: str = "00:00"
@@ -218,7 +216,7 @@ class Until(msgspec.Struct, frozen=True, kw_only=True):
 class Wait(msgspec.Struct, frozen=True, kw_only=True, tag="wait"):
     """Stay for ``duration`` (ms), for the calendar ``span`` (``P1M``) or until a local time.
 
-    Each of the events in ``reset_by`` starts it anew. ``jitter`` spreads contacts over as many ms, each always the same.
+    Each of the events in ``reset_by`` starts it anew. ``jitter`` spreads runs over as many ms, each always the same.
     ``past``: what to do when the date to wait for is over already.
     """
 

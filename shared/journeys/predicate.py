@@ -59,7 +59,7 @@ class Consented(msgspec.Struct, frozen=True, tag="consent"):
 
 
 class TimeIs(msgspec.Struct, frozen=True, kw_only=True, tag="time"):
-    """The local time lies in the half-open window from ``start`` to ``end`` (``HH:MM``), on ``days`` (0: Monday)."""
+    """The local time lies from ``start`` to before ``end`` (``HH:MM``), on one of ``days`` (0: Monday)."""
 
     start: str = "00:00"
     end: str = "00:00"

@@ -38,8 +38,10 @@ def update(draft: Draft, run: Run, step: Update) -> None:
     for topic in step.subscribe:
         draft.set("consent", state_consent(draft.get("consent"), topic, granted=True, at=draft.now))
     for topic in step.unsubscribe:
-        draft.set("consent", state_consent(draft.get("consent"), topic, granted=False, at=draft.now))
-        exit_by_consent(draft, topic)
+        stated = state_consent(draft.get("consent"), topic, granted=False, at=draft.now)
+        if stated != draft.get("consent"):
+            draft.set("consent", stated)
+            exit_by_consent(draft, topic)
 
 
 def emit(draft: Draft, run: Run, step: Emit) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from services.evaluator.core.catalog import Plan
 from services.evaluator.core.draft import Draft
-from services.evaluator.core.exits import exit_run
+from services.evaluator.core.exits import LATEST_EVENT, exit_run
 from services.evaluator.core.gates import Verdict, judge
 from services.evaluator.core.state import PendingCommand, Run, SentMark, Timer, Touch
 from shared.clock import DAY
@@ -56,7 +56,8 @@ def _emit(draft: Draft, plan: Plan, run: Run, step: Send, verdict: Verdict) -> N
     until = draft.now + max(plan.goal_window, REGRET_WINDOW)
     draft.touches.append(Touch(command.command_id, run.run_id, run.journey, run.version, step.id, draft.now, until))
     if policy.purpose == "marketing" and draft.catalog.cap_window:
-        kept = [mark for mark in draft.sent if mark.at > draft.now - draft.catalog.cap_window]
+        oldest = draft.now - draft.catalog.cap_window - LATEST_EVENT  # a late event looks back from its own time
+        kept = [mark for mark in draft.sent if mark.at > oldest]
         draft.sent = [*kept, SentMark(command.command_id, draft.now, run.journey, channel, policy.topic)]
     draft.change(run, sends=run.sends + 1)
     detail = {"variants": run.variants} if run.variants else {}

@@ -18,8 +18,9 @@ schema: journey/v1
 id: welcome
 version: one
 trigger: {type: event, event: Signed Up}
-policy: {purpose: transactional, quiet_hours: {}}
+policy: {purpose: transactional}
 steps:
+  - {id: digest, collect: {}}
   - {id: end, exit: {reason: done}}
 """
 
@@ -45,7 +46,7 @@ def test_each_fault_is_a_line_that_editors_can_follow(broken: Path) -> None:
     assert 1 == result.exit_code
     assert [
         f"{broken}/welcome.yaml:3: expected a whole number from 1 to 1000000, not `one`",
-        f"{broken}/welcome.yaml:5: `quiet_hours` is not part of this release yet",
+        f"{broken}/welcome.yaml:7: `collect` is not part of this release yet",
     ] == result.stdout.splitlines()
     assert "0 journeys, 2 faults\n" == result.stderr
 
@@ -62,9 +63,9 @@ def test_json_names_file_line_column_and_message(broken: Path) -> None:
         },
         {
             "file": f"{broken}/welcome.yaml",
-            "line": 5,
-            "column": 34,
-            "message": "`quiet_hours` is not part of this release yet",
+            "line": 7,
+            "column": 18,
+            "message": "`collect` is not part of this release yet",
         },
     ] == json.loads(result.stdout)
 

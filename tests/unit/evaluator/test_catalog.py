@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from services.evaluator.core.advance import advance
-from services.evaluator.core.catalog import Catalog, build_catalog
+from services.evaluator.core.catalog import Catalog, HistorySlot, build_catalog
 from services.evaluator.core.effects import Advance
 from services.evaluator.core.occurrence import EventArrived, TimerDue
 from services.evaluator.core.state import ContactState
 from shared.clock import HOUR, MINUTE
+from shared.journeys.model import Branch
+from shared.journeys.predicate import Expression
 from tests.builders import CART, a_journey, an_event, at
 
 FIRST = a_journey()
@@ -68,8 +70,51 @@ def test_an_exit_rule_of_the_old_version_still_ends_its_runs() -> None:
 def test_the_longest_span_that_any_version_asks_for_is_kept() -> None:
     longer = a_journey(SECOND_TEXT.replace("within: 60m", "within: 90m"))
     shorter = a_journey(SECOND_TEXT.replace("within: 60m", "within: 5m"))
-    assert {"Order Completed": 90 * MINUTE} == build_catalog([FIRST, longer]).history
-    assert {"Order Completed": HOUR} == build_catalog([FIRST, shorter]).history
+    for journeys, span in (([FIRST, longer], 90 * MINUTE), ([FIRST, shorter], HOUR)):
+        slot = HistorySlot("Order Completed", None, span)
+        assert {"Order Completed": (slot,)} == build_catalog(journeys).history
+
+
+def test_what_is_asked_since_entry_is_kept_for_longer_than_a_run_lasts() -> None:
+    since = a_journey(CART.replace("within: 60m", "since: entry"))
+    [slot] = build_catalog([FIRST, since]).history["Order Completed"]
+    assert 400 * 24 * HOUR == slot.span
+
+
+def test_each_filter_of_one_event_has_a_slot_of_its_own() -> None:
+    """Two conditions that ask the same share one."""
+    dear = CART.replace("within: 60m", "within: 1d, where: event.properties.total > 100")
+    same = dear.replace("version: 1", "version: 2").replace("within: 1d", "within: 2d")
+    plain = CART.replace("version: 1", "version: 3")
+    slots = build_catalog([a_journey(text) for text in (plain, dear, same)]).history["Order Completed"]
+    where = Expression("event.properties.total > 100")
+    assert [(None, HOUR), (where, 48 * HOUR)] == [(slot.where, slot.span) for slot in slots]
+    assert 2 == len({slot.key for slot in slots})
+
+
+def test_a_plan_goes_from_block_to_block_and_out_again() -> None:
+    """Behind the last step of a block comes what follows the block; an empty block is passed by."""
+    steps = """
+  - id: way
+    branch:
+      - {if: contact.vip == true, then: [{id: inner, experiment: {salt: s, variants: [
+          {id: a, weight: 1, then: [{id: deep, wait: {for: 1h}}]}, {id: b, weight: 1}]}}]}
+      - {else: []}
+  - {id: last, exit: {reason: done}}
+"""
+    journey = a_journey(CART[: CART.index("\n  - {id: settle")] + steps)
+    plan = build_catalog([journey]).plan("cart", 1)
+    assert plan is not None
+    assert {"way": "last", "inner": "last", "deep": "last", "last": None} == plan.following
+    way = plan.steps["way"]
+    assert isinstance(way, Branch)
+    assert ["inner", "last"] == [plan.into(way, case.then) for case in way.cases]
+
+
+def test_the_longest_look_back_of_any_cap_is_kept() -> None:
+    caps = "frequency_cap: [{max: 1, per: 1d}, {max: 3, per: 1w}], max_sends: 2"
+    assert 7 * 24 * HOUR == build_catalog([a_journey(CART.replace("max_sends: 2", caps))]).cap_window
+    assert 0 == build_catalog([FIRST]).cap_window
 
 
 def test_an_empty_catalogue_decides_nothing() -> None:

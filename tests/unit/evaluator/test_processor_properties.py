@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -53,15 +55,61 @@ version: 1
 trigger: {type: event, event: Product Viewed}
 entry: {reentry: {cooldown: 1h}}
 exit: [{reason: converted, event: Order Completed}]
-policy: {topic: news}
+policy: {topic: news, frequency_cap: [{max: 2, per: 1d}]}
 steps:
   - {id: hello, send: {channels: [email], template: {email: {subject: "Hello", text: "Hello"}}}}
   - {id: linger, wait: {for: 20m}}
 """
-JOURNEYS = tuple(a_journey(text) for text in (CART, ONCE, RESTARTED, CONFIRMATION, GREETING))
+NURTURE = """
+schema: journey/v1
+id: nurture
+version: 1
+trigger: {type: event, event: Browsed}
+entry: {reentry: {mode: always}}
+exit:
+  - {reason: converted, event: Order Completed, where: event.properties.total > 3}
+  - {reason: active, if: {performed: {event: Product Viewed, count: 4, since: entry}}}
+policy:
+  topic: news
+  frequency_cap: [{max: 1, per: 6h, when_capped: defer, max_defer: 1d}]
+  quiet_hours: {from: "21:00", to: "08:00", spread: 30m}
+steps:
+  - id: hear
+    wait_for:
+      any:
+        - {id: viewed, event: Product Viewed, where: event.properties.total == 5, then: [
+            {id: tell, emit: {event: Product Added, properties: {name: emitted}}}]}
+        - {id: known, if: contact.seen >= 3}
+      timeout: {after: 2h, then: [{id: count, update: {increment: {seen: 1}, add_tags: [quiet]}}]}
+  - id: offer
+    experiment:
+      salt: offer
+      variants:
+        - {id: a, weight: 1, then: [
+            {id: mail_a, send: {channels: [email], template: {email: {subject: "A", text: "Hello"}}}}]}
+        - {id: b, weight: 1, then: [
+            {id: mail_b, send: {channels: [email], expires: 9h, template: {email: {subject: "B", text: "Hello"}}}}]}
+  - {id: way, branch: [{if: contact.seen > 1, then: [{id: pause, wait: {for: 3h, jitter: 20m}}]}, {else: []}]}
+  - {id: again, goto: {step: hear, max_visits: 2}}
+  - {id: end, branch: [{if: contact.seen > 4, then: [{id: leave, update: {unsubscribe: [news]}}]}]}
+"""
+ECHO = """
+schema: journey/v1
+id: echo
+version: 1
+trigger: {type: event, event: Order Completed}
+entry: {reentry: {cooldown: 1h}}
+policy: {purpose: transactional}
+steps:
+  - {id: rest, wait: {until: {time: "18:00", latest: 5h}}}
+  - {id: tell, emit: {event: Browsed}}
+"""
+JOURNEYS = tuple(a_journey(text) for text in (CART, ONCE, RESTARTED, CONFIRMATION, GREETING, NURTURE, ECHO))
+POLICIES = {journey.id: journey.policy for journey in JOURNEYS}
 MAX_SENDS = {journey.id: journey.policy.max_sends for journey in JOURNEYS}
 TOPICS = {journey.id: journey.policy.topic for journey in JOURNEYS if journey.policy.purpose == "marketing"}
 CONTACTS = ("u:1", "a:2")
+ZONES = {"u:1": "UTC", "a:2": "Asia/Tokyo"}
 LAST = 60 * 24 * HOUR
 """Long after every history: by then every run is over."""
 
@@ -140,7 +188,7 @@ KINDS = st.sampled_from(
     ["Product Added"] * 4
     + ["Product Viewed"] * 2
     + ["Order Completed"] * 2
-    + ["Browsed", "identify", "granted", "revoked", "tick", "tick"]
+    + ["Browsed", "Browsed", "identify", "granted", "revoked", "tick", "tick"]
 )
 LATE = st.sampled_from([0, 0, 0, 10 * MINUTE, 50 * MINUTE])
 MESSAGE_IDS = st.sampled_from(["", "", "", "m1", "m2"])
@@ -174,9 +222,9 @@ class Host:
         self.lost: list[Output] = []
         self.restart()
         for contact in CONTACTS:
-            self.append(identified(self.now, email=f"{contact}@example.jp"), contact)
+            self.append(identified(self.now, email=f"{contact}@example.jp", timezone=ZONES[contact]), contact)
             self.append(consented(self.now, "cart_reminders"), contact)
-            self.append(consented(self.now, "news"), contact)
+            self.append(msgspec.structs.replace(consented(self.now, "news"), message_id="news"), contact)
 
     def restart(self) -> None:
         self.processor = PartitionProcessor(partition=0, catalog=self.catalog, store=self.store, incarnation="log")
@@ -294,7 +342,11 @@ def test_any_host_decides_what_the_sequential_oracle_decides(steps: list[Step], 
         assert [record for record in verdict.journal if record.contact == contact] == of_contact
 
     commands: list[SendCommand] = decoded(outputs, "commands", codec.COMMANDS)
-    withdrawn = {it.command_id for it in decoded(outputs, EVENTS, codec.EVENTS)}
+    returned = decoded(outputs, EVENTS, codec.EVENTS)
+    withdrawn = {it.command_id for it in returned if isinstance(it, Outcome)}
+    emitted = [it for it in returned if isinstance(it, Event)]
+    assert by_id(verdict.events, "message_id") == by_id(emitted, "message_id")
+    assert len(verdict.events) == len(emitted)
     decided = by_id(verdict.commands, "command_id")
     assert {id_: decided[id_] for id_ in decided if id_ not in withdrawn} == by_id(commands, "command_id")
     assert len(commands) == len(decided) - len(withdrawn)
@@ -325,7 +377,7 @@ def is_send(record: JournalRecord) -> bool:
 
 
 def harmless(host: Host, verdict: Verdict) -> None:
-    """Check what must never be: a send after its run's exit, above the cap, or without consent."""
+    """Check what must never be: a send after its run's exit, above a cap, in quiet hours, or without consent."""
     ended: set[str] = set()
     sends: dict[str, int] = {}
     returned = {
@@ -340,23 +392,44 @@ def harmless(host: Host, verdict: Verdict) -> None:
             sends[run] = sends.get(run, 0) + (record.command_id not in returned)
             most = MAX_SENDS[record.journey]
             assert most is None or sends[run] <= most
+    for contact in CONTACTS:
+        within_caps([record for record in verdict.journal if record.contact == contact])
+        assert not [it for it in verdict.journal if it.contact == contact and is_send(it) and is_quiet(it)]
     for command in verdict.commands:
-        assert command.journey not in TOPICS or True in consents_at(host.log, command)
+        assert command.journey not in TOPICS or True in consents_at(
+            host.log, command, verdict.places[command.command_id]
+        )
 
 
-def consents_at(log: list[LogRecord], command: SendCommand) -> set[bool | None]:
-    """Return what the contact's newest word on the command's topic was at its decision, before or within that ms."""
+def within_caps(journal: list[JournalRecord]) -> None:
+    """Check that each send found room for itself: of all marketing messages decided before and not given back."""
+    counted: dict[str, int] = {}
+    for record in journal:
+        if record.decision in ("skip", "failed") and record.command_id is not None:
+            counted.pop(record.command_id, None)
+        if is_send(record) and record.journey in TOPICS:
+            for cap in POLICIES[record.journey].caps:
+                assert cap.max > sum(1 for when in counted.values() if record.at - cap.per < when <= record.at)
+            counted[record.command_id or ""] = record.at
+
+
+def is_quiet(record: JournalRecord) -> bool:
+    """Tell whether the contact's clock shows an hour from 21 to 8, in a journey that is quiet then."""
+    hour = datetime.fromtimestamp(record.at / 1000, ZoneInfo(ZONES[record.contact])).hour
+    return POLICIES[record.journey].quiet_hours is not None and (hour >= 21 or hour < 8)
+
+
+def consents_at(log: list[LogRecord], command: SendCommand, place: int) -> set[bool | None]:
+    """Return what the contact's newest word on the command's topic was before and behind the record at ``place``."""
     said: bool | None = None
     said_at = 0
     found: set[bool | None] = set()
     seen: set[str] = set()
     log_time = 0
-    for record in log:
+    for number, record in enumerate(log[: place + 1]):
         log_time = max(log_time, record.timestamp)
-        if log_time >= command.decided_at:
+        if number == place:
             found.add(said)
-        if log_time > command.decided_at:
-            return found
         if record.key != command.contact.encode():
             continue
         message = codec.EVENTS.decode(record.value)

@@ -7,7 +7,8 @@ import pytest
 from services.evaluator.core.addresses import address, addresses
 from services.evaluator.core.send import pick_locale
 from shared.ids import command_id
-from shared.journeys.model import Channel, Template
+from shared.journeys.model import Template
+from shared.journeys.predicate import Channel
 from shared.messages.command import SendCommand
 from tests.builders import CART, a_journey, a_record, an_event, at, consented, identified
 from tests.oracle import judge

@@ -6,6 +6,11 @@ import pytest
 
 from tests.unit.shared.journeys.literals import VALID, changed, faults
 
+CONDITIONS = "all, any, not, performed, reachable, consent, time, bucket, in_journey"
+VERBS = "wait, wait_for, branch, experiment, send, update, emit, goto, exit"
+ROOTS = "a path starts with one of contact, event, context, trigger, journey, message, now"
+FIRST = "(at character 1 of the expression)"
+
 BROKEN: list[tuple[str, str, list[str]]] = [
     # Keys
     ("entry:", "entyr:", ["5: unknown key `entyr`; did you mean `entry`?"]),
@@ -22,7 +27,7 @@ BROKEN: list[tuple[str, str, list[str]]] = [
         "5: write either `trigger` or `triggers`, not both",
     ]),
     ("{id: rest, wait: {for: 1d}}", "{wait: {for: 1d}}", ["9: `id` is missing"]),
-    ("wait: {for: 1d}", "wait: {}", ["9: `for` is missing"]),
+    ("wait: {for: 1d}", "wait: {}", ["9: `wait` has either `for` (a duration) or `until` (a local time)"]),
     ("exit: {reason: done}", "exit: ", ["10: expected a mapping (lines of `key: value`), but nothing is written here"]),
     # Kinds of values
     ("schema: journey/v1", "schema: journey/v2", ["1: unknown schema `journey/v2`; did you mean `journey/v1`?"]),
@@ -67,29 +72,29 @@ BROKEN: list[tuple[str, str, list[str]]] = [
     ("for: 1d", "for: 6000w", ["9: `6000w` is longer than a hundred years"]),
     ("[email], ", "[email], expires: 0m, ", ["8: expected a duration longer than nothing"]),
     # Conditions and paths
-    ("{priority: 10}", "{where: event.total > 5}", [
-        "5: expressions are not part of this release yet; use all, any, not, performed or reachable",
+    ("{priority: 10}", "{where: event.total >}", [
+        "5: the expression ends here; write a value, such as contact.email, 5 or 'text' "
+        + "(at character 14 of the expression)",
     ]),
     ("{priority: 10}", "{where: {reachable: [email], not: {reachable: [sms]}}}", [
-        "5: a condition has exactly one of all, any, not, performed, reachable",
+        f"5: a condition has exactly one of {CONDITIONS}",
     ]),
-    ("{priority: 10}", "{where: {}}", ["5: a condition has exactly one of all, any, not, performed, reachable"]),
+    ("{priority: 10}", "{where: {}}", [f"5: a condition has exactly one of {CONDITIONS}"]),
     ("{priority: 10}", "{where: {performed: {event: Signed Up, within: 0s, count: 2000}}}", [
         "5: expected a duration longer than nothing",
         "5: expected a whole number from 1 to 1000",
     ]),
     ("{priority: 10}", "{key: order}", [
-        "5: `order` is not a path; write one such as event.properties.name or contact.email",
+        f"5: unknown root `order`; {ROOTS}; write the whole path, such as `contact.order` {FIRST}",
     ]),
-    ("{priority: 10}", "{key: user.id}", ["5: a path starts with one of contact, event, context, not `user`"]),
-    ("{priority: 10}", "{key: trigger.occurrence}", [
-        "5: `trigger` is not part of this release yet; a path starts with one of contact, event, context",
+    ("{priority: 10}", "{key: user.id}", [
+        f"5: unknown root `user`; {ROOTS}; write the whole path, such as `contact.user` {FIRST}",
     ]),
     # Steps
     ("{id: rest, wait: {for: 1d}}", "{id: rest, wait: {for: 1d}, exit: {reason: x}}", [
-        "9: a step has exactly one verb of wait, send, exit",
+        f"9: a step has exactly one verb of {VERBS}",
     ]),
-    ("{id: rest, wait: {for: 1d}}", "{id: rest}", ["9: a step has exactly one verb of wait, send, exit"]),
+    ("{id: rest, wait: {for: 1d}}", "{id: rest}", [f"9: a step has exactly one verb of {VERBS}"]),
     ("{id: rest, wait: {for: 1d}}", "{id: rest, wate: {for: 1d}}", ["9: unknown key `wate`; did you mean `wait`?"]),
     ("{id: rest,", "{id: hello,", ["9: step id `hello` is used twice"]),
     ("wait: {for: 1d}", "exit: {reason: x}", ["10: step `end` is never reached: `rest` before it exits"]),
@@ -117,7 +122,7 @@ BROKEN: list[tuple[str, str, list[str]]] = [
         "8: a key is a word; a text that starts with { or [ needs quotes",
     ]),
     # Exits and goals
-    ("entry: {priority: 10}", "exit: [{reason: bought}]", ["5: an exit rule has either `event` or `after`"]),
+    ("entry: {priority: 10}", "exit: [{reason: bought}]", ["5: an exit rule has exactly one of event, if, after"]),
     ("entry: {priority: 10}", "exit: [{reason: x, after: 1d, where: {reachable: [email]}}]", [
         "5: `where` belongs to an exit by `event`",
     ]),
@@ -186,18 +191,16 @@ LATER = [
     ("{priority: 10}", "{limit: 5}", "`limit`"),
     ("{priority: 10}", "{reentry: {mode: per_key}}", "reentry mode `per_key`"),
     ("{priority: 10}", "{where: {in_audience: vip}}", "`in_audience`"),
-    ("{priority: 10}", "{where: {performed: {event: X, within: 1d, where: {}}}}", "`where`"),
-    ("{purpose: transactional}", "{purpose: transactional, quiet_hours: {}}", "`quiet_hours`"),
-    ("{purpose: transactional}", "{purpose: transactional, frequency_cap: inherit}", "`frequency_cap`"),
-    ("{purpose: transactional}", "{purpose: transactional, holdout: {percent: 5}}", "`holdout`"),
+    ("{priority: 10}", "{where: {aggregate: {event: X, fn: sum}}}", "`aggregate`"),
+    ("{priority: 10}", "{where: {online: {within: 2m}}}", "`online`"),
+    ("{purpose: transactional}", "{purpose: transactional, frequency_cap: inherit}", "frequency_cap `inherit`"),
+    ("[email], ", "[email], quiet_hours: {}, ", "`quiet_hours`"),
+    ("wait: {for: 1d}", "wait_for: {any: [{id: a, event: X}], since: entry}", "`since`"),
+    ("wait: {for: 1d}", "experiment: {salt: a, variants: [{id: a, weight: 1}], winner: {goal: a}}", "`winner`"),
     ("[email], ", "[email], mode: preferred, ", "mode `preferred`"),
     ("[email], ", "[email], on_fail: exit, ", "`on_fail`"),
     ("subject: Hi, ", "subject: Hi, mjml: <mjml>, ", "`mjml`"),
-    *(
-        ("wait: {for: 1d}", f"{verb}: {{}}", f"`{verb}`")
-        for verb in ("wait_for", "branch", "experiment", "update", "emit", "call", "notify", "enrol", "collect", "goto")
-    ),
-    ("wait: {for: 1d}", 'wait: {until: {time: "10:00"}}', "`until`"),
+    *(("wait: {for: 1d}", f"{verb}: {{}}", f"`{verb}`") for verb in ("call", "notify", "enrol", "collect")),
     ("entry: {priority: 10}", "exit: [{reason: left, audience_left: vip}]", "`audience_left`"),
     (
         "entry: {priority: 10}",
@@ -221,7 +224,7 @@ name: 5
 trigger: {type: event, max_age: soon}
 steps:
   - {id: Hello, send: {template: nowhere, channels: [e-mail], mode: any}}
-  - {id: wait, branch: []}
+  - {id: wait, collect: []}
   - {id: wait, wait: {for: 1}}
 """
     assert [
@@ -233,7 +236,7 @@ steps:
         "journey.yaml:5: there is no file `templates/nowhere.yaml`; known: cart/remind",
         "journey.yaml:5: unknown channel `e-mail`; did you mean `email`?",
         "journey.yaml:5: unknown mode `any`; known: first_reachable",
-        "journey.yaml:6: `branch` is not part of this release yet",
+        "journey.yaml:6: `collect` is not part of this release yet",
         "journey.yaml:7: step id `wait` is used twice",
         "journey.yaml:7: expected a duration such as 45m, 24h, 3d or 2w, not `1`",
     ] == faults(text)

@@ -7,24 +7,19 @@ import pytest
 from shared.clock import DAY, HOUR, MINUTE
 from shared.journeys.files import load_journeys
 from shared.journeys.model import (
-    All,
-    Any,
     Entry,
     EventTrigger,
     Exit,
     ExitAfter,
     ExitOnEvent,
     Goal,
-    Not,
-    Path,
-    Performed,
     Policy,
-    Reachable,
     Reentry,
     Send,
     Template,
     Wait,
 )
+from shared.journeys.predicate import All, Any, Expression, Not, Performed, Reachable
 from tests.builders import JOURNEYS
 from tests.unit.shared.journeys.literals import TEMPLATES, VALID, changed, parsed
 
@@ -37,7 +32,7 @@ def test_the_shipped_cart_journey_is_the_one_described() -> None:
     assert (EventTrigger(event="Product Added", max_age=30 * MINUTE),) == cart.triggers
     assert (
         Entry(
-            where=Not(Performed("Order Completed", 60 * MINUTE)),
+            where=Not(Performed(event="Order Completed", within=60 * MINUTE)),
             on_retrigger="update_context",
             reentry=Reentry(mode="after_exit", cooldown=3 * DAY),
             priority=80,
@@ -45,8 +40,8 @@ def test_the_shipped_cart_journey_is_the_one_described() -> None:
         == cart.entry
     )
     assert {
-        "cart_id": Path("event", ("properties", "cart_id")),
-        "product": Path("event", ("properties", "name")),
+        "cart_id": Expression("event.properties.cart_id"),
+        "product": Expression("event.properties.name"),
     } == cart.context
     recovered = Goal(
         id="recovered",
@@ -54,7 +49,7 @@ def test_the_shipped_cart_journey_is_the_one_described() -> None:
         window=7 * DAY,
         primary=True,
         attribution="last_send",
-        value=Path("event", ("properties", "total")),
+        value=Expression("event.properties.total"),
     )
     assert (recovered,) == cart.goals
     assert (
@@ -78,7 +73,7 @@ def test_the_shipped_order_confirmation_is_transactional_and_runs_once_per_order
     _, order = load_journeys(JOURNEYS)
     assert ("order_confirmation", 1) == (order.id, order.version)
     assert (EventTrigger(event="Order Completed", max_age=DAY),) == order.triggers
-    assert Path("event", ("properties", "order_id")) == order.entry.key
+    assert Expression("event.properties.order_id") == order.entry.key
     assert Policy(purpose="transactional") == order.policy
     assert ["confirm"] == [step.id for step in order.steps]
 
@@ -107,8 +102,8 @@ def test_a_template_is_named_by_its_id() -> None:
 @pytest.mark.parametrize(
     ("condition", "expected"),
     [
-        ("{performed: {event: X, within: 1h}}", Performed("X", HOUR, 1)),
-        ("{performed: {event: X, within: 1h, count: 3}}", Performed("X", HOUR, 3)),
+        ("{performed: {event: X, within: 1h}}", Performed(event="X", within=HOUR, count=1)),
+        ("{performed: {event: X, within: 1h, count: 3}}", Performed(event="X", within=HOUR, count=3)),
         ("{reachable: [line, sms]}", Reachable(("line", "sms"))),
         ("{not: {reachable: [push]}}", Not(Reachable(("push",)))),
         ("{all: [{reachable: [email]}, {reachable: [sms]}]}", All((Reachable(("email",)), Reachable(("sms",))))),
@@ -124,8 +119,8 @@ def test_each_condition_has_its_form(condition: str, expected: object) -> None:
     ("written", "expected"),
     [
         ("key: contact", Entry(key=None)),
-        ("key: contact.company.id", Entry(key=Path("contact", ("company", "id")))),
-        ("key: event.properties.order_id", Entry(key=Path("event", ("properties", "order_id")))),
+        ("key: contact.company.id", Entry(key=Expression("contact.company.id"))),
+        ("key: event.properties.order_id", Entry(key=Expression("event.properties.order_id"))),
         ("on_retrigger: ignore", Entry(on_retrigger="ignore")),
         ("on_retrigger: restart", Entry(on_retrigger="restart")),
         ("on_retrigger: update_context", Entry(on_retrigger="update_context")),
@@ -165,7 +160,7 @@ exit:
         EventTrigger(event="Invited"),
     ) == journey.triggers
     assert ["event.properties.plan", "contact.address.city", "context.plan"] == [
-        str(path) for path in journey.context.values()
+        expression.text for expression in journey.context.values()
     ]
     bought = Goal(
         id="bought",

@@ -1,0 +1,431 @@
+"""The checks before a message leaves: their order, the cap, quiet hours, the window, and what a deferral asks again."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from shared.clock import MINUTE
+from shared.journeys.model import Journey
+from shared.messages.event import Event
+from shared.messages.journal import JournalRecord
+from shared.messages.outcome import Outcome
+from tests.builders import a_record, an_event, an_outcome, at, consented, identified
+from tests.oracle import Verdict, judge
+from tests.unit.evaluator.playing import GO, KNOWN, happens, iso, journey, sends, told
+
+QUIET = "quiet_hours: {from: '21:00', to: '08:00'}"
+LATE = an_event("Go", at("22:00"))
+"""22:00 on Monday."""
+
+
+def mailing(policy: str, *, expires: str = "", name: str = "trip", more: str = "", topic: str = "news") -> Journey:
+    send = f"send: {{channels: [email], {expires}template: {{email: {{subject: Hi, text: Hello}}}}}}"
+    always = "entry: {reentry: {mode: always}}\n"
+    return journey(
+        f"- {{id: mail, {send}}}\n- {{id: rest, wait: {{for: 1h}}}}",
+        name=name,
+        policy=f"{{topic: {topic}, {policy}}}",
+        more=always + more,
+    )
+
+
+def decided(verdict: Verdict) -> list[tuple[str, str | None, int]]:
+    """Return what became of messages: sends, skips, deferrals and exits with a reason that is not the journey's end."""
+    return [it for it in told(verdict) if it[0] not in ("entered", "not_entered") and it[1] != "completed"]
+
+
+def last_checks(verdict: Verdict) -> list[tuple[str, bool]]:
+    record: JournalRecord = [it for it in verdict.journal if it.checks][-1]
+    return list(record.checks)
+
+
+# ---- the order ----------------------------------------------------------------------------------------------------
+
+ORDER = ["expired", "held_out", "unreachable", "no_consent", "max_sends", "capped", "quiet_hours", "outside_window"]
+EVERYTHING = (
+    "max_sends: 5, holdout: {percent: 0, salt: s}, frequency_cap: [{max: 9, per: 1d}], "
+    "quiet_hours: {from: '21:00', to: '08:00'}, send_window: {from: '08:00', to: '21:00'}"
+)
+
+
+def test_a_send_has_passed_every_check_in_their_order() -> None:
+    assert [(name, True) for name in ORDER] == last_checks(happens(mailing(EVERYTHING), GO, until=at("10:30")))
+
+
+HELD_OUT = "holdout: {percent: 100, salt: s}"
+CLOSED = "quiet_hours: {from: '09:00', to: '11:00', when_quiet: skip}, send_window: {from: '12:00', to: '13:00'}"
+
+
+@pytest.mark.parametrize(
+    ("known", "policy", "reason"),
+    [
+        ((), f"{HELD_OUT}, {CLOSED}", "held_out"),
+        ((), CLOSED, "unreachable"),
+        (KNOWN[:1], CLOSED, "no_consent"),
+        (KNOWN, CLOSED, "quiet_hours"),
+        (KNOWN, CLOSED.replace("from: '09:00'", "from: '10:30'"), "outside_window"),
+    ],
+)
+def test_the_first_check_that_fails_gives_the_reason(known: tuple[Event, ...], policy: str, reason: str) -> None:
+    verdict = happens(mailing(policy), GO, until=at("10:20"), known=known)
+    [record] = [it for it in verdict.journal if it.checks]
+    assert reason == record.reason
+    position = ORDER.index(reason)
+    assert [(name, True) for name in ORDER[:position]] + [(reason, False)] == list(record.checks)
+
+
+def test_who_is_held_out_gets_nothing_and_goes_on() -> None:
+    verdict = happens(mailing(HELD_OUT), GO, until=at("12:00"))
+    assert ["entered", "skip", "exited"] == [record.decision for record in verdict.journal]
+    assert [("skip", "held_out", at("10:00"))] == decided(verdict)
+
+
+def test_a_holdout_holds_about_its_share() -> None:
+    trip = mailing("holdout: {percent: 20, salt: s}")
+    log = [a_record(number, GO, key=f"u:{number}") for number in range(2_000)]
+    reasons = [record.reason for record in judge([trip], log).journal if record.decision == "skip"]
+    assert 2_000 == len(reasons)
+    assert 340 < reasons.count("held_out") < 460
+
+
+def test_what_is_transactional_ignores_cap_quiet_hours_window_and_holdout() -> None:
+    policy = (
+        "{purpose: transactional, holdout: {percent: 100, salt: s}, frequency_cap: [{max: 1, per: 1d}], "
+        "quiet_hours: {from: '00:00', to: '23:59'}, send_window: {from: '03:00', to: '04:00'}}"
+    )
+    trip = journey("- {id: a, MAIL}\n- {id: b, MAIL}", policy=policy)
+    assert [("a", at("10:00")), ("b", at("10:00"))] == sends(happens(trip, GO, until=at("11:00"), known=KNOWN[:1]))
+
+
+# ---- the cap ------------------------------------------------------------------------------------------------------
+
+
+def gone(*times: int, cap: str = "max: 1, per: 1d") -> list[tuple[str, str | None, int]]:
+    goes = [an_event("Go", when) for when in times]
+    return decided(happens(mailing(f"frequency_cap: [{{{cap}}}]"), *goes, until=at("00:00", day=30)))
+
+
+def test_one_a_day_is_of_any_24_hours_and_not_of_the_calendar() -> None:
+    late, early = at("23:00"), at("00:05", day=1)
+    assert [("send", "mail", late), ("skip", "capped", early)] == gone(late, early)
+
+
+def test_a_message_exactly_a_day_old_no_longer_counts() -> None:
+    assert ("skip", "capped", at("10:00", day=1) - 1) == gone(at("10:00"), at("10:00", day=1) - 1)[-1]
+    assert ("send", "mail", at("10:00", day=1)) == gone(at("10:00"), at("10:00", day=1))[-1]
+
+
+def test_a_skipped_message_takes_no_place() -> None:
+    found = gone(at("10:00"), at("20:00"), at("10:00", day=1), at("20:00", day=1))
+    assert ["send", "skip", "send", "skip"] == [decision for decision, _, _ in found]
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [("failed", "send"), ("skipped", "send"), ("sent", "skip"), ("ambiguous", "skip")]
+)
+def test_a_message_that_never_left_gives_its_place_back(status: str, expected: str) -> None:
+    trip = mailing("frequency_cap: [{max: 1, per: 1d}]")
+    [command] = happens(trip, GO, until=at("10:30")).commands
+    outcome: Outcome = an_outcome(command, status, at("10:05"))  # type: ignore[arg-type]  # one of four words
+    verdict = happens(trip, GO, outcome, an_event("Go", at("12:00")), until=at("12:30"))
+    assert (expected, at("12:00")) == (decided(verdict)[-1][0], decided(verdict)[-1][2])
+
+
+def test_a_message_on_its_way_has_its_place() -> None:
+    """Two at the very same moment, from two journeys: the second is capped."""
+    cap = "frequency_cap: [{max: 1, per: 1d}]"
+    verdict = happens((mailing(cap, name="a"), mailing(cap, name="b")), GO, until=at("10:30"))
+    assert [("send", "mail", at("10:00")), ("skip", "capped", at("10:00"))] == decided(verdict)
+
+
+@pytest.mark.parametrize(
+    ("cap", "expected"),
+    [
+        ("{max: 1, per: 1d}", "skip"),
+        ("{max: 1, per: 1d, scope: contact}", "skip"),
+        ("{max: 1, per: 1d, scope: journey}", "send"),
+        ("{max: 1, per: 1d, channel: email}", "skip"),
+        ("{max: 1, per: 1d, channel: sms}", "send"),
+        ("{max: 1, per: 1d, topic: offers}", "send"),
+        ("{max: 1, per: 1d, topic: news}", "skip"),
+        ("{max: 2, per: 1d}", "send"),
+    ],
+)
+def test_what_a_cap_counts(cap: str, expected: str) -> None:
+    """Another journey, which has no cap of its own, has sent an e-mail about news."""
+    verdict = happens((mailing("", name="a"), mailing(f"frequency_cap: [{cap}]", name="b")), GO, until=at("10:30"))
+    assert ["send", expected] == [decision for decision, _, _ in decided(verdict)]
+
+
+def test_a_topics_cap_counts_messages_of_that_topic_only() -> None:
+    cap = "frequency_cap: [{max: 1, per: 1d, topic: news}]"
+    other, news = mailing("", name="a", topic="offers"), mailing(cap, name="b")
+    both = (*KNOWN, consented(at("08:00") + 1, "offers"))
+    both = (*both[:2], msgspec.structs.replace(both[2], message_id="offers"))
+    verdict = happens((other, news), GO, until=at("10:30"), known=both)
+    assert ["send", "send"] == [decision for decision, _, _ in decided(verdict)]
+
+
+def test_what_is_transactional_counts_for_no_cap() -> None:
+    order = journey("- {id: mail, MAIL}", name="a")
+    verdict = happens((order, mailing("frequency_cap: [{max: 1, per: 1d}]", name="b")), GO, until=at("10:30"))
+    assert ["send", "send"] == [decision for decision, _, _ in decided(verdict)]
+
+
+def test_a_capped_message_waits_until_there_is_room() -> None:
+    assert [
+        ("send", "mail", at("10:00")),
+        ("deferred", "capped", at("20:00")),
+        ("send", "mail", at("10:00", day=1)),
+    ] == gone(at("10:00"), at("20:00"), cap="max: 1, per: 1d, when_capped: defer")
+
+
+def test_with_two_places_the_third_waits_for_the_first_to_age() -> None:
+    found = gone(at("10:00"), at("12:00"), at("14:00"), cap="max: 2, per: 1d, when_capped: defer")
+    assert ("send", "mail", at("10:00", day=1)) == found[-1]
+
+
+def test_two_that_wait_for_one_place_do_not_both_take_it() -> None:
+    found = gone(at("10:00"), at("12:00"), at("14:00"), cap="max: 1, per: 1d, when_capped: defer")
+    assert [at("10:00"), at("10:00", day=1), at("10:00", day=2)] == [when for what, _, when in found if what == "send"]
+
+
+def test_a_capped_run_may_end() -> None:
+    found = gone(at("10:00"), at("20:00"), cap="max: 1, per: 1d, when_capped: exit")
+    assert [("skip", "capped", at("20:00")), ("exited", "capped", at("20:00"))] == found[-2:]
+
+
+@pytest.mark.parametrize(("most", "expected"), [("13h", "skip"), ("14h", "deferred")])
+def test_a_message_never_waits_longer_than_max_defer(most: str, expected: str) -> None:
+    found = gone(at("10:00"), at("20:00"), cap=f"max: 1, per: 1d, when_capped: defer, max_defer: {most}")
+    assert (expected, "capped", at("20:00")) == found[1]
+
+
+BOTH = "send: {channels: [email, sms], template: {email: {subject: Hi, text: Hello}, sms: {text: Hello}}}"
+
+
+def by_channels(caps: str, *times: int) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the decision at each of ``times`` with the channels that the message may take."""
+    always = "entry: {reentry: {mode: always}}"
+    trip = journey(f"- {{id: mail, {BOTH}}}", policy=f"{{topic: news, frequency_cap: [{caps}]}}", more=always)
+    verdict = happens(trip, *(an_event("Go", when) for when in times), until=at("00:00", day=9))
+    channels = {command.command_id: command.channels for command in verdict.commands}
+    asked = [it for it in verdict.journal if it.decision in ("send", "skip", "deferred")]
+    return [(it.reason or it.decision, channels.get(it.command_id or "", ())) for it in asked]
+
+
+def test_a_capped_channel_makes_way_for_the_next() -> None:
+    """And when all are full, nothing leaves."""
+    email, sms = (f"{{max: 1, per: 1d, channel: {name}, when_capped: next_channel}}" for name in ("email", "sms"))
+    assert [
+        ("send", ("email", "sms")),
+        ("send", ("sms",)),
+        ("capped", ()),
+    ] == by_channels(f"{email}, {sms}", at("10:00"), at("11:00"), at("12:00"))
+
+
+def test_the_next_channel_is_asked_for_every_cap_whatever_their_order() -> None:
+    """The cap on text messages stands before the one that makes them the first choice."""
+    caps = "{max: 1, per: 2d, channel: sms}, {max: 1, per: 1d, channel: email, when_capped: next_channel}"
+    assert ["send", "send", "capped"] == [it[0] for it in by_channels(caps, at("10:00"), at("11:00"), at("12:00"))]
+
+
+def test_a_full_channel_is_no_way_out_when_the_first_is_refused() -> None:
+    caps = "{max: 1, per: 2d, channel: sms}, {max: 1, per: 1d, channel: email, when_capped: next_channel}"
+    found = by_channels(caps, at("10:00"), at("11:00"), at("11:00", day=1))
+    assert [("send", ("email", "sms")), ("send", ("sms",)), ("send", ("email",))] == found
+
+
+def test_the_channel_that_took_the_message_is_the_one_that_counts() -> None:
+    """E-mail was refused and the text message left instead."""
+    trip = journey(
+        f"- {{id: mail, {BOTH}}}",
+        policy="{topic: news, frequency_cap: [{max: 1, per: 1d, channel: sms}, {max: 1, per: 1d, channel: email}]}",
+        more="entry: {reentry: {mode: always}}",
+    )
+    [command] = happens(trip, GO, until=at("10:30")).commands
+    outcome = msgspec.structs.replace(an_outcome(command, "sent", at("10:05")), channel="sms")
+    verdict = happens(trip, GO, outcome, an_event("Go", at("11:00")), until=at("12:00"))
+    assert [("email", "sms"), ("email",)] == [command.channels for command in verdict.commands]
+
+
+# ---- quiet hours --------------------------------------------------------------------------------------------------
+
+
+def test_quiet_hours_put_a_message_off_to_their_end() -> None:
+    """Its end is not in it: at 08:00 sharp."""
+    assert [
+        ("deferred", "quiet_hours", at("22:00")),
+        ("send", "mail", at("08:00", day=1)),
+    ] == decided(happens(mailing(QUIET), LATE, until=at("12:00", day=1)))
+
+
+def test_a_deferral_names_the_time_at_which_it_is_asked_again() -> None:
+    verdict = happens(mailing(QUIET), LATE, until=at("23:00"))
+    [deferred] = [record for record in verdict.journal if record.decision == "deferred"]
+    assert at("08:00", day=1) == deferred.next_timer_at
+    assert ("quiet_hours", False) == deferred.checks[-1]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [("20:59:59", at("20:59:59")), ("21:00", at("08:00", day=1)), ("07:59:59", at("08:00")), ("08:00", at("08:00"))],
+)
+def test_the_first_quiet_second_is_quiet_and_the_last_one_is_too(asked: str, expected: int) -> None:
+    known = tuple(msgspec.structs.replace(it, timestamp=at("01:00"), received_at=at("01:00")) for it in KNOWN)
+    verdict = happens(mailing(QUIET), an_event("Go", at(asked)), until=at("12:00", day=1), known=known)
+    assert [("mail", expected)] == sends(verdict)
+
+
+@pytest.mark.parametrize(
+    ("timezone", "more", "workspace", "expected"),
+    [
+        ("Asia/Tokyo", "", None, "2026-03-03T08:00:00+09:00"),
+        ("Asia/Tokyo", ", timezone: workspace", None, "2026-03-02T14:00:00Z"),
+        ("Asia/Tokyo", ", timezone: America/New_York", None, "2026-03-02T14:00:00Z"),
+        ("Mars/Olympus", "", None, "2026-03-02T14:00:00Z"),
+        ("Mars/Olympus", "", "Asia/Tokyo", "2026-03-03T08:00:00+09:00"),
+        ("Mars/Olympus", ", fallback_timezone: Asia/Tokyo", None, "2026-03-03T08:00:00+09:00"),
+    ],
+)
+def test_the_hours_are_the_contacts(timezone: str, more: str, workspace: str | None, expected: str) -> None:
+    """At 14:00 UTC it is 23:00 in Tokyo and 09:00 in New York. Without a valid zone: the fallback, the workspace."""
+    known = (identified(at("08:00"), email="a@example.jp", timezone=timezone), KNOWN[1])
+    quiet = QUIET.replace("}", more + "}")
+    go = an_event("Go", at("14:00"))
+    verdict = happens(mailing(quiet), go, until=at("12:00", day=2), known=known, zone=workspace)
+    assert [("mail", iso(expected))] == sends(verdict)
+
+
+def test_quiet_hours_may_skip_or_end_the_run() -> None:
+    skipped = happens(mailing(QUIET.replace("}", ", when_quiet: skip}")), LATE, until=at("12:00", day=1))
+    assert [("skip", "quiet_hours", at("22:00"))] == decided(skipped)
+    ended = happens(mailing(QUIET.replace("}", ", when_quiet: exit}")), LATE, until=at("12:00", day=1))
+    assert [("skip", "quiet_hours", at("22:00")), ("exited", "quiet_hours", at("22:00"))] == decided(ended)
+
+
+@pytest.mark.parametrize(("most", "expected"), [("9h", "skip"), ("10h", "deferred")])
+def test_quiet_hours_put_off_no_longer_than_max_defer(most: str, expected: str) -> None:
+    quiet = QUIET.replace("}", f", max_defer: {most}}}")
+    assert (expected, "quiet_hours", at("22:00")) == decided(happens(mailing(quiet), LATE, until=at("23:00")))[0]
+
+
+def test_what_is_deferred_is_spread_over_the_opening_each_contact_at_its_own_time() -> None:
+    """Without ``spread`` all leave at 08:00 sharp."""
+
+    def leave(quiet: str) -> list[int]:
+        log = []
+        for number in range(500):
+            messages = (identified(at("08:00"), email="a@example.jp"), KNOWN[1], LATE)
+            log += [a_record(number, it, key=f"u:{number}", timestamp=it.received_at) for it in messages]
+        log.sort(key=lambda record: record.timestamp)
+        return [when for _, when in sends(judge([mailing(quiet)], log, until=at("12:00", day=1)))]
+
+    opening = at("08:00", day=1)
+    assert [opening] * 500 == leave(QUIET)
+    spread = leave(QUIET.replace("}", ", spread: 30m}"))
+    assert 500 == len(spread)
+    assert all(opening <= when < opening + 30 * MINUTE for when in spread)
+    minutes = [(when - opening) // MINUTE for when in spread]
+    assert 30 == len(set(minutes))
+    assert max(minutes.count(minute) for minute in range(30)) < 40
+    assert spread == leave(QUIET.replace("}", ", spread: 30m}"))
+
+
+# ---- expiry -------------------------------------------------------------------------------------------------------
+
+
+def test_a_message_that_would_expire_while_it_waits_is_skipped_at_once() -> None:
+    """Ten hours until 08:00: worthless after ten, good after ten and a minute."""
+    assert [("skip", "expired", at("22:00"))] == decided(
+        happens(mailing(QUIET, expires="expires: 10h, "), LATE, until=at("12:00", day=1))
+    )
+    verdict = happens(mailing(QUIET, expires="expires: 601m, "), LATE, until=at("12:00", day=1))
+    assert [("mail", at("08:00", day=1))] == sends(verdict)
+    assert [at("08:01", day=1)] == [command.expires_at for command in verdict.commands]
+
+
+# ---- the window ---------------------------------------------------------------------------------------------------
+
+
+def test_a_message_leaves_only_within_the_window_on_its_days() -> None:
+    window = "send_window: {from: '09:00', to: '18:00', days: [tue, thu]}"
+    assert [
+        ("deferred", "outside_window", at("10:00")),
+        ("send", "mail", at("09:00", day=1)),
+    ] == decided(happens(mailing(window), GO, until=at("12:00", day=9)))
+    wednesday = an_event("Go", at("12:00", day=2))
+    assert [("mail", at("09:00", day=3))] == sends(happens(mailing(window), wednesday, until=at("12:00", day=9)))
+
+
+@pytest.mark.parametrize("action", ["skip", "exit"])
+def test_outside_the_window_the_message_or_the_run_may_end(action: str) -> None:
+    window = f"send_window: {{from: '12:00', to: '18:00', when_outside: {action}}}"
+    found = decided(happens(mailing(window), GO, until=at("12:00", day=1)))
+    assert [("skip", "outside_window", at("10:00")), ("exited", "outside_window", at("10:00"))][: len(found)] == found
+    assert (1 if action == "skip" else 2) == len(found)
+
+
+def test_quiet_hours_and_the_window_are_both_kept() -> None:
+    both = f"{QUIET}, send_window: {{from: '07:00', to: '20:00', days: [wed]}}"
+    assert [
+        ("deferred", "quiet_hours", at("22:00")),
+        ("deferred", "outside_window", at("08:00", day=1)),
+        ("deferred", "quiet_hours", at("07:00", day=2)),
+        ("send", "mail", at("08:00", day=2)),
+    ] == decided(happens(mailing(both), LATE, until=at("12:00", day=9)))
+
+
+# ---- what a deferral asks again -----------------------------------------------------------------------------------
+
+
+def deferred(*between: Event, policy: str = QUIET, more: str = "") -> list[tuple[str, str | None, int]]:
+    """Return what becomes of a message that is deferred at 22:00 until 08:00, with ``between`` happening."""
+    return decided(happens(mailing(policy, more=more), LATE, *between, until=at("12:00", day=1)))[1:]
+
+
+def test_consent_that_is_withdrawn_meanwhile_ends_the_run() -> None:
+    revoked = consented(at("23:00"), "news", "revoked")
+    assert [("exited", "consent_revoked", at("23:00"))] == deferred(revoked)
+
+
+def test_consent_for_the_one_channel_withdrawn_meanwhile_is_found_when_it_is_due() -> None:
+    revoked = consented(at("23:00"), "news", "revoked")
+    revoked = msgspec.structs.replace(revoked, properties={**revoked.properties, "channel": "email"})
+    assert [("skip", "no_consent", at("08:00", day=1))] == deferred(revoked)
+
+
+def test_an_address_that_is_gone_meanwhile_is_found_when_it_is_due() -> None:
+    assert [("skip", "unreachable", at("08:00", day=1))] == deferred(identified(at("23:00"), email=""))
+
+
+def test_a_deferred_run_can_be_exited() -> None:
+    bought = an_event("Bought", at("07:59:59", day=1))
+    rule = "exit: [{reason: bought, event: Bought}]"
+    assert [("exited", "bought", at("07:59:59", day=1))] == deferred(bought, more=rule)
+    assert [("exited", "over", at("00:00", day=1))] == deferred(more="exit: [{reason: over, after: 2h}]")
+
+
+def test_a_place_that_was_taken_meanwhile_is_found_when_it_is_due() -> None:
+    """Another journey, without quiet hours, has sent at 23:00."""
+    cap = f"{QUIET}, frequency_cap: [{{max: 1, per: 1d}}]"
+    other = journey("- {id: other, MAIL}", name="z", policy="{topic: news}", trigger="Come")
+    verdict = happens((mailing(cap), other), LATE, an_event("Come", at("23:00")), until=at("12:00", day=1))
+    assert [
+        ("deferred", "quiet_hours", at("22:00")),
+        ("send", "other", at("23:00")),
+        ("skip", "capped", at("08:00", day=1)),
+    ] == decided(verdict)
+
+
+def test_a_deferral_uses_the_address_and_the_texts_of_when_it_leaves() -> None:
+    moved = identified(at("23:00"), email="b@example.jp")
+    verdict = happens(mailing(QUIET), LATE, moved, until=at("12:00", day=1))
+    assert [{"email": "b@example.jp"}] == [command.addresses for command in verdict.commands]
+    assert [at("08:00", day=1)] == [command.decided_at for command in verdict.commands]
+
+
+def test_behind_a_deferred_message_the_run_goes_on_from_when_it_left() -> None:
+    verdict = happens(mailing(QUIET), LATE, until=at("12:00", day=1))
+    assert ("exited", "completed", at("09:00", day=1)) == told(verdict)[-1]
