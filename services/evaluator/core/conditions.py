@@ -75,7 +75,7 @@ class Scope:
         return self._roots
 
 
-def holds(condition: Condition | None, scope: Scope) -> bool:  # noqa: C901, PLR0911 - one return per kind
+def holds(condition: Condition | None, scope: Scope) -> bool:  # noqa: PLR0911 - one return per kind
     """Tell whether ``condition`` is true; no condition is."""
     match condition:
         case None:

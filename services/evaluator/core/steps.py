@@ -56,7 +56,7 @@ def proceed(draft: Draft, plan: Plan, run: Run, step_id: str | None) -> None:
     raise EndlessRunError
 
 
-def _enter(draft: Draft, plan: Plan, run: Run, step: Step) -> tuple[bool, str | None]:  # noqa: C901, PLR0911 - one per verb
+def _enter(draft: Draft, plan: Plan, run: Run, step: Step) -> tuple[bool, str | None]:  # noqa: PLR0911 - one per verb
     """Do what ``step`` says; (True, next step) when the run goes on at once."""
     behind = plan.following[step.id]
     match step:

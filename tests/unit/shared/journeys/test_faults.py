@@ -74,7 +74,7 @@ BROKEN: list[tuple[str, str, list[str]]] = [
     # Conditions and paths
     ("{priority: 10}", "{where: event.total >}", [
         "5: the expression ends here; write a value, such as contact.email, 5 or 'text' "
-        + "(at character 14 of the expression)",
+         "(at character 14 of the expression)",
     ]),
     ("{priority: 10}", "{where: {reachable: [email], not: {reachable: [sms]}}}", [
         f"5: a condition has exactly one of {CONDITIONS}",
@@ -186,7 +186,7 @@ def test_a_file_that_is_no_journey_at_all_gets_one_fault(text: str, expected: st
 LATER = [
     ("entry:", "in_flight: {default: pin}\nentry:", "`in_flight`"),
     ("entry:", "invariants: [{max_sends: 2}]\nentry:", "`invariants`"),
-    ("{type: event, event: Signed Up}", "{type: threshold, event: X, within: 1d}", "trigger type `threshold`"),
+    ("{type: event, event: Signed Up}", "{type: calendar, occasion: X}", "trigger type `calendar`"),
     ("{type: event, event: Signed Up}", "{type: schedule, cron: 0 9 * * 1}", "trigger type `schedule`"),
     ("{priority: 10}", "{limit: 5}", "`limit`"),
     ("{priority: 10}", "{reentry: {mode: per_key}}", "reentry mode `per_key`"),
