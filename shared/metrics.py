@@ -32,7 +32,9 @@ class Metrics:
         )
         self.contacts = self._gauge("contacts", "Contacts with a row, by partition owned here", "partition")
         self.consumer_lag = self._gauge(
-            "consumer_lag_seconds", "Age of the oldest record not yet applied, of the partition furthest behind; 0 when caught up", "topic"
+            "consumer_lag_seconds",
+            "Age of the oldest record not yet applied, of the partition furthest behind; 0 when caught up",
+            "topic",
         )
         self.dead_letters = self._counter("dead_letters", "Records that could not be processed", "topic", "reason")
         self.conservation = self._gauge(

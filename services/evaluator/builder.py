@@ -29,7 +29,8 @@ EPOCH_BYTES = 512 * 1024
 """An epoch is closed past this size, between two records or timers. With the largest of either it still fits one record
 batch (``topics``: 4 MiB): a row (``processor.ROW_RESERVE``), what it holds, the commands and a dead letter."""
 HELD_BYTES = 256 * 1024
-"""Commands held back in one row. One that would pass it is skipped: a row must stay writable, and in doubt nothing is sent."""
+"""Commands held back in one row. One that would pass it is skipped: the row must stay writable, and in doubt nothing
+is sent."""
 STEP_BYTES = max_record_bytes(COMMANDS) - 16 * 1024
 """The commands of one record or timer together, so each of them too: its row in ``deliveries`` holds it whole."""
 BACKLOG = "backlog"

@@ -29,7 +29,7 @@ ROW_BYTES = 256 * 1024
 """A record that makes a contact's row longer than this is dead-lettered: one contact harms itself only. What the row
 holds back (``builder.HELD_BYTES``) comes on top."""
 ROW_RESERVE = 2 * ROW_BYTES
-"""So long a row may become by what stops messages: an exit, consent, an outcome. A full row must not keep a run alive."""
+"""So long may what stops messages make a row: an exit, consent, an outcome. A full row must not keep a run alive."""
 _ID_BYTES = 1024
 """Ingest takes ids of 200 characters. Longer ones would come back in every output."""
 CACHED_ROWS = 20_000
@@ -52,7 +52,7 @@ class PartitionProcessor:
         incarnation: str,
         on_error: Callable[[str, Exception], None] = lambda _action, _error: None,
     ) -> None:
-        """``incarnation`` is the id of the source partition; ``on_error`` hears of what was dead-lettered, to log it."""
+        """``incarnation`` is the id of the source partition; ``on_error`` hears of what was dead-lettered."""
         self.partition = partition
         self.catalog = catalog
         self._no_entries = msgspec.structs.replace(catalog, triggered_by={})
@@ -245,9 +245,9 @@ class PartitionProcessor:
         return encode_row(Row(state, record.offset, self._incarnation))
 
     def _fire(self, build: EpochBuilder, contact: str, row: Row, *, caught_up: bool) -> Row:
-        """Fire the contact's timers that are due before the log time, those they arm included, while the epoch has room.
+        """Fire the contact's timers that are due before the log time, those they arm included.
 
-        One is always fired: what was begun goes on.
+        Ends early when the epoch is full, but never before the first: what was begun goes on.
         """
         while (due := next_timer(row.state, build.log_time)) is not None:
             try:

@@ -41,9 +41,7 @@ class Recorder:
         os.write(self._file, json.dumps(line).encode() + b"\n")
 
     async def assigned(self, partitions: frozenset[int], kept: frozenset[int]) -> Mapping[int, int | None]:
-        self.note(
-            "assigned", partitions=sorted(partitions), kept=sorted(kept), memberships=self._lease.memberships
-        )
+        self.note("assigned", partitions=sorted(partitions), kept=sorted(kept), memberships=self._lease.memberships)
         await asyncio.sleep(self._restore)
         self.note("restored", partitions=sorted(partitions))
         return {partition: self._next.get(partition, self._at.get(partition)) for partition in partitions}

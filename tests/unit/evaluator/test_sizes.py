@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from aiokafka.producer.message_accumulator import BatchBuilder
 
@@ -11,15 +12,16 @@ from services.evaluator.core.effects import Advance
 from services.evaluator.core.state import ContactState
 from services.evaluator.epoch import Epoch
 from services.evaluator.meta import Meta, encode_meta
-from services.evaluator.rows import Row
+from services.evaluator.rows import Row, encode_row
 from shared.journeys.model import Journey
-from shared.log import LogRecord, fits
+from shared.log import LogRecord, Output, fits
 from shared.messages import codec
 from shared.messages.command import SendCommand
+from shared.messages.delivery import Delivery
 from shared.messages.event import Tick
 from shared.messages.journal import JournalRecord
 from shared.messages.outcome import Outcome
-from shared.messages.topics import CHANGELOG, EVENTS, max_record_bytes
+from shared.messages.topics import CHANGELOG, DELIVERIES, EVENTS, max_record_bytes
 from tests.builders import a_journey, a_record, an_event, an_outcome, at, consented, identified
 from tests.unit.evaluator.test_processor import Host, commands, conserved, journal, letters, sent, told
 
@@ -61,7 +63,7 @@ def due(runs: int, length: int = LONG) -> Host:
 
 def fits_a_batch(epoch: Epoch) -> bool:
     """Whether the changelog takes the epoch as one batch, as ``ChangelogWriter`` makes it."""
-    batch = BatchBuilder(2, max_record_bytes(CHANGELOG) - 64 * 1024, compression_type=0, is_transactional=False)
+    batch = BatchBuilder(max_record_bytes(CHANGELOG) - 64 * 1024, compression_type=0, is_transactional=False)
     records = [(contact_record_key(contact), value) for contact, value in epoch.rows.items()]
     records += [(b"o:1", encode_outbox(1, epoch.outputs)), (b"m", encode_meta(epoch.meta))]
     headers = Stamp(1, 1).headers()
@@ -127,7 +129,7 @@ def test_one_row_longer_than_an_epoch_still_goes_on() -> None:
     long = host.row()
     traits = {**long.state.traits, "bio": "x" * 600_000}
     state = ContactState("u:c1", runs=long.state.runs, traits=traits, consent=long.state.consent)
-    host.store.keep(Epoch({"u:c1": host_row(Row(state))}, (), host.processor.meta, 0))
+    host.store.keep(Epoch({"u:c1": encode_row(Row(state))}, (), host.processor.meta, 0))
     host.processor = host.started()
     fired = 0
     while host.processor.has_due:
@@ -136,12 +138,6 @@ def test_one_row_longer_than_an_epoch_still_goes_on() -> None:
         fired += len(epoch.lateness)
         assert fits_a_batch(epoch)
     assert 8 == fired
-
-
-def host_row(row: Row) -> bytes:
-    from services.evaluator.rows import encode_row
-
-    return encode_row(row)
 
 
 # ---- rows ---------------------------------------------------------------------------------------------------------
@@ -260,18 +256,38 @@ def test_the_messages_of_one_timer_share_one_limit() -> None:
         f'  - {{id: s{number}, send: {{channels: [email], template: {{email: {{subject: "s", text: "TEXT"}}}}}}}}\n'
         for number in range(9)
     )
-    host = Host(a_journey((TRANSACTIONAL + more).replace("TEXT", "x" * 300_000)))
+    host = Host(a_journey((TRANSACTIONAL + more).replace("TEXT", "x" * 20_000)))
     host.known()
+    host.take(identified(at("11:00"), bio="x" * 200_000), at("11:00"))
     host.take(an_event("Product Viewed", at("12:00"), id="p"), at("12:00"))
     epoch = host.tick(at("14:00"))
-    assert 3 == len(commands(epoch))
-    assert [("skipped", "too_large")] * 7 == outcomes(epoch)
+    assert 4 == len(commands(epoch))
+    assert [("skipped", "too_large")] * 6 == outcomes(epoch)
     assert fits_a_batch(epoch)
 
 
-def test_a_message_leaves_room_for_its_row_in_deliveries() -> None:
-    assert 1024 * 1024 - 16 * 1024 == STEP_BYTES
-    assert isinstance(SendCommand, type)
+def test_the_largest_message_fits_into_its_row_in_deliveries() -> None:
+    """``deliveries`` takes no more than ``commands`` does, and keeps the command while it is deferred."""
+    command = SendCommand(
+        command_id="c",
+        contact="u:" + "x" * 1_022,
+        run_id="r",
+        journey="cart",
+        version=1,
+        step="remind",
+        channels=("email",),
+        addresses={},
+        content={},
+        data={"bio": ""},
+        purpose="marketing",
+        on_ambiguous="hold",
+        decided_at=0,
+    )
+    room = STEP_BYTES - len(codec.encode(command))
+    largest = msgspec.structs.replace(command, data={"bio": "x" * room})
+    assert STEP_BYTES == len(codec.encode(largest))
+    row = Delivery(command_id="c", status="deferred", at=0, retry_at=0, command=largest)
+    assert fits(Output(DELIVERIES, largest.contact.encode(), codec.encode(row)))
 
 
 def test_a_journal_record_that_is_too_large_loses_its_details() -> None:

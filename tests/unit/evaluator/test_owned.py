@@ -1,0 +1,205 @@
+"""What a worker keeps in memory from one assignment to the next, and what it reports of all its partitions."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from faust.tables.recovery import RebalanceAgain
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from services.evaluator.batch_consumer import BatchConsumer
+from services.evaluator.core.catalog import build_catalog
+from services.evaluator.lease import Lease
+from services.evaluator.owned import OwnedPartitions, _Owned
+from services.evaluator.partitions import Batch
+from services.evaluator.settings import EvaluatorSettings
+from services.evaluator.transport import create_app
+from shared.clock import system_clock
+from shared.log import LogRecord
+from shared.metrics import Metrics
+
+Assigned = tuple[set[int], set[int]]
+"""Partitions, and those of them that were kept."""
+
+
+# ---- the transport: what may be kept ------------------------------------------------------------------------------
+
+
+class Handler:
+    """Notes what it is assigned; waits for ``gate`` where there is one."""
+
+    def __init__(self) -> None:
+        self.calls: list[Assigned] = []
+        self.gate: asyncio.Event | None = None
+
+    async def assigned(self, partitions: frozenset[int], kept: frozenset[int]) -> dict[int, int | None]:
+        self.calls.append((set(partitions), set(kept)))
+        if self.gate is not None:
+            await self.gate.wait()
+        return dict.fromkeys(partitions)
+
+    async def revoked(self, partitions: frozenset[int]) -> None:
+        return None
+
+    async def batch(self, batch: Batch) -> None:
+        return None
+
+
+class Group:
+    """A consumer that is told of rebalances as the broker would do it."""
+
+    def __init__(self, consumer: BatchConsumer, handler: Handler, lease: Lease) -> None:
+        self.consumer, self.handler, self.lease = consumer, handler, lease
+        self.generation = 0
+
+    async def rebalance(self, *partitions: int, restore: bool = True) -> None:
+        self.generation += 1
+        await self.consumer.on_partitions_revoked(set())
+        await self.consumer.on_partitions_assigned({TP("events", number) for number in partitions}, self.generation)
+        if restore:
+            await self.consumer.restore()
+
+
+@pytest.fixture
+async def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Group:
+    async def nothing(*_: Any, **__: Any) -> None:
+        return None
+
+    for name in ("on_partitions_assigned", "on_partitions_revoked"):
+        monkeypatch.setattr(driver.Consumer, name, nothing)
+    handler, lease = Handler(), Lease()
+    lease.confirm("member-1", 0)
+    app = create_app(group="g", bootstrap="127.0.0.1:1", topic="events", handler=handler, lease=lease, datadir=tmp_path)
+    consumer = app.transport.create_consumer(
+        nothing, on_partitions_revoked=nothing, on_partitions_assigned=nothing, beacon=app.beacon
+    )
+    return Group(cast("BatchConsumer", consumer), handler, lease)
+
+
+async def test_what_stays_ours_is_kept(group: Group) -> None:
+    await group.rebalance(0, 1)
+    await group.rebalance(1, 2)
+    await group.rebalance(1, 2)
+    assert [({0, 1}, set()), ({1, 2}, {1}), ({1, 2}, {1, 2})] == group.handler.calls
+
+
+async def test_a_partition_that_an_assignment_left_out_is_not_kept_although_nothing_was_restored_then(
+    group: Group,
+) -> None:
+    """Another worker may have owned it and written: our image of it is old."""
+    await group.rebalance(0, 1)
+    await group.rebalance(1, restore=False)
+    await group.rebalance(0, 1)
+    assert [({0, 1}, set()), ({0, 1}, {1})] == group.handler.calls
+
+
+async def test_nothing_is_kept_across_a_generation_that_we_were_not_told_of(group: Group) -> None:
+    await group.rebalance(0, 1)
+    group.generation += 1
+    await group.rebalance(0, 1)
+    assert [({0, 1}, set()), ({0, 1}, set())] == group.handler.calls
+
+
+async def test_nothing_is_kept_by_a_new_member(group: Group) -> None:
+    await group.rebalance(0)
+    group.lease.confirm("member-2", 0)
+    await group.rebalance(0)
+    assert [({0}, set()), ({0}, set())] == group.handler.calls
+
+
+async def test_what_was_not_restored_to_the_end_is_not_kept(group: Group) -> None:
+    group.handler.gate = asyncio.Event()
+    await group.rebalance(0, restore=False)
+    restoring = asyncio.create_task(group.consumer.restore())
+    await asyncio.sleep(0.01)
+    await group.rebalance(0, restore=False)
+    with pytest.raises(RebalanceAgain):
+        await restoring
+    group.handler.gate.set()
+    await group.consumer.restore()
+    assert [({0}, set()), ({0}, set())] == group.handler.calls
+
+
+# ---- the handler --------------------------------------------------------------------------------------------------
+
+
+class Runner:
+    """Stands in for a partition's runner."""
+
+    def __init__(self) -> None:
+        self.forgotten = False
+        self.failed = False
+        self.processor = SimpleNamespace(meta=SimpleNamespace(next_offset=5))
+
+    async def batch(self, *_: Any, **__: Any) -> None:
+        return None
+
+    async def beat(self) -> None:
+        await asyncio.sleep(60)
+
+    def forget(self) -> None:
+        self.forgotten = True
+
+
+class Worker:
+    """``OwnedPartitions`` without a broker."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.metrics = Metrics()
+        self.owned = OwnedPartitions(EvaluatorSettings(), build_catalog([]), Lease(), self.metrics)
+        self.opened: list[int] = []
+
+        async def nothing(*_: Any, **__: Any) -> dict[int, int]:
+            return dict.fromkeys(range(12), 0)
+
+        async def opening(partition: int, *_: Any) -> _Owned:
+            self.opened.append(partition)
+            changelog = SimpleNamespace(next_offset=0, close=nothing)
+            return _Owned(cast("Any", changelog), cast("Any", Runner()))
+
+        monkeypatch.setattr("services.evaluator.owned.read_incarnations", nothing)
+        monkeypatch.setattr(self.owned._reader, "ends", nothing)
+        monkeypatch.setattr(self.owned, "_open", opening)
+        self.owned._tail = cast("Any", SimpleNamespace(follow=lambda _: None))
+
+    async def assigned(self, partitions: set[int], kept: set[int]) -> None:
+        await self.owned.assigned(frozenset(partitions), frozenset(kept))
+        self.opened, self.last = [], sorted(self.opened)
+        await asyncio.sleep(0)
+        await self.owned.revoked(frozenset(partitions))
+
+    async def take(self, partition: int, age: int, *, behind: int) -> None:
+        record = LogRecord(9, system_clock() - age, b"u:1", b"")
+        await self.owned.batch(Batch(partition, [record], 10 + behind))
+
+    @property
+    def lag(self) -> float:
+        found = self.metrics.registry.get_sample_value("kikkake_consumer_lag_seconds", {"topic": "events"})
+        assert found is not None
+        return found
+
+
+async def test_only_what_is_kept_is_not_opened_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = Worker(monkeypatch)
+    await worker.assigned({0, 1, 2}, set())
+    assert [0, 1, 2] == worker.last
+    await worker.assigned({0, 1}, {1})
+    assert [0] == worker.last
+
+
+async def test_the_lag_is_that_of_the_partition_furthest_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever reported last; one that is given up is no longer counted."""
+    worker = Worker(monkeypatch)
+    await worker.assigned({0, 1}, set())
+    await worker.take(0, 60_000, behind=1)
+    await worker.take(1, 1_000, behind=1)
+    assert 60 <= worker.lag < 70
+    await worker.take(1, 0, behind=0)
+    assert 60 <= worker.lag < 70
+    await worker.assigned({1}, {1})
+    assert 0 == worker.lag
