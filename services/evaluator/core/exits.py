@@ -56,6 +56,8 @@ def _close(draft: Draft, reentry: Reentry, key: str) -> None:
 
     Without a cooldown that is now: an event from before now that comes late does not let it in again.
     """
+    if reentry.mode == "always" and not reentry.cooldown:
+        return
     again_at = None if reentry.mode == "never" else draft.now + reentry.cooldown
     known: dict[str, Passage] = draft.get("passages")
     over = draft.now - LATEST_EVENT

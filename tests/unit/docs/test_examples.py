@@ -8,6 +8,7 @@ import re
 import shlex
 from base64 import b64encode
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 from pydantic_settings import BaseSettings
@@ -17,7 +18,19 @@ from services.dispatcher.channels.inbox import InboxChannel
 from services.ingest.app import create_app
 from services.standalone.inbox import create_inbox_router
 from shared.journeys.files import load_journeys
-from shared.journeys.model import Send, Template
+from shared.journeys.model import (
+    Branch,
+    Emit,
+    Experiment,
+    Goto,
+    Send,
+    Step,
+    Template,
+    Update,
+    Wait,
+    WaitFor,
+    all_steps,
+)
 from shared.journeys.parse import parse_journey
 from shared.journeys.templates import parse_template
 from shared.metrics import Metrics
@@ -47,6 +60,43 @@ def test_every_document_in_a_page_is_valid(page: Path) -> None:
             assert page.name == "simulate.md"
         else:
             assert not block.startswith("schema:"), "a document of a kind that no reader knows"
+
+
+AROUND = {
+    "schema": "schema: journey/v1",
+    "id": "id: shown",
+    "version": "version: 1",
+    "trigger": "trigger: {type: event, event: Product Added}",
+    "policy": "policy: {purpose: transactional}",
+    "steps": "steps: [{id: end, exit: {reason: done}}]",
+}
+PARTS = [
+    (page.name, block)
+    for page in PAGES
+    if page.parent.name in ("docs", "reference") and page.name in ("journeys.md", "events.md", "reasons.md")
+    for block in blocks(page, "yaml")
+    if not block.startswith("schema:")
+]
+
+
+@pytest.mark.parametrize(("page", "block"), PARTS, ids=[block.split("\n", 1)[0][:40] for _, block in PARTS])
+def test_every_part_of_a_journey_in_a_page_is_valid(page: str, block: str) -> None:
+    """Steps, or keys of the top: the rest of the journey is put around them."""
+    if block.startswith("- "):
+        block = "steps:\n" + indent(block, "  ")
+    rest = [line for key, line in AROUND.items() if not re.search(rf"^{key}:", block, re.MULTILINE)]
+    parse_journey(page, "\n".join([*rest, block]), shipped_templates())
+
+
+def test_each_verb_is_shown() -> None:
+    """But for `send` and `exit`, which the walk-through shows."""
+    shown = {type(step) for _, block in PARTS if block.startswith("- ") for step in all_steps(steps_of(block))}
+    assert {Wait, WaitFor, Branch, Experiment, Update, Emit, Goto} <= shown
+
+
+def steps_of(block: str) -> tuple[Step, ...]:
+    lines = [line for key, line in AROUND.items() if key != "steps"]
+    return parse_journey("page", "\n".join([*lines, "steps:", indent(block, "  ")]), shipped_templates()).steps
 
 
 def test_the_walk_through_shows_the_journey_that_is_shipped() -> None:

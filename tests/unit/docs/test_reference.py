@@ -11,7 +11,8 @@ from typing import get_args
 from services.evaluator.core.addresses import ADDRESS_TRAITS
 from services.ingest.schemas import CONSENT_NAMES, FIXED_NAMES
 from shared.clock import DAY
-from shared.journeys import later
+from shared.journeys import conditions, later, steps
+from shared.journeys.model import Policy
 from shared.messages.event import Event, Marker, Tick
 from shared.messages.journal import Decision
 from shared.messages.outcome import EVENT_NAMES, OutcomeStatus
@@ -66,14 +67,13 @@ def test_every_reason_to_stay_out_is_explained_in_its_order() -> None:
 
 
 def test_every_check_before_a_send_is_explained_in_its_order() -> None:
-    checks = function(CORE / "send.py", "_checks")
-    [returned] = [node.value for node in ast.walk(checks) if isinstance(node, ast.Return)]
-    assert isinstance(returned, ast.Tuple)
-    names = [
-        row.elts[0].value
-        for row in returned.elts
-        if isinstance(row, ast.Tuple) and isinstance(row.elts[0], ast.Constant)
+    [order] = [
+        node.value
+        for node in trees(CORE / "gates.py")
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "_ORDER"
     ]
+    names = texts(order)
+    assert 8 == len(names)
     assert names == [row[0].strip("`") for row in table(REASONS, "The evaluator asks in this order")]
 
 
@@ -82,6 +82,14 @@ def test_every_reason_not_to_publish_a_message_is_explained() -> None:
     assert isinstance(builder, ast.Module)
     named = {text for node in builder.body if isinstance(node, ast.Assign) for text in texts(node.value)}
     assert {"backlog", "too_large"} == named == first_words(REASONS, "A message that was decided and never published")
+
+
+def test_the_reason_of_an_event_that_is_not_emitted_is_explained() -> None:
+    emit = function(CORE / "changes.py", "emit")
+    [skip] = [node for node in ast.walk(emit) if called(node) == "note_run" and "skip" in texts(node)]
+    assert isinstance(skip, ast.Call)
+    [reason] = [text for keyword in skip.keywords if keyword.arg == "reason" for text in texts(keyword.value)]
+    assert f"`{reason}`" in (ROOT / REASONS).read_text()
 
 
 def test_every_end_of_a_message_is_explained() -> None:
@@ -211,6 +219,10 @@ def test_the_journeys_page_names_the_trait_of_each_channel() -> None:
 def test_no_word_of_the_language_is_both_here_and_still_to_come() -> None:
     """A word that the page explains has left the table of later words."""
     words = first_words("docs/journeys.md", "### Steps")
-    assert {"wait", "send", "exit"} == words
+    assert set(steps._VERBS) == words
     assert set() == words & later.VERBS
-    assert set() == first_words("docs/journeys.md", "### Conditions") & later.CONDITIONS
+    shown = {word.partition(":")[0] for word in first_words("docs/journeys.md", "### Conditions")}
+    assert set(conditions._KINDS) == shown
+    assert set() == shown & later.CONDITIONS
+    named = first_words("docs/journeys.md", "### `policy`")
+    assert {field if field != "caps" else "frequency_cap" for field in Policy.__struct_fields__} == named

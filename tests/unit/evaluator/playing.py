@@ -61,3 +61,19 @@ def sends(verdict: Verdict) -> list[tuple[str | None, int]]:
 def iso(text: str) -> int:
     """Return the instant of an ISO time with a zone."""
     return from_iso(text)
+
+
+def mailing(policy: str, *, expires: str = "", name: str = "trip", more: str = "", topic: str = "news") -> Journey:
+    send = f"send: {{channels: [email], {expires}template: {{email: {{subject: Hi, text: Hello}}}}}}"
+    always = "entry: {reentry: {mode: always}}\n"
+    return journey(
+        f"- {{id: mail, {send}}}\n- {{id: rest, wait: {{for: 1h}}}}",
+        name=name,
+        policy=f"{{topic: {topic}, {policy}}}",
+        more=always + more,
+    )
+
+
+def decided(verdict: Verdict) -> list[tuple[str, str | None, int]]:
+    """Return what became of messages: sends, skips, deferrals and exits with a reason that is not the journey's end."""
+    return [it for it in told(verdict) if it[0] not in ("entered", "not_entered") and it[1] != "completed"]

@@ -83,7 +83,7 @@ steps:
       timeout: {after: 2h, then: [{id: count, update: {increment: {seen: 1}, add_tags: [quiet]}}]}
   - id: offer
     experiment:
-      salt: offer
+      salt: offer_10
       variants:
         - {id: a, weight: 1, then: [
             {id: mail_a, send: {channels: [email], template: {email: {subject: "A", text: "Hello"}}}}]}

@@ -9,6 +9,7 @@ from tests.unit.shared.journeys.literals import VALID, changed, faults
 CONDITIONS = "all, any, not, performed, reachable, consent, time, bucket, in_journey"
 VERBS = "wait, wait_for, branch, experiment, send, update, emit, goto, exit"
 ROOTS = "a path starts with one of contact, event, context, trigger, journey, message, now"
+ENDS = "the expression ends here; write a value, such as contact.email, 5 or 'text'"
 FIRST = "(at character 1 of the expression)"
 
 BROKEN: list[tuple[str, str, list[str]]] = [
@@ -73,8 +74,7 @@ BROKEN: list[tuple[str, str, list[str]]] = [
     ("[email], ", "[email], expires: 0m, ", ["8: expected a duration longer than nothing"]),
     # Conditions and paths
     ("{priority: 10}", "{where: event.total >}", [
-        "5: the expression ends here; write a value, such as contact.email, 5 or 'text' "
-         "(at character 14 of the expression)",
+        f"5: {ENDS} (at character 14 of the expression)",
     ]),
     ("{priority: 10}", "{where: {reachable: [email], not: {reachable: [sms]}}}", [
         f"5: a condition has exactly one of {CONDITIONS}",
