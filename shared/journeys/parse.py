@@ -20,7 +20,6 @@ from shared.journeys.model import (
     ExitRule,
     Goal,
     Journey,
-    Policy,
     Reentry,
     Template,
     Trigger,
@@ -28,6 +27,7 @@ from shared.journeys.model import (
 from shared.journeys.policy import parse_policy
 from shared.journeys.predicate import Expression
 from shared.journeys.reader import Node
+from shared.journeys.sending import Policy
 from shared.journeys.steps import Reading, parse_steps
 from shared.journeys.triggers import parse_trigger
 

@@ -7,8 +7,8 @@ from typing import Literal, cast
 from shared.journeys import later
 from shared.journeys.conditions import parse_channel
 from shared.journeys.ids import parse_id
-from shared.journeys.model import Cap, Holdout, Policy, QuietHours, SendWindow, WhenClosed
 from shared.journeys.reader import Node
+from shared.journeys.sending import Cap, Holdout, Policy, QuietHours, SendWindow, WhenClosed
 from shared.journeys.times import parse_clock, parse_days, parse_zone
 
 _CLOSED = ("defer", "skip", "exit")

@@ -64,7 +64,11 @@ def test_an_image_runs_the_versions_that_were_tested(image: str) -> None:
 def test_every_declared_dependency_is_locked(extra: str) -> None:
     """A dependency added without `make lock` would be missing at the next set-up."""
     locked = pins(f"{extra}.txt")
-    exact = {name: line.partition("==")[2] for name, line in declared(extra).items() if "==" in line}
+    exact = {
+        name: line.partition(";")[0].partition("==")[2].strip()
+        for name, line in declared(extra).items()
+        if "==" in line.partition(";")[0]
+    }
 
     assert [] == sorted(set(declared(extra)) - set(locked))
     assert exact == {name: locked[name] for name in exact}

@@ -13,8 +13,9 @@ from services.evaluator.core.draft import Draft
 from services.evaluator.core.local_time import contact_zone, window_of
 from services.evaluator.core.state import Run, SentMark
 from shared.ids import short_hash
-from shared.journeys.model import Cap, Policy, Send
+from shared.journeys.model import Send
 from shared.journeys.predicate import Channel
+from shared.journeys.sending import Cap, Policy
 from shared.walltime.windows import closed_until, spread
 
 Action = Literal["send", "skip", "defer", "exit"]

@@ -11,7 +11,8 @@ from services.evaluator.core.gates import Verdict, judge
 from services.evaluator.core.state import PendingCommand, Run, SentMark, Timer, Touch
 from shared.clock import DAY
 from shared.ids import command_id
-from shared.journeys.model import Policy, Send, Template
+from shared.journeys.model import Send, Template
+from shared.journeys.sending import Policy
 from shared.journeys.templates import DEFAULT_LOCALE
 from shared.messages.command import OnAmbiguous, SendCommand
 

@@ -12,7 +12,7 @@ from services.evaluator.core.addresses import ADDRESS_TRAITS
 from services.ingest.schemas import CONSENT_NAMES, FIXED_NAMES
 from shared.clock import DAY
 from shared.journeys import conditions, later, steps
-from shared.journeys.model import Policy
+from shared.journeys.sending import Policy
 from shared.messages.event import Event, Marker, Tick
 from shared.messages.journal import Decision
 from shared.messages.outcome import EVENT_NAMES, OutcomeStatus

@@ -6,20 +6,9 @@ import pytest
 
 from shared.clock import DAY, HOUR, MINUTE
 from shared.journeys.files import load_journeys
-from shared.journeys.model import (
-    Entry,
-    EventTrigger,
-    Exit,
-    ExitAfter,
-    ExitOnEvent,
-    Goal,
-    Policy,
-    Reentry,
-    Send,
-    Template,
-    Wait,
-)
+from shared.journeys.model import Entry, EventTrigger, Exit, ExitAfter, ExitOnEvent, Goal, Reentry, Send, Template, Wait
 from shared.journeys.predicate import All, Any, Expression, Not, Performed, Reachable
+from shared.journeys.sending import Policy
 from tests.builders import JOURNEYS
 from tests.unit.shared.journeys.literals import TEMPLATES, VALID, changed, parsed
 

@@ -8,17 +8,12 @@ from shared.clock import DAY, HOUR, MINUTE
 from shared.journeys.model import (
     Awaited,
     Branch,
-    Cap,
     Case,
     Emit,
     Exit,
     ExitIf,
     Experiment,
     Goto,
-    Holdout,
-    Policy,
-    QuietHours,
-    SendWindow,
     Step,
     Template,
     Until,
@@ -30,6 +25,7 @@ from shared.journeys.model import (
 )
 from shared.journeys.parse import parse_journey
 from shared.journeys.predicate import Bucket, Condition, Consented, Expression, InJourney, Performed, TimeIs
+from shared.journeys.sending import Cap, Holdout, Policy, QuietHours, SendWindow
 from tests.unit.shared.journeys.literals import changed, parsed
 
 SAMPLE = """\
