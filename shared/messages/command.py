@@ -10,13 +10,29 @@ Purpose = Literal["marketing", "transactional"]
 OnAmbiguous = Literal["hold", "retry"]
 
 
+class Hours(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Local hours in which a message does not leave (``quiet_hours``), or the only ones (``outside_window``).
+
+    ``start`` and ``end`` are ``HH:MM`` in ``zone`` (an IANA name), ``days`` those on which they start (0: Monday; none:
+    every day). What is deferred leaves at the opening, over ``spread`` ms.
+    """
+
+    reason: Literal["quiet_hours", "outside_window"]
+    start: str
+    end: str
+    zone: str
+    when_closed: Literal["defer", "skip", "exit"]
+    days: tuple[int, ...] = ()
+    spread: int = 0
+
+
 class SendCommand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="send"):
     """Send one message. Carries everything needed to render and send it, so that a replay needs nothing else.
 
     ``command_id`` is derived and is the provider's idempotency key where it takes one. ``channels`` are the channels to
     try, best first; ``addresses`` has the contact's address for each of them, ``content`` the texts (Liquid, already
     picked by locale) for each of them, ``data`` what the texts may refer to. ``decided_at`` is the log time of the
-    decision; ``expires_at`` (journey time) is the moment from which the message is no longer worth sending.
+    decision; ``hours`` are asked again when it leaves, and ``expires_at`` (journey time) is the moment from which the message is no longer worth sending.
     """
 
     command_id: str
@@ -34,6 +50,7 @@ class SendCommand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     decided_at: int
     topic: str | None = None
     expires_at: int | None = None
+    hours: tuple[Hours, ...] = ()
 
 
 class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="cancel"):

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from shared.walltime.instants import EVERY_DAY
+from shared.walltime.instants import EVERY_DAY, parse_time
 from shared.walltime.zones import MILLISECOND, next_jump, wall
 
 _MASK = (1 << 64) - 1
@@ -37,6 +38,12 @@ class Window:
         if self.kind == "quiet" and self.start == self.end and self.days >= EVERY_DAY:
             msg = f"quiet hours from {self.start:%H:%M} to {self.end:%H:%M} never end"
             raise ValueError(msg)
+
+
+@lru_cache(1024)
+def window_of(kind: Literal["quiet", "open"], start: str, end: str, days: tuple[int, ...] = ()) -> Window:
+    """Return the window from ``start`` to ``end`` (``HH:MM``) on ``days``; no days: every day."""
+    return Window(kind, parse_time(start), parse_time(end), frozenset(days) or EVERY_DAY)
 
 
 def is_open(now: int, window: Window, where: ZoneInfo) -> bool:

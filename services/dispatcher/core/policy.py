@@ -6,7 +6,10 @@ from typing import Literal
 
 import msgspec
 
-from shared.messages.command import SendCommand
+from shared.ids import short_hash
+from shared.messages.command import Hours, SendCommand
+from shared.walltime.windows import closed_until, spread, window_of
+from shared.walltime.zones import load_zone
 
 ClockName = Literal["journey", "machine"]
 
@@ -15,12 +18,11 @@ _REASONS = frozenset({"journey_stopped", "expired", "suppressed", "no_consent", 
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known now. ``cancelled`` is the cancel's reason; ``quiet_until`` (journey time) ends the quiet hours."""
+    """What is known now. ``cancelled`` is the cancel's reason."""
 
     cancelled: str | None = None
     journey_stopped: bool = False
     suppressed: bool = False
-    quiet_until: int | None = None
 
 
 class Deliver(msgspec.Struct, frozen=True):
@@ -57,6 +59,17 @@ def recheck(command: SendCommand, facts: Facts, now: int) -> Verdict:
     for reason, applies in failed:
         if applies:
             return Drop(reason)
-    if facts.quiet_until is not None and facts.quiet_until > now and command.purpose == "marketing":
-        return Defer(facts.quiet_until, "journey")
-    return Deliver()
+    return next(
+        (verdict for hours in command.hours if (verdict := _closed(command, hours, now)) is not None), Deliver()
+    )
+
+
+def _closed(command: SendCommand, hours: Hours, now: int) -> Verdict | None:
+    """Return what ``hours`` make of the message now, whatever they were when it was decided; None: they allow it."""
+    kind: Literal["quiet", "open"] = "quiet" if hours.reason == "quiet_hours" else "open"
+    until = closed_until(now, window_of(kind, hours.start, hours.end, hours.days), load_zone(hours.zone))
+    if until is None:
+        return None
+    if hours.when_closed != "defer":
+        return Drop(hours.reason)
+    return Defer(spread(until, short_hash(command.contact), hours.spread) if hours.spread else until, "journey")

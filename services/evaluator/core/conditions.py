@@ -9,7 +9,7 @@ from typing import assert_never
 from services.evaluator.core.addresses import address
 from services.evaluator.core.catalog import Catalog, history_key
 from services.evaluator.core.consent import allows
-from services.evaluator.core.local_time import contact_zone, window_of
+from services.evaluator.core.local_time import contact_zone
 from services.evaluator.core.state import ContactState, Run
 from shared.expressions import compile_condition, compile_expression
 from shared.ids import short_hash
@@ -26,7 +26,7 @@ from shared.journeys.predicate import (
     Reachable,
     TimeIs,
 )
-from shared.walltime.windows import is_open
+from shared.walltime.windows import is_open, window_of
 
 _SHARES = 1_000_000
 """A bucket is exact to a ten-thousandth of a percent."""

@@ -10,13 +10,13 @@ from services.evaluator.core.addresses import addresses
 from services.evaluator.core.conditions import in_bucket
 from services.evaluator.core.consent import allows
 from services.evaluator.core.draft import Draft
-from services.evaluator.core.local_time import contact_zone, window_of
+from services.evaluator.core.local_time import contact_zone
 from services.evaluator.core.state import Run, SentMark
 from shared.ids import short_hash
 from shared.journeys.model import Send
 from shared.journeys.predicate import Channel
 from shared.journeys.sending import Cap, Policy
-from shared.walltime.windows import closed_until, spread
+from shared.walltime.windows import closed_until, spread, window_of
 
 Action = Literal["send", "skip", "defer", "exit"]
 

@@ -1,15 +1,12 @@
-"""The contact's own time: its zone, and windows of the day in it."""
+"""The contact's own time zone."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from shared.journeys.times import CONTACT, WORKSPACE
-from shared.walltime.instants import EVERY_DAY, parse_time
-from shared.walltime.windows import Window
 from shared.walltime.zones import load_zone, zone
 
 
@@ -25,9 +22,3 @@ def contact_zone(name: str, traits: Mapping[str, Any], workspace: ZoneInfo, fall
     if fallback not in (None, CONTACT, WORKSPACE):
         workspace = load_zone(fallback)
     return zone(traits.get("timezone"), workspace)[0]
-
-
-@lru_cache(1024)
-def window_of(kind: Literal["quiet", "open"], start: str, end: str, days: tuple[int, ...]) -> Window:
-    """Return the window from ``start`` to ``end`` on ``days``; no days: every day."""
-    return Window(kind, parse_time(start), parse_time(end), frozenset(days) or EVERY_DAY)

@@ -8,13 +8,14 @@ from services.evaluator.core.catalog import Plan
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.exits import LATEST_EVENT, exit_run
 from services.evaluator.core.gates import Verdict, judge
+from services.evaluator.core.local_time import contact_zone
 from services.evaluator.core.state import PendingCommand, Run, SentMark, Timer, Touch
 from shared.clock import DAY
 from shared.ids import command_id
 from shared.journeys.model import Send, Template
 from shared.journeys.sending import Policy
 from shared.journeys.templates import DEFAULT_LOCALE
-from shared.messages.command import OnAmbiguous, SendCommand
+from shared.messages.command import Hours, OnAmbiguous, SendCommand
 
 REGRET_WINDOW = DAY
 """How long a send can be regretted when its journey has no goal that looks back further."""
@@ -94,7 +95,41 @@ def _command(draft: Draft, plan: Plan, run: Run, step: Send, verdict: Verdict) -
         decided_at=draft.log_time,
         topic=policy.topic,
         expires_at=None if step.expires is None else first + step.expires,
+        hours=_hours(draft, policy),
     )
+
+
+def _hours(draft: Draft, policy: Policy) -> tuple[Hours, ...]:
+    """Return the hours that the dispatcher asks again, in the contact's zone as it is known now."""
+    if policy.purpose != "marketing":
+        return ()
+    traits, workspace = draft.get("traits"), draft.catalog.zone
+    found = []
+    if (quiet := policy.quiet_hours) is not None:
+        zone = contact_zone(quiet.timezone, traits, workspace, quiet.fallback_timezone).key
+        found.append(
+            Hours(
+                reason="quiet_hours",
+                start=quiet.start,
+                end=quiet.end,
+                zone=zone,
+                when_closed=quiet.when_quiet,
+                spread=quiet.spread,
+            )
+        )
+    if (window := policy.send_window) is not None:
+        zone = contact_zone(window.timezone, traits, workspace).key
+        found.append(
+            Hours(
+                reason="outside_window",
+                start=window.start,
+                end=window.end,
+                zone=zone,
+                when_closed=window.when_outside,
+                days=window.days,
+            )
+        )
+    return tuple(found)
 
 
 def _on_ambiguous(policy: Policy) -> OnAmbiguous:

@@ -9,7 +9,8 @@ from services.dispatcher.core.policy import Defer, Deliver, Drop, Facts, Verdict
 from services.dispatcher.core.retry import GiveUp, RetryAt, RetryPolicy, Setback, next_attempt
 from services.dispatcher.progress import Progress
 from services.dispatcher.schedule import Schedule
-from shared.clock import DAY, MINUTE, SECOND
+from shared.clock import DAY, HOUR, MINUTE, SECOND
+from shared.messages.command import Hours
 from shared.messages.delivery import Delivery
 from tests.dispatching import NOON, a_command
 
@@ -23,8 +24,6 @@ from tests.dispatching import NOON, a_command
         (Facts(cancelled="x", journey_stopped=True, suppressed=True), Drop("exited", "x")),
         (Facts(journey_stopped=True, suppressed=True), Drop("journey_stopped")),
         (Facts(suppressed=True), Drop("suppressed")),
-        (Facts(quiet_until=NOON + 1), Defer(NOON + 1, "journey")),
-        (Facts(quiet_until=NOON), Deliver()),
     ],
 )
 def test_the_first_check_that_fails_decides(facts: Facts, expected: Verdict) -> None:
@@ -37,8 +36,23 @@ def test_a_message_expires_at_the_moment_it_says() -> None:
     assert Drop("expired") == recheck(command, Facts(suppressed=True), NOON)
 
 
-def test_transactional_messages_ignore_quiet_hours() -> None:
-    assert Deliver() == recheck(a_command(purpose="transactional"), Facts(quiet_until=NOON + 1), NOON)
+def test_hours_are_asked_again_when_the_message_leaves() -> None:
+    """What was decided before the quiet hours and comes late waits for their end, by the contact's clock."""
+    quiet = Hours(reason="quiet_hours", start="11:00", end="13:00", zone="UTC", when_closed="defer")
+    opening = Hours(reason="outside_window", start="14:00", end="16:00", zone="UTC", when_closed="skip")
+    assert Defer(NOON + HOUR, "journey") == recheck(a_command(hours=(quiet,)), Facts(), NOON)
+    assert Deliver() == recheck(a_command(hours=(quiet,)), Facts(), NOON + HOUR)
+    assert Drop("outside_window") == recheck(a_command(hours=(opening,)), Facts(), NOON)
+    assert Drop("expired") == recheck(a_command(hours=(quiet,), expires_at=NOON), Facts(), NOON)
+
+
+def test_deferred_by_quiet_hours_messages_leave_over_the_spread() -> None:
+    quiet = Hours(reason="quiet_hours", start="11:00", end="13:00", zone="UTC", when_closed="defer", spread=30 * MINUTE)
+    verdicts = [recheck(a_command(contact=f"u:{number}", hours=(quiet,)), Facts(), NOON) for number in range(50)]
+    leaves = [verdict.until - NOON - HOUR for verdict in verdicts if isinstance(verdict, Defer)]
+    assert 50 == len(leaves)
+    assert 0 <= min(leaves) < max(leaves) < 30 * MINUTE
+    assert len(set(leaves)) > 40
 
 
 def test_the_back_off_doubles_up_to_a_quarter_of_an_hour() -> None:
