@@ -32,7 +32,8 @@ class SendCommand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     ``command_id`` is derived and is the provider's idempotency key where it takes one. ``channels`` are the channels to
     try, best first; ``addresses`` has the contact's address for each of them, ``content`` the texts (Liquid, already
     picked by locale) for each of them, ``data`` what the texts may refer to. ``decided_at`` is the log time of the
-    decision; ``hours`` are asked again when it leaves, and ``expires_at`` (journey time) is the moment from which the message is no longer worth sending.
+    decision; ``hours`` are asked again when it leaves; ``expires_at`` (journey time) is the moment from which the
+    message is no longer worth sending.
     """
 
     command_id: str

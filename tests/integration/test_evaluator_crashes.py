@@ -19,6 +19,7 @@ from shared.kafka.publisher import KafkaPublisher
 from shared.kafka.reader import KafkaLogReader
 from shared.log import LogRecord, Output
 from shared.messages import codec
+from shared.messages.command import SendCommand
 from shared.messages.event import Event, EventType
 from shared.messages.topics import CANCELS, CHANGELOG, COMMANDS, EVENTS, INCARNATION_KEY, JOURNAL, TopicName
 from shared.settings import KafkaSettings
@@ -207,7 +208,9 @@ def test_a_cart_bought_in_the_backlog_is_not_reminded_of(world: World) -> None:
     world.buy([f"c{number}" for number in range(0, 30, 2)])
     world.evaluator()
     wait_until(world.over, "every run has ended", 60, world.tails)
-    commands = decoded_commands(record for part in world.read(COMMANDS) for record in part)
+    # What is held leaves once nothing is due any more, which is a moment after the last decision.
+    wait_until(lambda: len(_commands(world)) >= 2 * 15, "what was held is released", 30, world.tails)
+    commands = _commands(world)
     assert {f"u:c{number}" for number in range(1, 30, 2)} == {command.contact for command in commands.values()}
     assert [] == [r for part in world.read(CANCELS) for r in part if r.key not in (None, INCARNATION_KEY)]
     verdict = judge_partitions(world.journeys, world.read(EVENTS))
@@ -238,6 +241,10 @@ def test_a_worker_paused_past_its_session_and_woken_writes_nothing(world: World)
     wait_until(world.over, "every run has ended", 60, world.tails)
     assert 0 == before == _stale_records(world)
     world.compare()
+
+
+def _commands(world: World) -> dict[str, SendCommand]:
+    return decoded_commands(record for part in world.read(COMMANDS) for record in part)
 
 
 def _is_back(process: Process) -> bool:

@@ -1,112 +1,19 @@
-"""What time asks of a partition: ticks, marks, firing, release; and what a failure forbids."""
+"""What time asks of a partition: ticks, firing, release; and what a failure forbids."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 
 import pytest
 
-from services.evaluator.core.catalog import build_catalog
 from services.evaluator.epoch import Epoch
-from services.evaluator.processor import PartitionProcessor
-from services.evaluator.runner import FIRE_AT_ONCE, PartitionRunner
-from shared.log import LogRecord, LogUnavailableError, Output
+from services.evaluator.runner import FIRE_AT_ONCE
+from shared.log import LogUnavailableError
 from shared.messages import codec
-from shared.messages.command import Mark
-from shared.messages.event import EventRecord, Tick
-from shared.metrics import Metrics
-from tests.builders import CART, a_journey, a_record, an_event, an_outcome, at, consented, identified
-from tests.fakes import FakeClock, MemoryEpochs, RecordingPublisher
-
-
-class Store(MemoryEpochs):
-    """Saves, fails, or waits for ``gate``; notes what is in work at once."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.error: BaseException | None = None
-        self.gate: Callable[[], Awaitable[None]] | None = None
-        self.working = 0
-        self.most = 0
-
-    async def save(self, epoch: Epoch) -> None:
-        self.working += 1
-        self.most = max(self.most, self.working)
-        if self.gate is not None:
-            await self.gate()
-        self.working -= 1
-        if self.error is not None:
-            raise self.error
-        await super().save(epoch)
-
-
-class Host:
-    """A runner with clocks that the test moves."""
-
-    def __init__(self, journey: str = CART, *, caught_up: bool = True, marks: bool = True) -> None:
-        self.journey_clock = FakeClock(at("10:00"))
-        self.machine_clock = FakeClock(1_000_000)
-        self.pace = FakeClock(5_000)
-        self.store = Store()
-        self.publisher = RecordingPublisher()
-        self.metrics = Metrics()
-        self.lease = True
-        self.offset = 0
-        processor = PartitionProcessor(
-            partition=2, catalog=build_catalog([a_journey(journey)]), store=self.store, incarnation="log"
-        )
-        self.runner = PartitionRunner(
-            processor,
-            self.store,
-            self.publisher,
-            journey_clock=self.journey_clock,
-            machine_clock=self.machine_clock,
-            metrics=self.metrics,
-            caught_up=caught_up,
-            may_act=lambda: self.lease,
-            marks=marks,
-            pace=self.pace,
-        )
-
-    def record(self, message: EventRecord, when: int, key: str | None = "u:c1") -> LogRecord:
-        self.offset += 1
-        return a_record(self.offset - 1, message, key=key, timestamp=when)
-
-    async def take(self, message: EventRecord, when: int, key: str | None = "u:c1", *, caught_up: bool = True) -> None:
-        await self.runner.batch([self.record(message, when, key)], live=caught_up, caught_up=caught_up)
-
-    async def known(self, key: str = "u:c1", *, caught_up: bool = True) -> None:
-        """A contact whose reminder is due at 10:45."""
-        messages = [
-            identified(at("08:00"), email="a@example.jp"),
-            consented(at("08:00"), "cart_reminders"),
-            an_event("Product Added", at("10:00"), name="Kettle"),
-        ]
-        records = [self.record(message, message.received_at, key) for message in messages]
-        await self.runner.batch(records, live=caught_up, caught_up=caught_up)
-
-    async def beats(self, count: int, *, every: int = 20) -> None:
-        for _ in range(count):
-            await self.runner.beat()
-            self.machine_clock.advance(every)
-            self.pace.advance(every)
-            self.journey_clock.advance(every)
-
-    def marks(self) -> list[Mark]:
-        found = [codec.CANCELS.decode(output.value) for output in self.of("cancels")]
-        return [record for record in found if isinstance(record, Mark)]
-
-    def of(self, topic: str) -> list[Output]:
-        return [output for output in self.publisher.outputs if output.topic == topic]
-
-    def steps(self) -> list[str]:
-        return [codec.COMMANDS.decode(it.value).step for it in self.store.outputs if it.topic == "commands"]
-
-
-def added() -> EventRecord:
-    return an_event("Product Added", at("10:00"), name="Kettle")
-
+from shared.messages.event import Tick
+from tests.builders import an_event, at
+from tests.unit.evaluator.runners import Host
 
 # ---- ticks --------------------------------------------------------------------------------------------------------
 
@@ -178,97 +85,6 @@ async def test_a_tick_that_was_not_written_is_not_in_flight() -> None:
     host.publisher.down = False
     await host.beats(6)
     assert 1 == len(host.of("events"))
-
-
-# ---- marks --------------------------------------------------------------------------------------------------------
-
-
-async def test_marks_every_500_ms_while_a_command_is_unsettled_and_no_longer() -> None:
-    host = Host()
-    await host.known()
-    await host.beats(50)
-    assert [] == host.of("cancels")
-    await host.take(Tick(partition=2), at("10:46"), None)
-    await host.beats(51)
-    marks = [codec.CANCELS.decode(output.value) for output in host.of("cancels")]
-    expected = [
-        Mark(partition=2, log_time=at("10:46"), caught_up=True, written_at=1_001_000 + 500 * n) for n in range(3)
-    ]
-    assert expected == marks
-    assert {(None, 2)} == {(output.key, output.partition) for output in host.of("cancels")}
-    [value] = [output.value for output in host.store.outputs if output.topic == "commands"]
-    await host.take(an_outcome(codec.COMMANDS.decode(value), "sent", at("10:46")), at("10:46"))
-    await host.beats(100)
-    assert 3 == len(host.of("cancels"))
-
-
-async def test_a_mark_says_that_the_partition_is_behind() -> None:
-    host = Host()
-    await host.known()
-    await host.take(Tick(partition=2), at("10:46"), None, caught_up=False)
-    await host.beats(1)
-    assert [False] == [mark.caught_up for mark in host.marks()]
-
-
-async def test_a_mark_vouches_for_nothing_while_a_due_timer_waits() -> None:
-    """It may be an exit's, whose cancels are still to come."""
-    host = Host()
-    records = [
-        host.record(it, at("10:00"), f"u:{number}")
-        for number in range(2 * FIRE_AT_ONCE + 1)
-        for it in (identified(at("08:00"), email="a@example.jp"), consented(at("08:00"), "cart_reminders"), added())
-    ]
-    await host.runner.batch(records, live=True, caught_up=True)
-    await host.take(Tick(partition=2), at("10:46"), None)
-    await host.beats(1)
-    assert host.runner.processor.has_due
-    await host.beats(30)
-    assert [False, True] == [mark.caught_up for mark in host.marks()]
-
-
-async def test_a_machine_clock_that_is_set_back_holds_up_neither_tick_nor_mark() -> None:
-    host = Host()
-    await host.known()
-    await host.take(Tick(partition=2), at("10:46"), None)
-    await host.beats(1)
-    host.machine_clock.now = 10
-    host.journey_clock.now = at("11:00", day=1)
-    await host.beats(26)
-    assert [1_000_000, 490] == [mark.written_at for mark in host.marks()]
-    assert 1 == len(host.of("events"))
-
-
-async def test_a_host_whose_dispatcher_reads_no_marks_writes_none() -> None:
-    """Each would cost a commit."""
-    host = Host(marks=False)
-    await host.known()
-    await host.take(Tick(partition=2), at("10:46"), None)
-    await host.beats(100)
-    assert host.runner.processor.unsettled
-    assert [] == host.of("cancels")
-
-
-async def test_neither_tick_nor_mark_nor_firing_without_the_lease() -> None:
-    host = Host()
-    await host.known()
-    await host.take(Tick(partition=2), at("10:46"), None)
-    host.journey_clock.now = at("11:00", day=2)
-    host.lease = False
-    epochs = len(host.store.epochs)
-    await host.beats(100)
-    assert [] == host.publisher.outputs
-    assert epochs == len(host.store.epochs)
-
-
-async def test_a_log_that_does_not_answer_is_no_failure_of_a_beat() -> None:
-    host = Host()
-    await host.known()
-    await host.take(Tick(partition=2), at("10:46"), None)
-    host.publisher.down = True
-    await host.beats(30)
-    host.publisher.down = False
-    await host.beats(30)
-    assert 1 == len(host.of("cancels"))
 
 
 # ---- firing and release -------------------------------------------------------------------------------------------

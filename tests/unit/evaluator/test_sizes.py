@@ -23,7 +23,7 @@ from shared.messages.journal import JournalRecord
 from shared.messages.outcome import Outcome
 from shared.messages.topics import CHANGELOG, DELIVERIES, EVENTS, max_record_bytes
 from tests.builders import a_journey, a_record, an_event, an_outcome, at, consented, identified
-from tests.unit.evaluator.test_processor import Host, commands, conserved, journal, letters, sent, told
+from tests.unit.evaluator.hosts import Host, commands, conserved, journal, letters, sent, told
 
 KEYED = """
 schema: journey/v1

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
 
 import httpx2
 import pytest
@@ -19,62 +18,8 @@ from services.ingest.plan import Limits
 from shared.errors import PermanentError
 from shared.log import Output
 from shared.messages import codec
-from shared.messages.event import Event
-from shared.metrics import Metrics
-from tests.fakes import FakeClock, RecordingPublisher
-
-NOW = 1_772_445_600_000
-WK = ("WK", "")
-
-
-async def always_ready() -> bool:
-    return True
-
-
-class Site:
-    """The application and all that it writes to."""
-
-    def __init__(self, *, limits: Limits | None = None, ready: Callable[[], Awaitable[bool]] = always_ready) -> None:
-        self.publisher = RecordingPublisher()
-        self.metrics = Metrics()
-        self.ids = 0
-        self.http = TestClient(
-            create_app(
-                publisher=self.publisher,
-                write_keys=["WK"],
-                clock=FakeClock(NOW),
-                ready=ready,
-                metrics=self.metrics,
-                new_message_id=self._new_id,
-                limits=limits,
-            ),
-            raise_server_exceptions=False,
-        )
-
-    def _new_id(self) -> str:
-        self.ids += 1
-        return f"id-{self.ids}"
-
-    def post(self, path: str, body: object, **more: Any) -> httpx2.Response:
-        return self.http.post(path, content=json.dumps(body), **{"auth": WK, **more})
-
-    @property
-    def events(self) -> list[Event]:
-        values = [output.value for output in self.publisher.outputs if output.topic == "events"]
-        found = [codec.EVENTS.decode(value) for value in values]
-        return [event for event in found if isinstance(event, Event)]
-
-    def count(self, name: str, **labels: str) -> float:
-        return self.metrics.registry.get_sample_value(f"kikkake_{name}", labels) or 0.0
-
-
-@pytest.fixture
-def site() -> Site:
-    return Site()
-
-
-def a_track(**fields: Any) -> dict[str, Any]:
-    return {"type": "track", "event": "X", "userId": "u1", **fields}
+from tests.fakes import RecordingPublisher
+from tests.unit.ingest.sites import NOW, WK, Site, a_track, always_ready
 
 
 @pytest.mark.parametrize(
@@ -289,46 +234,6 @@ async def test_what_waits_for_the_log_is_bounded() -> None:
         publisher.acknowledged.set()
         assert [200, 200] == [answer.status_code for answer in await asyncio.gather(*waiting)]
         assert 200 == (await http.post("/v1/track", json=body, auth=WK)).status_code
-
-
-class TestBrowsers:
-    """Cross-origin rules (docs: interfaces, A3)."""
-
-    ORIGIN: ClassVar = {"origin": "https://shop.example"}
-
-    def test_the_preflight_lasts_two_hours(self, site: Site) -> None:
-        asked = "anonymousid,authorization,content-type,sentat,x-retry-count,x-write-key"
-        answer = site.http.options(
-            "/v1/t",
-            headers={
-                **self.ORIGIN,
-                "access-control-request-method": "POST",
-                "access-control-request-headers": asked,
-            },
-        )
-        assert 200 == answer.status_code
-        assert "https://shop.example" == answer.headers["access-control-allow-origin"]
-        assert "7200" == answer.headers["access-control-max-age"]
-        assert asked == answer.headers["access-control-allow-headers"]
-        assert {"GET", "POST", "OPTIONS"} == set(answer.headers["access-control-allow-methods"].split(", "))
-
-    def test_answers_may_be_read_refusals_too(self, site: Site) -> None:
-        """Without Expose-Headers the browser's library cannot see Retry-After and hammers."""
-        site.publisher.down = True
-        for answer in (site.post("/v1/t", a_track(), headers=self.ORIGIN), site.post("/v1/t", {}, headers=self.ORIGIN)):
-            assert "https://shop.example" == answer.headers["access-control-allow-origin"]
-            assert "Retry-After" == answer.headers["access-control-expose-headers"]
-
-    def test_settings_come_first(self, site: Site) -> None:
-        """analytics-next sends nothing at all without them."""
-        answer = site.http.get("/v1/projects/WK/settings", headers=self.ORIGIN)
-        assert 200 == answer.status_code
-        assert {"Segment.io": {"apiKey": "WK"}} == answer.json()["integrations"]
-        assert "public, max-age=3600" == answer.headers["cache-control"]
-        assert (404, "not_found") == (
-            (unknown := site.http.get("/v1/projects/no/settings")).status_code,
-            unknown.json()["code"],
-        )
 
 
 def test_operators_routes(site: Site) -> None:
