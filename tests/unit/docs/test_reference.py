@@ -6,13 +6,14 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import get_args, get_type_hints
 
 from services.evaluator.core.addresses import ADDRESS_TRAITS
 from services.ingest.schemas import CONSENT_NAMES, FIXED_NAMES
 from shared.clock import DAY
 from shared.journeys import conditions, later, steps
 from shared.journeys.sending import Policy
+from shared.messages.command import Hours
 from shared.messages.event import Event, Marker, Tick
 from shared.messages.journal import Decision
 from shared.messages.outcome import EVENT_NAMES, OutcomeStatus
@@ -94,7 +95,7 @@ def test_the_reason_of_an_event_that_is_not_emitted_is_explained() -> None:
 
 def test_every_end_of_a_message_is_explained() -> None:
     """``skipped`` by the dispatcher and ``failed``. The cancels that there are all say ``exited``."""
-    skipped, failed = set(), {"internal_error"}
+    skipped, failed = set(get_args(get_type_hints(Hours)["reason"])), {"internal_error"}
     for node in trees(DELIVERY):
         if called(node) == "_end" and isinstance(node, ast.Call) and "skipped" in texts(node.args[1]):
             skipped |= set(texts(node.args[2]))
