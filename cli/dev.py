@@ -37,6 +37,7 @@ def dev(log_level: str, **options: Any) -> None:
         host = compose(settings)
         port = listener.getsockname()[1]
         click.echo(f"Kikkake serves http://{settings.host}:{port} (API: /docs, metrics: /metrics)")
+        click.echo(f"journeys     {', '.join(host.journeys) or f'none: there is no *.yaml in {settings.journeys}'}")
         click.echo(f"write key    {host.credentials.write_key}")
         click.echo(f"admin token  {host.credentials.admin_token}")
         click.echo(f"messages     {_without_password(settings.smtp) if settings.smtp else 'GET /v1/inbox'}")

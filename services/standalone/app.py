@@ -45,6 +45,7 @@ class Standalone(msgspec.Struct):
 
     app: FastAPI
     credentials: Credentials
+    journeys: tuple[str, ...]
     database: Database
     log: SqliteLog
     deliveries: SqliteDeliveries
@@ -90,6 +91,8 @@ def compose(settings: StandaloneSettings) -> Standalone:
 
     Raises ConfigurationError and JourneyFaultsError, which say what to change.
     """
+    if not all(key.strip() for key in settings.write_keys):
+        raise ConfigurationError("a write key is empty: anybody could send events; leave --write-key out or name one")
     journeys = load_journeys(settings.journeys)
     channels = _channels(settings)
     database = Database(settings.data, settings.durability)
@@ -119,7 +122,18 @@ def compose(settings: StandaloneSettings) -> Standalone:
         metrics=metrics,
         extra_routers=[create_inbox_router(channels, credentials.admin_token)],
     )
-    return Standalone(app, credentials, database, log, deliveries, evaluation, dispatch, clock, settings.speed)
+    return Standalone(
+        app=app,
+        credentials=credentials,
+        journeys=tuple(f"{journey.id}@{journey.version}" for journey in journeys),
+        database=database,
+        log=log,
+        deliveries=deliveries,
+        evaluation=evaluation,
+        dispatch=dispatch,
+        clock=clock,
+        speed=settings.speed,
+    )
 
 
 class _Server(uvicorn.Server):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, cast
 
-from shared.expressions import check_expression
+from shared.expressions import check_expression, compile_expression
 from shared.journeys import later
+from shared.journeys.faults import suggestion
 from shared.journeys.predicate import (
     All,
     Any,
@@ -27,6 +28,10 @@ from shared.journeys.times import parse_clock, parse_days, parse_zone
 CHANNELS: tuple[Channel, ...] = ("email", "sms", "whatsapp", "line", "push", "web_push", "in_app", "webhook", "slack")
 
 
+_PARTS = {"event": ("name", "properties"), "trigger": ("name", "properties"), "journey": ("id", "version")}
+"""What stands right below these roots; below ``contact`` and ``context`` stands what the site and the journey name."""
+
+
 def parse_expression(node: Node, *, condition: bool = False) -> Expression | None:
     """Return the expression of ``node``; its faults are noted with the place inside the text."""
     text = node.text()
@@ -35,7 +40,14 @@ def parse_expression(node: Node, *, condition: bool = False) -> Expression | Non
     faults = check_expression(text, condition=condition)
     for fault in faults:
         node.fault(f"{fault.message} (at character {fault.offset + 1} of the expression)")
-    return None if faults else Expression(text)
+    if faults:
+        return None
+    for path in sorted(compile_expression(text).paths):
+        root, _, rest = path.partition(".")
+        first = rest.partition(".")[0]
+        if root in _PARTS and first and first not in _PARTS[root]:
+            node.fault(f"`{root}` has no `{first}`{suggestion(first, _PARTS[root])}")
+    return Expression(text)
 
 
 def parse_channels(node: Node) -> tuple[Channel, ...]:
@@ -43,7 +55,8 @@ def parse_channels(node: Node) -> tuple[Channel, ...]:
     channels = tuple(parse_channel(item) for item in node.items())
     if not channels and node.is_a(list):
         node.fault("expected at least one channel")
-    if len(set(channels)) != len(channels):
+    known = [item.value for item in node.items() if item.value in CHANNELS] if node.is_a(list) else []
+    if len(set(known)) != len(known):
         node.fault("a channel is listed twice")
     return channels
 

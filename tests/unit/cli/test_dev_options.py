@@ -49,6 +49,15 @@ def test_faults_of_journeys_are_listed(
     assert f"kikkake: {tmp_path}/a.yaml:1: the file is empty; it starts with `schema:`\n" == said
 
 
+def test_an_empty_write_key_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An unset variable in a script must not open the ingest to everybody."""
+    said = told(monkeypatch, capsys, "--journeys", JOURNEYS, "--data", tmp_path / "data", "--write-key", "")
+    expected = "a write key is empty: anybody could send events; leave --write-key out or name one"
+    assert f"kikkake: {expected}\n" == said
+
+
 @pytest.mark.parametrize("url", ["http://mail", "mail", "smtp://mail:port", "smtp://[mail"])
 def test_an_smtp_address_that_is_none_is_refused(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -73,6 +73,12 @@ BROKEN: list[tuple[str, str, list[str]]] = [
     ("for: 1d", "for: 6000w", ["9: `6000w` is longer than a hundred years"]),
     ("[email], ", "[email], expires: 0m, ", ["8: expected a duration longer than nothing"]),
     # Conditions and paths
+    ("{priority: 10}", "{where: event.propertes.total > 1}", [
+        "5: `event` has no `propertes`; did you mean `properties`?",
+    ]),
+    ("[email], ", "[email, fax], ", [
+        "8: unknown channel `fax`; known: email, in_app, line, push, slack, sms, web_push, webhook, whatsapp",
+    ]),
     ("{priority: 10}", "{where: event.total >}", [
         f"5: {ENDS} (at character 14 of the expression)",
     ]),
