@@ -288,6 +288,7 @@ async def test_redis_lost_and_killed_costs_seconds_and_no_message(
     assert {1} == set(world.mails().values())
 
 
+@pytest.mark.long
 async def test_a_stopped_dispatcher_that_wakes_after_its_session_sends_nothing_twice(
     world: World, tmp_path: Path
 ) -> None:

@@ -178,6 +178,7 @@ async def lost(settings: KafkaSettings, accepted: Iterable[str]) -> set[str]:
     return set(accepted) - found
 
 
+@pytest.mark.long
 async def test_kafka_killed_under_load(mortal_server: KafkaServer) -> None:
     """Every client gets a 503 within seconds and nobody a 200; back, 200 again; no accepted event is lost."""
     settings = KafkaSettings(kafka_bootstrap=mortal_server.bootstrap, partitions=PARTITIONS)

@@ -237,6 +237,7 @@ async def test_sigterm_drains_and_commits(group: Group, capsys: pytest.CaptureFi
         print(f"\n  SIGTERM: {took:.2f} s to drain, commit and end")
 
 
+@pytest.mark.long
 async def test_stopped_worker_wakes_without_its_lease(group: Group) -> None:
     worker = group.start(at=from_start(), watch_lease=True)
     worker.wait(lambda: worker.lines("lease")[-1:] and worker.lines("lease")[-1]["valid"])
