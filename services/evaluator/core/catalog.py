@@ -36,7 +36,7 @@ SINCE_ENTRY = 400 * 24 * 60 * 60 * 1000
 class Plan(msgspec.Struct, frozen=True):
     """One journey version, ready to run: its steps by id, what follows each, and where each block begins.
 
-    ``following`` None: the run ends behind that step. ``exits_if``: it has exits that every event is asked about.
+    ``following`` None: the run ends behind that step.
     """
 
     journey: Journey
@@ -44,7 +44,6 @@ class Plan(msgspec.Struct, frozen=True):
     following: dict[str, str | None]
     first: str | None
     goal_window: int
-    exits_if: bool
 
     def into(self, step: Step, block: tuple[Step, ...]) -> str | None:
         """Return the first step of ``block`` inside ``step``, or what follows ``step`` when it is empty."""
@@ -152,7 +151,6 @@ def _plan(journey: Journey) -> Plan:
         following=following,
         first=journey.steps[0].id if journey.steps else None,
         goal_window=max((goal.window for goal in journey.goals), default=0),
-        exits_if=any(isinstance(rule, ExitIf) for rule in journey.exits),
     )
 
 
