@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from services.dispatcher.core.rows import End, outcome_of, with_channels
+from services.dispatcher.core.rows import End, ended, with_channels
 from services.evaluator.core.advance import abandon, advance, next_timer
 from services.evaluator.core.catalog import Catalog, build_catalog
 from services.evaluator.core.effects import Advance
@@ -215,7 +215,7 @@ class Simulator:
             except TemplateError as error:
                 end = End("skipped", "template_error", str(error))
         self.messages[command.command_id] = Message(command, parts)
-        return outcome_of(command, end, command.decided_at)
+        return ended(command, end, command.decided_at)
 
 
 def simulate(journeys: Iterable[Journey], arrivals: Iterable[Arrival], *, until: int | None = None) -> Simulator:

@@ -23,7 +23,7 @@ from services.dispatcher.channels.base import (
 )
 from services.dispatcher.core.policy import ClockName, Defer, Deliver, Drop, Facts, Verdict, recheck
 from services.dispatcher.core.retry import RetryAt, Setback, next_attempt
-from services.dispatcher.core.rows import End, Work, outcome_of, row_of, through, with_channels, work_of
+from services.dispatcher.core.rows import End, Work, ended, row_of, through, with_channels, work_of
 from services.dispatcher.ports import Claims, ClaimsUnavailableError, DeliveryOptions, Ledger
 from shared.log import LogUnavailableError, Output
 from shared.messages.codec import encode
@@ -231,7 +231,7 @@ class Deliverer:
         receipt: Receipt | None = None,
     ) -> Delivery:
         end = End(status, reason, receipt.detail if receipt else detail, receipt.provider_id if receipt else None)
-        outcome = outcome_of(work.command, end, self.clocks.journey())
+        outcome = ended(work.command, end, self.clocks.journey())
         row = Delivery(command_id=outcome.command_id, status="settled", at=self.clocks.machine(), outcome=outcome)
         await self.save([row])
         return await self._report(row)
@@ -254,7 +254,7 @@ class Deliverer:
         outputs: Sequence[Output] = (),
     ) -> Delivery:
         """End what no provider has seen: outcome and final row in one step, for nothing else could be lost."""
-        outcome = outcome_of(work.command, End(status, reason, detail), self.clocks.journey())
+        outcome = ended(work.command, End(status, reason, detail), self.clocks.journey())
         done = Delivery(command_id=work.command.command_id, status="reported", at=self.clocks.machine())
         await self.save([done], [*outputs, _event(outcome)])
         self.telemetry.ended(outcome)

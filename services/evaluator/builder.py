@@ -8,13 +8,12 @@ from services.evaluator.core.effects import Advance
 from services.evaluator.epoch import Epoch, Tally
 from services.evaluator.meta import Meta
 from services.evaluator.rows import Row
-from shared.ids import outcome_id
 from shared.log import LogRecord, Output, fits
 from shared.messages import codec
 from shared.messages.command import Cancel, SendCommand
 from shared.messages.dead_letter import DeadLetter
 from shared.messages.journal import JournalRecord
-from shared.messages.outcome import Outcome
+from shared.messages.outcome import Outcome, outcome_of
 from shared.messages.topics import (
     CANCELS,
     COMMANDS,
@@ -181,16 +180,4 @@ def _withdrawn(command: SendCommand, cancel: Cancel) -> Outcome:
 
 def _skipped(command: SendCommand, reason: str, at: int) -> Outcome:
     """Return the outcome of a command that was never published: what a dispatcher would have reported."""
-    return Outcome(
-        message_id=outcome_id(command.command_id),
-        contact=command.contact,
-        command_id=command.command_id,
-        run_id=command.run_id,
-        journey=command.journey,
-        version=command.version,
-        step=command.step,
-        channel=command.channels[0],
-        status="skipped",
-        at=at,
-        reason=reason,
-    )
+    return outcome_of(command, "skipped", at, reason=reason)

@@ -6,6 +6,9 @@ from typing import Literal
 
 import msgspec
 
+from shared.ids import outcome_id
+from shared.messages.command import SendCommand
+
 OutcomeStatus = Literal["sent", "skipped", "failed", "ambiguous"]
 
 EVENT_NAMES: dict[OutcomeStatus, str] = {
@@ -42,3 +45,33 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     def name(self) -> str:
         """The event name under which journeys see this outcome."""
         return EVENT_NAMES[self.status]
+
+
+def outcome_of(
+    command: SendCommand,
+    status: OutcomeStatus,
+    at: int,
+    *,
+    reason: str | None = None,
+    detail: str | None = None,
+    provider_id: str | None = None,
+) -> Outcome:
+    """Return the outcome of ``command``, whoever ends it.
+
+    Its id is derived from the command alone: two that end it differently still report one end, the first.
+    """
+    return Outcome(
+        message_id=outcome_id(command.command_id),
+        contact=command.contact,
+        command_id=command.command_id,
+        run_id=command.run_id,
+        journey=command.journey,
+        version=command.version,
+        step=command.step,
+        channel=command.channels[0] if command.channels else "",
+        status=status,
+        at=at,
+        reason=reason,
+        detail=detail,
+        provider_id=provider_id,
+    )

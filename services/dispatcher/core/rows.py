@@ -7,13 +7,12 @@ from collections.abc import Sequence
 import msgspec
 
 from services.dispatcher.core.policy import ClockName
-from shared.ids import derived_id
 from shared.log import LogRecord, Output
 from shared.messages.codec import encode
 from shared.messages.command import SendCommand
 from shared.messages.dead_letter import DeadLetter
 from shared.messages.delivery import Delivery, DeliveryStatus
-from shared.messages.outcome import Outcome, OutcomeStatus
+from shared.messages.outcome import Outcome, OutcomeStatus, outcome_of
 from shared.messages.topics import COMMANDS_DLQ, TopicName
 
 
@@ -62,26 +61,9 @@ def row_of(
     )
 
 
-def outcome_of(command: SendCommand, end: End, at: int) -> Outcome:
-    """Return the outcome of ``command``.
-
-    Its id is derived from the command alone: two owners that end it differently still report one end, the first.
-    """
-    return Outcome(
-        message_id=derived_id("outcome", command.command_id),
-        contact=command.contact,
-        command_id=command.command_id,
-        run_id=command.run_id,
-        journey=command.journey,
-        version=command.version,
-        step=command.step,
-        channel=command.channels[0] if command.channels else "",
-        status=end.status,
-        at=at,
-        reason=end.reason,
-        detail=end.detail,
-        provider_id=end.provider_id,
-    )
+def ended(command: SendCommand, end: End, at: int) -> Outcome:
+    """Return the outcome of ``command``, which came to ``end``."""
+    return outcome_of(command, end.status, at, reason=end.reason, detail=end.detail, provider_id=end.provider_id)
 
 
 def through(work: Work, name: str) -> Work:
