@@ -36,6 +36,7 @@ def check_journey(journey: Journey, fields: Mapping[str, Node], steps: Mapping[s
     _gotos(journey, steps)
     _unique_goals(journey, fields)
     _unique_triggers(journey, fields)
+    _migrations(journey, fields)
 
 
 def _unreachable(block: tuple[Step, ...], positions: Mapping[str, Node]) -> None:
@@ -91,3 +92,17 @@ def _unique_triggers(journey: Journey, fields: Mapping[str, Node]) -> None:
     events = [trigger.event for trigger in journey.triggers if isinstance(trigger, EventTrigger | ThresholdTrigger)]
     for event in sorted({event for event in events if event and events.count(event) > 1}):
         fields["triggers"].fault(f"two triggers for `{event}`; join their `where` with `any`")
+
+
+def _migrations(journey: Journey, fields: Mapping[str, Node]) -> None:
+    """Runs come from older versions, and each mapped step leads to one of this version."""
+    known = {step.id for step in all_steps(journey.steps)}
+    for migration in journey.in_flight.migrate:
+        if journey.version and migration.source >= journey.version:
+            message = f"runs migrate from an older version than this one ({journey.version}), not {migration.source}"
+            fields["in_flight"].place_of("from").fault(message)
+        for old, new in migration.map.items():
+            if new and new not in known:
+                fields["in_flight"].place_of(old).fault(
+                    f"`{old}` is mapped to an unknown step `{new}`{suggestion(new, known)}"
+                )

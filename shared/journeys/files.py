@@ -7,7 +7,7 @@ from pathlib import Path
 from shared.errors import ConfigurationError
 from shared.journeys.faults import Fault, JourneyFaultsError, shown
 from shared.journeys.model import Journey, Template
-from shared.journeys.parse import parse_journey
+from shared.journeys.parse import Source, parse_source
 from shared.journeys.templates import parse_template
 
 TEMPLATES = "templates"
@@ -19,26 +19,36 @@ def load_journeys(folder: Path) -> tuple[Journey, ...]:
     Several versions of one journey may stand side by side. Raises JourneyFaultsError with the faults of all files, and
     ConfigurationError when there is no such folder.
     """
+    faults: list[Fault] = []
+    sources = read_folder(folder, faults)
+    if faults:
+        raise JourneyFaultsError(faults)
+    return tuple(source.journey for source in sources)
+
+
+def read_folder(folder: Path, faults: list[Fault]) -> tuple[Source, ...]:
+    """Return the journeys of ``folder`` that have no faults; those of all files go to ``faults``.
+
+    Raises ConfigurationError when there is no such folder.
+    """
     if not folder.is_dir():
         raise ConfigurationError(f"there is no journeys folder {folder}; name it with --journeys or KIKKAKE_JOURNEYS")
-    faults: list[Fault] = []
     templates = _load_templates(folder / TEMPLATES, faults)
     _refuse_other_endings(folder, faults)
-    journeys: dict[tuple[str, int], Journey] = {}
+    sources: dict[tuple[str, int], Source] = {}
     for file in sorted(folder.glob("*.yaml")):
         if file.name.endswith(".test.yaml"):
             continue
         try:
-            journey = parse_journey(str(file), _read(file), templates)
+            source = parse_source(str(file), _read(file), templates)
         except JourneyFaultsError as error:
             faults.extend(error.faults)
             continue
-        if (journey.id, journey.version) in journeys:
-            faults.append(Fault(str(file), 1, 1, f"journey {journey.id}@{journey.version} is defined twice"))
-        journeys[journey.id, journey.version] = journey
-    if faults:
-        raise JourneyFaultsError(faults)
-    return tuple(journeys.values())
+        name = source.journey.id, source.journey.version
+        if name in sources:
+            faults.append(Fault(str(file), 1, 1, f"journey {name[0]}@{name[1]} is defined twice"))
+        sources[name] = source
+    return tuple(sources.values())
 
 
 def _load_templates(folder: Path, faults: list[Fault]) -> dict[str, Template | None]:

@@ -10,7 +10,6 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-JOURNEY = _words("in_flight invariants")
 TRIGGER_TYPES = _words("audience date calendar schedule api journey")
 AGGREGATES = _words("rate")
 ENTRY = _words("rate backfill window limit")

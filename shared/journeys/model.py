@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from shared.journeys.predicate import Channel, Condition, Expression
+from shared.journeys.promises import InFlight, Invariant
 from shared.journeys.sending import Policy
 
 Literals = str | int | float | bool | None
@@ -282,6 +283,8 @@ class Journey(msgspec.Struct, frozen=True, kw_only=True):
     goals: tuple[Goal, ...] = ()
     exits: tuple[ExitRule, ...] = ()
     policy: Policy = Policy()
+    in_flight: InFlight = InFlight()
+    invariants: tuple[Invariant, ...] = ()
 
 
 def blocks(step: Step) -> tuple[tuple[Step, ...], ...]:

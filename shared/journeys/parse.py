@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 from shared.clock import DAY
 from shared.journeys import later
@@ -26,6 +26,8 @@ from shared.journeys.model import (
 )
 from shared.journeys.policy import parse_policy
 from shared.journeys.predicate import Expression
+from shared.journeys.promises import InFlight
+from shared.journeys.promises_reader import parse_in_flight, parse_invariants
 from shared.journeys.reader import Node
 from shared.journeys.sending import Policy
 from shared.journeys.steps import Reading, parse_steps
@@ -33,9 +35,18 @@ from shared.journeys.triggers import parse_trigger
 
 SCHEMA = "journey/v1"
 _TOP = (
-    "schema id version name description owner tags trigger triggers entry context goals exit policy steps".split()  # noqa: SIM905 - reads as the language page does
+    *("schema", "id", "version", "name", "description", "owner", "tags", "trigger", "triggers", "entry", "context"),
+    *("goals", "exit", "policy", "steps", "in_flight", "invariants"),
 )
 _DEFAULT_GOAL_WINDOW = 7 * DAY
+
+
+class Source(NamedTuple):
+    """A journey with the nodes that it was read from: those of the top by key, those of the steps by id."""
+
+    journey: Journey
+    fields: dict[str, Node]
+    steps: dict[str, Node]
 
 
 def parse_journey(file: str, text: str, templates: Mapping[str, Template | None]) -> Journey:
@@ -43,16 +54,21 @@ def parse_journey(file: str, text: str, templates: Mapping[str, Template | None]
 
     ``templates`` are those that it may name; None: there is one, with faults of its own.
     """
+    return parse_source(file, text, templates).journey
+
+
+def parse_source(file: str, text: str, templates: Mapping[str, Template | None]) -> Source:
+    """Return the journey in ``text`` and where its parts stand. Raises as ``parse_journey`` does."""
     faults: list[Fault] = []
     root = read_document(file, text, faults)
-    journey = None if root is None else _journey(root, templates)
-    if faults or journey is None:
+    source = None if root is None else _source(root, templates)
+    if faults or source is None:
         raise JourneyFaultsError(faults)
-    return journey
+    return source
 
 
-def _journey(root: Node, templates: Mapping[str, Template | None]) -> Journey | None:
-    fields = root.fields(_TOP, required=("schema", "id", "version", "steps"), later=later.JOURNEY)
+def _source(root: Node, templates: Mapping[str, Template | None]) -> Source | None:
+    fields = root.fields(_TOP, required=("schema", "id", "version", "steps"))
     if "schema" in fields:
         fields["schema"].choice((SCHEMA,), "schema")
     if not root.is_a(dict):
@@ -82,9 +98,11 @@ def _journey(root: Node, templates: Mapping[str, Template | None]) -> Journey | 
         goals=fields["goals"].each(_goal) if "goals" in fields else (),
         exits=fields["exit"].each(_exit_rule) if "exit" in fields else (),
         policy=parse_policy(fields["policy"]) if "policy" in fields else Policy(),
+        in_flight=parse_in_flight(fields["in_flight"]) if "in_flight" in fields else InFlight(),
+        invariants=parse_invariants(fields["invariants"]) if "invariants" in fields else (),
     )
     check_journey(journey, fields, positions)
-    return journey
+    return Source(journey, fields, positions)
 
 
 def _entry(node: Node) -> Entry:

@@ -37,6 +37,19 @@ class Node:
         """Note that something is wrong here."""
         self.faults.append(Fault(self.file, self.line, self.column, message))
 
+    def place_of(self, text: str) -> Node:
+        """Return the first node below that is ``text`` or stands under that key, else this one."""
+        for name, child in self.value.items() if isinstance(self.value, dict) else enumerate(self._listed()):
+            if text in (name, child.value):
+                return child
+            found = child.place_of(text)
+            if found is not child:
+                return found
+        return self
+
+    def _listed(self) -> list[Node]:
+        return self.value if isinstance(self.value, list) else []
+
     def is_a(self, kind: type) -> bool:
         """Tell whether the value is of ``kind`` (a bool is no int)."""
         return isinstance(self.value, kind) and not (kind is int and isinstance(self.value, bool))

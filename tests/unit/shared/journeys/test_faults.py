@@ -190,8 +190,6 @@ def test_a_file_that_is_no_journey_at_all_gets_one_fault(text: str, expected: st
 
 
 LATER = [
-    ("entry:", "in_flight: {default: pin}\nentry:", "`in_flight`"),
-    ("entry:", "invariants: [{max_sends: 2}]\nentry:", "`invariants`"),
     ("{type: event, event: Signed Up}", "{type: calendar, occasion: X}", "trigger type `calendar`"),
     ("{type: event, event: Signed Up}", "{type: schedule, cron: 0 9 * * 1}", "trigger type `schedule`"),
     ("{priority: 10}", "{limit: 5}", "`limit`"),
