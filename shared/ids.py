@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from uuid import UUID, uuid5
+from uuid import UUID
 
-_NAMESPACE = UUID("6f1f4b0e-6d3e-5c55-9c0b-6b696b6b616b")
+_NAMESPACE = UUID("6f1f4b0e-6d3e-5c55-9c0b-6b696b6b616b").bytes
+_UUID_BITS = ~(0xF000 << 64 | 0xC000 << 48)
+_UUID_VERSION_5 = 5 << 76 | 0x8000 << 48
 _SEPARATOR = "\x1f"
 _ESCAPE = "\x1e"
 
@@ -15,7 +17,10 @@ def derived_id(*parts: str) -> str:
 
     Parts come from outside: the character that joins them is escaped in them, and so is the escape.
     """
-    return str(uuid5(_NAMESPACE, _SEPARATOR.join([_escaped(part) for part in parts])))
+    name = _SEPARATOR.join([_escaped(part) for part in parts])
+    digest = int.from_bytes(hashlib.sha1(_NAMESPACE + name.encode(), usedforsecurity=False).digest()[:16], "big")
+    text = f"{digest & _UUID_BITS | _UUID_VERSION_5:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def run_id(contact: str, journey: str, key: str, cause: str) -> str:

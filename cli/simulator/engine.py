@@ -42,7 +42,7 @@ class EndlessJourneyError(PermanentError):
     """Journeys cause each other's events without end, at one instant."""
 
 
-class Arrival(msgspec.Struct, frozen=True):
+class Arrival(msgspec.Struct, frozen=True, gc=False):
     """An event, and when the log took it."""
 
     at: int
@@ -54,7 +54,7 @@ class Arrival(msgspec.Struct, frozen=True):
         return contact_key(self.event.user_id, self.event.anonymous_id) or ""
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One record of the log that the simulation made; ``key`` None: a tick."""
 
     at: int
@@ -62,7 +62,7 @@ class Entry(msgspec.Struct, frozen=True):
     message: EventRecord
 
 
-class Decided(msgspec.Struct, frozen=True):
+class Decided(msgspec.Struct, frozen=True, gc=False):
     """One decision, with the log time at which it was made and what is known of its contact and run right after it."""
 
     record: JournalRecord
@@ -151,7 +151,7 @@ class Simulator:
     def _append(self, contact: str, message: Event | Outcome) -> None:
         self.log.append(Entry(self.log_time, contact, message))
         state = self.states.get(contact) or ContactState(contact=contact)
-        if state.next_due < self.log_time:
+        if self._index.next_due() < self.log_time:
             state = self._fire(contact, state)
         try:
             result = advance(self.catalog, state, EventArrived(message, self.log_time))
@@ -181,8 +181,8 @@ class Simulator:
         for cancel in result.cancels:
             self._cancelled[cancel.command_id] = cancel.reason
         if self._deliver:
-            self._own.extend((contact, made) for made in getattr(result, "events", ()))
-            self._own.extend((contact, made) for made in result.commands)
+            own: tuple[Event | SendCommand, ...] = (*result.events, *result.commands)
+            self._own.extend((contact, made) for made in own)
 
     def _drain(self) -> None:
         """Append what the engine said to itself, in order, until it has nothing more to say at this instant."""

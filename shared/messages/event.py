@@ -11,7 +11,7 @@ from shared.messages.outcome import Outcome
 EventType = Literal["identify", "track", "page", "screen", "group", "alias", "consent"]
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="event"):
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag_field="kind", tag="event"):
     """Something a contact did, as accepted by ingest. Never changed afterwards.
 
     ``timestamp`` is when it happened by the server's clock (the client's clock corrected by ``sentAt``);

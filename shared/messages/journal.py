@@ -24,7 +24,9 @@ Decision = Literal[
 ]
 
 
-class JournalRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="journal"):
+class JournalRecord(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag_field="kind", tag="journal"
+):
     """One decision about one contact.
 
     ``seq`` counts the contact's decisions from 1 without a gap; ``id`` is derived from the contact and ``seq``. ``at``

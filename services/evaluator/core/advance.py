@@ -13,11 +13,12 @@ from services.evaluator.core.entry import enter_by_event, enter_by_watch
 from services.evaluator.core.exits import ERROR, exit_by_consent, exit_by_event, exit_run
 from services.evaluator.core.goals import credit_goals
 from services.evaluator.core.occurrence import EventArrived, Occurrence, TimerDue
-from services.evaluator.core.profile import apply_consent, apply_profile, event_data, is_duplicate, remember
+from services.evaluator.core.profile import apply_consent, apply_profile, event_data, remember
 from services.evaluator.core.settle import settle
 from services.evaluator.core.state import ContactState, Run, Timer, Watch
 from services.evaluator.core.steps import due_order, feed_waits, wake
 from services.evaluator.core.watches import feed_watches
+from shared.ids import short_hash
 from shared.journeys.model import ExitAfter
 from shared.messages.event import Event
 from shared.messages.outcome import Outcome
@@ -69,16 +70,18 @@ def abandon(catalog: Catalog, state: ContactState, due: TimerDue) -> Advance:
 
 def _event(catalog: Catalog, state: ContactState, occurrence: EventArrived) -> Advance:
     record = occurrence.record
-    if is_duplicate(state, record):
+    hashed = short_hash(record.message_id)
+    if hashed in state.seen:
         return Advance(state=state, duplicate=True)
     draft = Draft(catalog, state, now=occurrence.at, log_time=occurrence.log_time, cause=record.message_id)
     draft.event = event_data(record)
-    remember(draft, record)
+    remember(draft, record, hashed)
     match record:
         case Outcome():
             settle(draft, record)
         case Event():
-            draft.hops = int(record.context.get(HOPS, 0)) if isinstance(record.context.get(HOPS, 0), int) else 0
+            hops = record.context.get(HOPS)
+            draft.hops = int(hops) if isinstance(hops, int) else 0
             apply_profile(draft, record)
             if record.type == "consent" and apply_consent(draft, record) and ends_runs(record):
                 exit_by_consent(draft, str(record.properties.get("topic")))

@@ -62,7 +62,7 @@ def emit(draft: Draft, run: Run, step: Emit) -> None:
         properties=_values(draft, run, step.properties),
         context={HOPS: hops},
     )
-    draft.events.append(event)
+    draft.events = (*draft.events, event)
     draft.note_run("emit", run, step=step.id, detail={"event": step.event, "message_id": event.message_id})
 
 

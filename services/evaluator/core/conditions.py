@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any as Value
 from typing import assert_never
 
@@ -35,7 +35,7 @@ _SHARES = 1_000_000
 class Scope:
     """What a condition may look at: the contact as it stands in the draft, the run, the event; ``now`` is the cause's.
 
-    ``runs`` are the journeys that the contact is inside now. ``run`` None: the contact is being asked before entry.
+    ``runs`` are those of the contact now. ``run`` None: the contact is being asked before entry.
     """
 
     __slots__ = ("_roots", "catalog", "event", "now", "run", "runs", "state")
@@ -46,7 +46,7 @@ class Scope:
         now: int,
         catalog: Catalog,
         state: ContactState,
-        runs: frozenset[str],
+        runs: Iterable[Run],
         event: Mapping[str, Value],
         run: Run | None = None,
     ) -> None:
@@ -100,7 +100,8 @@ def holds(condition: Condition | None, scope: Scope) -> bool:  # noqa: PLR0911 -
         case Bucket():
             return in_bucket(scope.state.contact, condition.salt, condition.percent)
         case InJourney():
-            return condition.id in scope.runs or (condition.state == "ever" and condition.id in scope.state.been)
+            inside = any(run.journey == condition.id for run in scope.runs)
+            return inside or (condition.state == "ever" and condition.id in scope.state.been)
         case _:
             assert_never(condition)
 

@@ -1,7 +1,8 @@
-"""A private, mutable copy of a contact's state on which one occurrence is worked out."""
+"""A contact's state while one occurrence is worked out on it."""
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -21,13 +22,15 @@ NO_EVENT: dict[str, Any] = {}
 class Draft:
     """Collects the changes and effects of one occurrence; ``finish`` makes the ``Advance`` of them.
 
-    Only its own containers are changed, never those of the state it was made from.
+    Its containers are replaced, never changed: they may be the state's own, and a savepoint is no more than what the
+    slots hold.
     """
 
     __slots__ = (
         "_armed",
         "_cancelled",
         "_changes",
+        "_current",
         "_fired",
         "_journal",
         "_seq",
@@ -58,17 +61,18 @@ class Draft:
         self.cause = cause
         self.event: dict[str, Any] = NO_EVENT
         self.runs: dict[str, Run] = {run.run_id: run for run in state.runs}
-        self.pending: dict[str, PendingCommand] = {command.command_id: command for command in state.pending}
-        self.ended: dict[str, Run] = {run.run_id: run for run in state.ended}
-        self.touches: list[Touch] = list(state.touches)
-        self.sent: list[SentMark] = list(state.sent)
-        self.commands: list[SendCommand] = []
-        self.watches: dict[str, Watch] = dict(state.watches)
-        self.events: list[Event] = []
+        self.pending: tuple[PendingCommand, ...] = state.pending
+        self.ended: tuple[Run, ...] = state.ended
+        self.touches: tuple[Touch, ...] = state.touches
+        self.sent: tuple[SentMark, ...] = state.sent
+        self.watches: dict[str, Watch] = state.watches
+        self.commands: tuple[SendCommand, ...] = ()
+        self.events: tuple[Event, ...] = ()
         self.hops = 0
-        self.cancels: list[Cancel] = []
+        self.cancels: tuple[Cancel, ...] = ()
         self._changes: dict[str, Any] = {}
-        self._journal: list[JournalRecord] = []
+        self._current: ContactState | None = state
+        self._journal: tuple[JournalRecord, ...] = ()
         self._seq = state.seq
         self._armed = 0
         self._cancelled = 0
@@ -80,19 +84,21 @@ class Draft:
 
     def set(self, field: str, value: Any) -> None:
         """Replace the state's ``field``."""
-        self._changes[field] = value
+        self._changes = {**self._changes, field: value}
+        self._current = None
 
     def scope(self, run: Run | None = None, *, own: bool = False) -> Scope:
         """Return what conditions may look at now, for ``run`` or before entry.
 
         ``event`` is the one being applied; ``own``: the one that caused the entry, as the run's steps see it.
         """
-        state = msgspec.structs.replace(self.state, **self._changes) if self._changes else self.state
+        if self._current is None:
+            self._current = msgspec.structs.replace(self.state, **self._changes)
         return Scope(
             now=self.now,
             catalog=self.catalog,
-            state=state,
-            runs=frozenset(inside.journey for inside in self.runs.values()),
+            state=self._current,
+            runs=self.runs.values(),
             event=run.event if run is not None and (own or not self.event) else self.event,
             run=run,
         )
@@ -100,7 +106,7 @@ class Draft:
     def arm(self, run: Run, timer: Timer) -> Run:
         """Return ``run`` with ``timer`` added."""
         self._armed += 1
-        return self._keep(run, (*run.timers, timer))
+        return self.change(run, timers=(*run.timers, timer))
 
     def disarm(self, run: Run, kind: str, *, fired: bool = False) -> Run:
         """Return ``run`` without its timers of ``kind``; ``fired``: they came due, else they are cancelled."""
@@ -110,18 +116,18 @@ class Draft:
             self._fired += gone
         else:
             self._cancelled += gone
-        return self._keep(run, kept)
+        return self.change(run, timers=kept)
 
     def watch(self, watch: Watch) -> None:
         """Start ``watch``, or move it."""
         if watch.key in self.watches:
             self._cancelled += 1
         self._armed += 1
-        self.watches[watch.key] = watch
+        self.watches = {**self.watches, watch.key: watch}
 
     def unwatch(self, key: str, *, fired: bool = False) -> None:
         """End a watch; ``fired``: it came due."""
-        del self.watches[key]
+        self.watches = {name: watch for name, watch in self.watches.items() if name != key}
         if fired:
             self._fired += 1
         else:
@@ -130,49 +136,45 @@ class Draft:
     def drop(self, run: Run) -> None:
         """Take ``run`` out, its timers with it."""
         self._cancelled += len(run.timers)
-        self.runs.pop(run.run_id, None)
-
-    def _keep(self, run: Run, timers: tuple[Timer, ...]) -> Run:
-        changed = msgspec.structs.replace(run, timers=timers)
-        self.runs[run.run_id] = changed
-        return changed
+        self.runs = {name: inside for name, inside in self.runs.items() if name != run.run_id}
 
     def change(self, run: Run, **fields: Any) -> Run:
         """Return ``run`` with ``fields`` replaced."""
-        changed = msgspec.structs.replace(run, **fields)
-        self.runs[run.run_id] = changed
-        return changed
+        return self.keep(msgspec.structs.replace(run, **fields))
+
+    def keep(self, run: Run) -> Run:
+        """Put ``run`` in, for the first time or in the place of what it was; returns it."""
+        self.runs = {**self.runs, run.run_id: run}
+        return run
 
     def note(self, decision: Decision, journey: str, version: int, **fields: Any) -> None:
         """Write one decision into the journal."""
         self._seq += 1
         contact = self.state.contact
-        self._journal.append(
-            JournalRecord(
-                id=derived_id("journal", contact, str(self._seq)),
-                contact=contact,
-                seq=self._seq,
-                at=self.now,
-                decision=decision,
-                journey=journey,
-                version=version,
-                cause=self.cause,
-                **fields,
-            )
+        record = JournalRecord(
+            id=derived_id("journal", contact, str(self._seq)),
+            contact=contact,
+            seq=self._seq,
+            at=self.now,
+            decision=decision,
+            journey=journey,
+            version=version,
+            cause=self.cause,
+            **fields,
         )
+        self._journal = (*self._journal, record)
 
     def note_run(self, decision: Decision, run: Run, **fields: Any) -> None:
         """Write one decision about ``run`` into the journal."""
         self.note(decision, run.journey, run.version, run=run.run_id, **fields)
 
-    def savepoint(self) -> dict[str, Any]:
+    def savepoint(self) -> tuple[Any, ...]:
         """Return what ``rewind`` brings this draft back to."""
-        parts = ((name, getattr(self, name)) for name in self.__slots__)
-        return {name: part.copy() if isinstance(part, dict | list) else part for name, part in parts}
+        return _SLOTS(self)
 
-    def rewind(self, before: dict[str, Any]) -> None:
-        """Undo everything since ``before``, which is good for one time."""
-        for name, value in before.items():
+    def rewind(self, before: tuple[Any, ...]) -> None:
+        """Undo everything since ``before``."""
+        for name, value in zip(self.__slots__, before, strict=True):
             setattr(self, name, value)
 
     def finish(self) -> Advance:
@@ -181,18 +183,21 @@ class Draft:
             self.state,
             seq=self._seq,
             runs=tuple(self.runs.values()),
-            pending=tuple(self.pending.values()),
-            touches=tuple(self.touches),
-            ended=tuple(self.ended.values()),
-            sent=tuple(self.sent),
+            pending=self.pending,
+            touches=self.touches,
+            ended=self.ended,
+            sent=self.sent,
             watches=self.watches,
             **self._changes,
         )
         return Advance(
             state=state,
-            commands=tuple(self.commands),
-            cancels=tuple(self.cancels),
-            journal=tuple(self._journal),
-            events=tuple(self.events),
+            commands=self.commands,
+            cancels=self.cancels,
+            journal=self._journal,
+            events=self.events,
             timers=TimerTally(self._armed, self._fired, self._cancelled),
         )
+
+
+_SLOTS = attrgetter(*Draft.__slots__)

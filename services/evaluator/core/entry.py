@@ -24,12 +24,15 @@ def enter_by_event(draft: Draft, name: str) -> None:
     One that raises is not entered; the event still does to the others what it should.
     """
     for plan, number, trigger in draft.catalog.triggered_by.get(name, ()):
-        before = draft.savepoint()
+        before: tuple[object, ...] | None = None
         try:
-            if holds(trigger.where, draft.scope()) and _applies(draft, plan, number, trigger):
-                _try_enter(draft, plan, max_age=trigger.max_age if isinstance(trigger, EventTrigger) else None)
+            if holds(trigger.where, draft.scope()):
+                before = draft.savepoint()
+                if _applies(draft, plan, number, trigger):
+                    _try_enter(draft, plan, max_age=trigger.max_age if isinstance(trigger, EventTrigger) else None)
         except Exception as error:  # noqa: BLE001 - whatever one journey does, the others go on
-            draft.rewind(before)
+            if before is not None:
+                draft.rewind(before)
             _refuse(draft, plan, error)
 
 
@@ -107,7 +110,7 @@ def _enter(draft: Draft, plan: Plan, key: str) -> None:
     run = msgspec.structs.replace(run, context=_context(draft, plan, run))
     if journey.id in draft.catalog.asked_ever and journey.id not in draft.get("been"):
         draft.set("been", (*draft.get("been"), journey.id))
-    draft.runs[run.run_id] = run
+    draft.keep(run)
     draft.note_run("entered", run)
     for timer in exit_timers(plan, draft.now):
         run = draft.arm(run, timer)

@@ -39,8 +39,9 @@ def end_run(draft: Draft, run: Run, reason: str) -> None:
     While that is not settled the run's exit rules go on watching over it.
     """
     _end(draft, run, reason, {})
-    if any(command.run_id == run.run_id for command in draft.pending.values()):
-        draft.ended[run.run_id] = msgspec.structs.replace(run, timers=())
+    if any(command.run_id == run.run_id for command in draft.pending):
+        others = (ended for ended in draft.ended if ended.run_id != run.run_id)
+        draft.ended = (*others, msgspec.structs.replace(run, timers=()))
 
 
 def _end(draft: Draft, run: Run, reason: str, detail: dict[str, Any]) -> None:
@@ -68,17 +69,18 @@ def _close(draft: Draft, reentry: Reentry, key: str) -> None:
 
 
 def _cancel_commands(draft: Draft, run: Run) -> None:
-    draft.ended.pop(run.run_id, None)
-    for command in draft.pending.values():
+    draft.ended = tuple(ended for ended in draft.ended if ended.run_id != run.run_id)
+    for command in draft.pending:
         if command.run_id == run.run_id:
-            draft.cancels.append(
-                Cancel(command_id=command.command_id, contact=draft.state.contact, reason="exited", at=draft.log_time)
+            cancel = Cancel(
+                command_id=command.command_id, contact=draft.state.contact, reason="exited", at=draft.log_time
             )
+            draft.cancels = (*draft.cancels, cancel)
 
 
 def exit_by_event(draft: Draft, name: str) -> None:
     """End each run with an exit rule for the event being applied, unless it happened before the run was entered."""
-    for run in (*draft.runs.values(), *draft.ended.values()):
+    for run in (*draft.runs.values(), *draft.ended):
         if draft.now < run.entered_at:
             continue
         plan = draft.catalog.plan(run.journey, run.version)
@@ -102,7 +104,7 @@ def _applies(draft: Draft, run: Run, rule: ExitRule, name: str) -> bool:
 
 def exit_by_consent(draft: Draft, topic: str) -> None:
     """End each marketing run of ``topic``, which has lost the contact's consent."""
-    for run in (*draft.runs.values(), *draft.ended.values()):
+    for run in (*draft.runs.values(), *draft.ended):
         plan = draft.catalog.plan(run.journey, run.version)
         policy = None if plan is None else plan.journey.policy
         if policy and policy.purpose == "marketing" and policy.topic == topic:

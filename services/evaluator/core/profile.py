@@ -7,9 +7,7 @@ from typing import Any
 from services.evaluator.core.conditions import holds
 from services.evaluator.core.consent import stated
 from services.evaluator.core.draft import Draft
-from services.evaluator.core.state import ContactState
 from shared.clock import HOUR
-from shared.ids import short_hash
 from shared.messages.event import Event
 from shared.messages.outcome import Outcome
 
@@ -21,11 +19,6 @@ HISTORY_AT_MOST = 1_000
 """How many times of one event are kept per contact; the oldest go first."""
 RECENT_AT_MOST = 20
 """How many events the profile shows."""
-
-
-def is_duplicate(state: ContactState, record: Event | Outcome) -> bool:
-    """Tell whether ``record`` was applied to the contact before."""
-    return short_hash(record.message_id) in state.seen
 
 
 def event_data(record: Event | Outcome) -> dict[str, Any]:
@@ -41,9 +34,9 @@ def event_data(record: Event | Outcome) -> dict[str, Any]:
     return {"name": record.name, "properties": record.properties}
 
 
-def remember(draft: Draft, record: Event | Outcome) -> None:
-    """Take note of the messageId, and of the event if some condition asks for its kind."""
-    draft.set("seen", _remembered(draft.state.seen, record.message_id, draft.log_time))
+def remember(draft: Draft, record: Event | Outcome, hashed: int) -> None:
+    """Take note of the ``hashed`` messageId, and of the event if some condition asks for its kind."""
+    draft.set("seen", _remembered(draft.state.seen, hashed, draft.log_time))
     slots = draft.catalog.history.get(record.name, ())
     for slot in slots:
         if holds(slot.where, draft.scope()):
@@ -71,11 +64,11 @@ def apply_consent(draft: Draft, event: Event) -> bool:
     return True
 
 
-def _remembered(seen: dict[int, int], message_id: str, log_time: int) -> dict[int, int]:
+def _remembered(seen: dict[int, int], hashed: int, log_time: int) -> dict[int, int]:
     oldest = next(iter(seen.values()), log_time)
     if oldest <= log_time - REMEMBER_FOR:
         seen = {key: at for key, at in seen.items() if at > log_time - REMEMBER_FOR}
-    added = {**seen, short_hash(message_id): log_time}
+    added = {**seen, hashed: log_time}
     if len(added) > REMEMBER_AT_MOST:
         added.pop(next(iter(added)))
     return added

@@ -51,16 +51,16 @@ def _defer(draft: Draft, run: Run, step: Send, verdict: Verdict) -> None:
 def _emit(draft: Draft, plan: Plan, run: Run, step: Send, verdict: Verdict) -> None:
     command = _command(draft, plan, run, step, verdict)
     channel, policy = command.channels[0], plan.journey.policy
-    draft.commands.append(command)
-    draft.pending[command.command_id] = PendingCommand(
-        command.command_id, run.run_id, run.journey, run.version, step.id
-    )
+    draft.commands = (*draft.commands, command)
+    decided = PendingCommand(command.command_id, run.run_id, run.journey, run.version, step.id)
+    draft.pending = (*(other for other in draft.pending if other.command_id != decided.command_id), decided)
     until = draft.now + max(plan.goal_window, REGRET_WINDOW)
-    draft.touches.append(Touch(command.command_id, run.run_id, run.journey, run.version, step.id, draft.now, until))
+    touch = Touch(command.command_id, run.run_id, run.journey, run.version, step.id, draft.now, until)
+    draft.touches = (*draft.touches, touch)
     if policy.purpose == "marketing" and draft.catalog.cap_window:
         oldest = draft.now - draft.catalog.cap_window - LATEST_EVENT  # a late event looks back from its own time
-        kept = [mark for mark in draft.sent if mark.at > oldest]
-        draft.sent = [*kept, SentMark(command.command_id, draft.now, run.journey, channel, policy.topic)]
+        kept = (mark for mark in draft.sent if mark.at > oldest)
+        draft.sent = (*kept, SentMark(command.command_id, draft.now, run.journey, channel, policy.topic))
     draft.change(run, sends=run.sends + 1)
     detail = {"variants": run.variants} if run.variants else {}
     draft.note_run(

@@ -18,18 +18,20 @@ _DECISIONS: dict[OutcomeStatus, Decision] = {
 
 def settle(draft: Draft, outcome: Outcome) -> None:
     """Take ``outcome`` in. One for a command that is not pending (settled already) is noted nowhere."""
-    if draft.pending.pop(outcome.command_id, None) is None:
+    unsettled = tuple(command for command in draft.pending if command.command_id != outcome.command_id)
+    if len(unsettled) == len(draft.pending):
         return
-    if all(command.run_id != outcome.run_id for command in draft.pending.values()):
-        draft.ended.pop(outcome.run_id, None)
+    draft.pending = unsettled
+    if all(command.run_id != outcome.run_id for command in unsettled):
+        draft.ended = tuple(run for run in draft.ended if run.run_id != outcome.run_id)
     if outcome.status in ("sent", "ambiguous"):
-        draft.sent = [
+        draft.sent = tuple(
             msgspec.structs.replace(mark, channel=outcome.channel) if mark.command_id == outcome.command_id else mark
             for mark in draft.sent
-        ]
+        )
     if outcome.status in ("skipped", "failed"):
-        draft.sent = [mark for mark in draft.sent if mark.command_id != outcome.command_id]
-        draft.touches = [touch for touch in draft.touches if touch.command_id != outcome.command_id]
+        draft.sent = tuple(mark for mark in draft.sent if mark.command_id != outcome.command_id)
+        draft.touches = tuple(touch for touch in draft.touches if touch.command_id != outcome.command_id)
         run = draft.runs.get(outcome.run_id)
         if run is not None:
             draft.change(run, sends=run.sends - 1)

@@ -1,4 +1,7 @@
-"""What is known of one contact. Immutable; compact on the wire (arrays, not maps). Times are ms since the epoch."""
+"""What is known of one contact. Immutable; compact on the wire (arrays, not maps). Times are ms since the epoch.
+
+Nothing here can hold itself, so the cycle collector need not look: it would walk through every cached row (``gc``).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ NEVER = 2**64 - 1
 """A due time that never comes; it sorts after every other and fills eight bytes."""
 
 
-class Timer(msgspec.Struct, frozen=True, array_like=True):
+class Timer(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Something that happens at ``due``.
 
     To a run: its ``step`` goes on (``step``), is asked again whether it may send (``send``), or its exit rule number
@@ -24,7 +27,7 @@ class Timer(msgspec.Struct, frozen=True, array_like=True):
     step: str
 
 
-class Run(msgspec.Struct, frozen=True, array_like=True):
+class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One contact inside one journey, at one step.
 
     ``cause`` is what started it (a messageId). ``event`` is the event that caused the entry, as templates see it.
@@ -49,7 +52,7 @@ class Run(msgspec.Struct, frozen=True, array_like=True):
     variants: dict[str, str] = {}
 
 
-class PendingCommand(msgspec.Struct, frozen=True, array_like=True):
+class PendingCommand(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A command that was decided and whose outcome is not known yet."""
 
     command_id: str
@@ -59,7 +62,7 @@ class PendingCommand(msgspec.Struct, frozen=True, array_like=True):
     step: str
 
 
-class Touch(msgspec.Struct, frozen=True, array_like=True):
+class Touch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A send that a later goal may be credited to, until ``until``; ``credited`` are the goals already counted."""
 
     command_id: str
@@ -72,7 +75,7 @@ class Touch(msgspec.Struct, frozen=True, array_like=True):
     credited: tuple[str, ...] = ()
 
 
-class Watch(msgspec.Struct, frozen=True, array_like=True):
+class Watch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Something that must not happen before ``due``: then ``journey`` is entered.
 
     ``since`` is when the watch began and ``event`` what began it, as templates see it.
@@ -85,14 +88,14 @@ class Watch(msgspec.Struct, frozen=True, array_like=True):
     event: dict[str, Any]
 
 
-class Sample(msgspec.Struct, frozen=True, array_like=True):
+class Sample(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One value of a threshold's aggregate; over a whole life all are one, ``at`` the newest."""
 
     at: int
     value: float
 
 
-class SentMark(msgspec.Struct, frozen=True, array_like=True):
+class SentMark(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A marketing message that counts for frequency caps."""
 
     command_id: str
@@ -102,21 +105,21 @@ class SentMark(msgspec.Struct, frozen=True, array_like=True):
     topic: str | None = None
 
 
-class Passage(msgspec.Struct, frozen=True, array_like=True):
+class Passage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """When a run ended whose journey does not let the contact in again before ``again_at`` (None: never)."""
 
     ended_at: int
     again_at: int | None = None
 
 
-class Consent(msgspec.Struct, frozen=True, array_like=True):
+class Consent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What the contact said about being sent to, and when."""
 
     granted: bool
     at: int
 
 
-class ContactState(msgspec.Struct, frozen=True, array_like=True):
+class ContactState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One contact.
 
     ``consent`` is by topic, or by ``topic/channel`` for what holds for one channel only. ``history`` holds the times of
@@ -149,8 +152,13 @@ class ContactState(msgspec.Struct, frozen=True, array_like=True):
     @property
     def next_due(self) -> int:
         """The earliest timer's due time, or NEVER."""
-        timers = min((timer.due for run in self.runs for timer in run.timers), default=NEVER)
-        return min(timers, min((watch.due for watch in self.watches.values()), default=NEVER))
+        earliest = NEVER
+        for run in self.runs:
+            for timer in run.timers:
+                earliest = min(earliest, timer.due)
+        for watch in self.watches.values():
+            earliest = min(earliest, watch.due)
+        return earliest
 
     @property
     def armed_timers(self) -> int:

@@ -143,25 +143,28 @@ def feed_waits(draft: Draft, name: str) -> None:
         step = None if run is None or plan is None else plan.steps.get(run.step)
         if run is None or plan is None or not isinstance(step, Wait | WaitFor):
             continue
-        before = draft.savepoint()
+        before: tuple[object, ...] | None = None
         try:
-            _feed(draft, plan, run, step, name)
+            if isinstance(step, Wait):
+                if resets(step, name):
+                    before = draft.savepoint()
+                    _reset(draft, run, step)
+            elif (met := next((one for one in step.any if _is_met(draft, run, one, name)), None)) is not None:
+                before = draft.savepoint()
+                _go_on(draft, plan, run, plan.into(step, met.then))
         except Exception as error:  # noqa: BLE001 - whatever one journey does, the others go on
-            draft.rewind(before)
+            if before is not None:
+                draft.rewind(before)
             exit_run(draft, run, ERROR, detail={"error": type(error).__name__})
 
 
-def _feed(draft: Draft, plan: Plan, run: Run, step: Wait | WaitFor, name: str) -> None:
-    if isinstance(step, Wait):
-        if resets(step, name):
-            _reset(draft, run, step)
-        return
-    met = next((one for one in step.any if _is_met(draft, run, one, name)), None)
-    if met is None:
-        return
-    # What is known late may fulfil an ``if``; the run goes on from then, not from before it came to the step.
+def _go_on(draft: Draft, plan: Plan, run: Run, step_id: str | None) -> None:
+    """Go on from a ``wait_for`` that was met.
+
+    What is known late may fulfil an ``if``; the run goes on from then, not from before it came to the step.
+    """
     now, draft.now = draft.now, max(draft.now, run.step_at)
-    proceed(draft, plan, draft.disarm(run, "step"), plan.into(step, met.then))
+    proceed(draft, plan, draft.disarm(run, "step"), step_id)
     draft.now = now
 
 

@@ -47,7 +47,7 @@ def a_scope(
     *,
     event: dict[str, object] | None = None,
     run: Run | None = None,
-    runs: frozenset[str] = frozenset(),
+    runs: tuple[Run, ...] = (),
     zone: str = "UTC",
     now: int = at("10:00"),
     **known: object,
@@ -275,4 +275,4 @@ def test_a_bucket_holds_about_its_share_and_always_the_same_contacts() -> None:
     ],
 )
 def test_in_journey_is_now_or_ever(asked: InJourney, expected: bool) -> None:
-    assert expected is holds(asked, a_scope(runs=frozenset({"cart"}), been=("welcome",)))
+    assert expected is holds(asked, a_scope(runs=(RUN,), been=("welcome",)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID, uuid5
+
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +17,13 @@ def test_ids_never_change() -> None:
     assert "8cee4958-e83c-5874-80df-78ec622188e4" == run_id("u:u1", "cart", "", "m1")
     assert "badb2b1a-40b2-5d41-9ca1-7dff22640ded" == command_id("r1", "remind", 1)
     assert 6301647917093300529 == short_hash("u:u1")
+
+
+@given(st.text())
+def test_a_derived_id_is_a_uuid5(part: str) -> None:
+    """Of the escaped part, by the standard library's slower way."""
+    name = part.replace("\x1e", "\x1e0").replace("\x1f", "\x1e1")
+    assert str(uuid5(UUID("6f1f4b0e-6d3e-5c55-9c0b-6b696b6b616b"), name)) == derived_id(part)
 
 
 def test_each_part_counts() -> None:
