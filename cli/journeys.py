@@ -12,8 +12,8 @@ import msgspec
 
 from shared.errors import ConfigurationError
 from shared.journeys.faults import Fault, JourneyFaultsError
-from shared.journeys.files import load_journeys
-from shared.journeys.model import Journey
+from shared.journeys.files import load_definitions
+from shared.journeys.model import Definitions
 
 
 @click.group()
@@ -30,7 +30,7 @@ def lint(paths: tuple[Path, ...], style: str) -> None:
     count = 0
     for path in paths:
         try:
-            count += len(load_journeys(path))
+            count += len(load_definitions(path).journeys)
         except JourneyFaultsError as error:
             faults.extend(error.faults)
     if style == "json":
@@ -75,12 +75,12 @@ def simulate(folder: Path, events: BinaryIO, until: str | None, explain: bool) -
     sys.exit(1 if simulated.failures else 0)
 
 
-def _load(folder: Path, faults: list[Fault]) -> tuple[Journey, ...]:
+def _load(folder: Path, faults: list[Fault]) -> Definitions:
     try:
-        return load_journeys(folder)
+        return load_definitions(folder)
     except JourneyFaultsError as error:
         faults.extend(error.faults)
-        return ()
+        return Definitions(journeys=())
 
 
 @journeys.command("test")

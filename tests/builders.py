@@ -110,7 +110,7 @@ steps:
 
 def a_journey(text: str = CART) -> Journey:
     """Return the journey in ``text``; the cart journey by default."""
-    return parse_journey("journey.yaml", text, {})
+    return parse_journey("journey.yaml", text)
 
 
 def a_record(offset: int, message: EventRecord, *, key: str | None = "u:c1", timestamp: int | None = None) -> LogRecord:

@@ -14,7 +14,7 @@ import msgspec
 
 from services.dispatcher.core.rows import End, ended, with_channels
 from services.evaluator.core.advance import abandon, advance, next_timer
-from services.evaluator.core.catalog import Catalog, build_catalog
+from services.evaluator.core.catalog import Catalog, catalog_of
 from services.evaluator.core.effects import Advance
 from services.evaluator.core.occurrence import EventArrived
 from services.evaluator.core.state import ContactState
@@ -22,7 +22,7 @@ from services.evaluator.timers import DueIndex
 from shared.clock import DAY
 from shared.errors import BadMessageError, PermanentError
 from shared.ids import contact_key
-from shared.journeys.model import Journey
+from shared.journeys.model import Definitions, Journey
 from shared.log import LogRecord
 from shared.messages import codec
 from shared.messages.command import SendCommand
@@ -89,9 +89,10 @@ class Failure(msgspec.Struct, frozen=True):
 class Simulator:
     """One partition in memory. ``arrive`` in arrival order, then ``run_on``; what came of it is in the attributes."""
 
-    def __init__(self, journeys: Iterable[Journey], *, deliver: bool = True) -> None:
+    def __init__(self, defined: Definitions | Iterable[Journey], *, deliver: bool = True) -> None:
         """``deliver`` False: commands wait for outcomes from outside, and own events are not appended."""
-        self.catalog: Catalog = build_catalog(journeys)
+        whole = defined if isinstance(defined, Definitions) else Definitions(journeys=tuple(defined))
+        self.catalog: Catalog = catalog_of(whole)
         self.log_time = 0
         self.states: dict[str, ContactState] = {}
         self.log: list[Entry] = []
@@ -218,9 +219,11 @@ class Simulator:
         return ended(command, end, command.decided_at)
 
 
-def simulate(journeys: Iterable[Journey], arrivals: Iterable[Arrival], *, until: int | None = None) -> Simulator:
+def simulate(
+    defined: Definitions | Iterable[Journey], arrivals: Iterable[Arrival], *, until: int | None = None
+) -> Simulator:
     """Return what the journeys make of ``arrivals``, in arrival order; those after ``until`` do not come any more."""
-    simulator = Simulator(journeys)
+    simulator = Simulator(defined)
     for arrival in arrivals:
         if until is not None and arrival.at > until:
             break
@@ -229,12 +232,14 @@ def simulate(journeys: Iterable[Journey], arrivals: Iterable[Arrival], *, until:
     return simulator
 
 
-def replay(journeys: Iterable[Journey], log: Sequence[LogRecord], *, until: int | None = None) -> Simulator:
+def replay(
+    defined: Definitions | Iterable[Journey], log: Sequence[LogRecord], *, until: int | None = None
+) -> Simulator:
     """Return what the journeys decide over a recorded log, its outcomes and own events as they stand in it.
 
     ``until`` runs the log's time on at the end; timers due before it fire.
     """
-    simulator = Simulator(journeys, deliver=False)
+    simulator = Simulator(defined, deliver=False)
     for record in log:
         simulator.follow(record)
     simulator.catch_up(simulator.log_time if until is None else until)

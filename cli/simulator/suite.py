@@ -12,12 +12,12 @@ from cli.simulator.documents import read_tests
 from cli.simulator.engine import AT_MOST, Arrival, Simulator
 from cli.simulator.happenings import Happening, arrival_of, consents
 from cli.simulator.scenario import Contact, Scenario
-from services.evaluator.core.catalog import build_catalog
+from services.evaluator.core.catalog import catalog_of
 from services.ingest.errors import IngestError
 from shared.errors import KikkakeError
 from shared.journeys.faults import Fault, JourneyFaultsError
-from shared.journeys.files import load_journeys
-from shared.journeys.model import Journey
+from shared.journeys.files import load_definitions
+from shared.journeys.model import Definitions
 
 PATTERN = "*.test.yaml"
 
@@ -45,32 +45,32 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
 def run_suite(files: Sequence[Path]) -> Report:
     """Run every scenario of ``files``; a file with faults runs none of its own."""
     report = Report([])
-    beside: dict[Path, tuple[Journey, ...] | None] = {}
+    beside: dict[Path, Definitions | None] = {}
     for file in files:
         if file.parent not in beside:
             beside[file.parent] = _journeys(file.parent, report)
-        journeys = beside[file.parent]
-        if journeys is None:
+        defined = beside[file.parent]
+        if defined is None:
             continue
         faults: list[Fault] = []
         text = _text(file, faults)
-        scenarios = [] if text is None else read_tests(str(file), text, journeys, faults)
+        scenarios = [] if text is None else read_tests(str(file), text, defined.journeys, faults)
         if faults:
             _note(faults, report)
             continue
         for scenario in scenarios:
-            lines = judge(scenario)
+            lines = judge(scenario, defined)
             report.scenarios += 1
             report.failed += bool(lines)
             report.lines += lines
     return report
 
 
-def judge(scenario: Scenario) -> list[str]:
-    """Run ``scenario`` and return what is not as it claims; nothing when all is."""
+def judge(scenario: Scenario, defined: Definitions) -> list[str]:
+    """Run ``scenario`` beside what else is ``defined`` and return what is not as it claims; nothing when all is."""
     place = f"{scenario.file}:{scenario.claims[0].line}: {scenario.name}"
     try:
-        trial = Trial(scenario, play(scenario))
+        trial = Trial(scenario, play(scenario, defined))
     except KikkakeError as error:
         return [place, f"  cannot run: {error}"]
     failures = trial.simulator.failures
@@ -84,17 +84,19 @@ def judge(scenario: Scenario) -> list[str]:
     return lines
 
 
-def play(scenario: Scenario) -> Simulator:
+def play(scenario: Scenario, defined: Definitions) -> Simulator:
     """Return what the scenario's journey makes of it. Raises KikkakeError when it cannot be run."""
     begin = min([scenario.start, *(arrival.at for arrival in scenario.arrivals)])
     known = list(_known(scenario.contact, begin))
     # The contact is known from before: what tells us so starts no run.
     names = {arrival.event.name for arrival in known}
     triggers = tuple(trigger for trigger in scenario.journey.triggers if getattr(trigger, "event", None) not in names)
-    simulator = Simulator([msgspec.structs.replace(scenario.journey, triggers=triggers)])
+    alone = msgspec.structs.replace(defined, journeys=(scenario.journey,))
+    quiet = msgspec.structs.replace(scenario.journey, triggers=triggers)
+    simulator = Simulator(msgspec.structs.replace(defined, journeys=(quiet,)))
     for arrival in known:
         simulator.arrive(arrival)
-    simulator.catalog = build_catalog([scenario.journey])
+    simulator.catalog = catalog_of(alone)
     for arrival in scenario.arrivals:
         simulator.arrive(arrival)
     latest = max(scenario.start + AT_MOST, simulator.log_time)
@@ -114,9 +116,9 @@ def _known(contact: Contact, begin: int) -> Iterable[Arrival]:
             raise KikkakeError(f"contact: {error}") from error
 
 
-def _journeys(folder: Path, report: Report) -> tuple[Journey, ...] | None:
+def _journeys(folder: Path, report: Report) -> Definitions | None:
     try:
-        return load_journeys(folder)
+        return load_definitions(folder)
     except JourneyFaultsError as error:
         _note(error.faults, report)
         return None

@@ -6,14 +6,14 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from services.evaluator.core.catalog import build_catalog
+from services.evaluator.core.catalog import catalog_of
 from services.evaluator.lease import Lease
 from services.evaluator.owned import OwnedPartitions
 from services.evaluator.settings import EvaluatorSettings
 from services.evaluator.transport import EvaluatorApp, create_app
 from shared.clock import SECOND
 from shared.health import HealthServer
-from shared.journeys.files import load_journeys
+from shared.journeys.files import load_definitions
 from shared.kafka.admin import ensure_topics
 from shared.messages.topics import EVENTS
 from shared.metrics import Metrics
@@ -24,7 +24,7 @@ _HEARTBEATS = 10
 
 def build(settings: EvaluatorSettings) -> EvaluatorApp:
     """Return the worker of ``settings``. Creates missing topics. Raises ConfigurationError, JourneyFaultsError."""
-    catalog = build_catalog(load_journeys(settings.journeys))
+    catalog = catalog_of(load_definitions(settings.journeys))
     asyncio.run(ensure_topics(settings))
     metrics = Metrics()
     lease = Lease(int(settings.session_timeout * SECOND))

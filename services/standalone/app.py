@@ -16,7 +16,7 @@ from services.dispatcher.channels.base import Channel
 from services.dispatcher.channels.email import EmailChannel, EmailSettings
 from services.dispatcher.channels.inbox import InboxChannel
 from services.dispatcher.channels.smtp import parse_smtp_url
-from services.evaluator.core.catalog import build_catalog
+from services.evaluator.core.catalog import catalog_of
 from services.ingest.app import create_app
 from services.standalone.credentials import Credentials, load_credentials
 from services.standalone.dispatch import Dispatch
@@ -31,7 +31,7 @@ from services.standalone.storage.log import PARTITION, SqliteLog
 from shared.clock import DAY, Clock, system_clock
 from shared.errors import ConfigurationError
 from shared.journeys.conditions import CHANNELS
-from shared.journeys.files import load_journeys
+from shared.journeys.files import load_definitions
 from shared.messages.topics import EVENTS
 from shared.metrics import Metrics
 
@@ -93,7 +93,7 @@ def compose(settings: StandaloneSettings) -> Standalone:
     """
     if not all(key.strip() for key in settings.write_keys):
         raise ConfigurationError("a write key is empty: anybody could send events; leave --write-key out or name one")
-    journeys = load_journeys(settings.journeys)
+    definitions = load_definitions(settings.journeys)
     channels = _channels(settings)
     database = Database(settings.data, settings.durability)
     made = load_credentials(settings.data)
@@ -109,7 +109,7 @@ def compose(settings: StandaloneSettings) -> Standalone:
     clock = journey.clock = open_journey_clock(deliveries, settings.speed, known, settings.start)
     metrics = Metrics()
     contacts = SqliteContacts(database, log)
-    catalog = build_catalog(journeys)
+    catalog = catalog_of(definitions)
     evaluation = Evaluation(
         log=log, contacts=contacts, catalog=catalog, clock=clock, speed=settings.speed, metrics=metrics
     )
@@ -125,7 +125,7 @@ def compose(settings: StandaloneSettings) -> Standalone:
     return Standalone(
         app=app,
         credentials=credentials,
-        journeys=tuple(f"{journey.id}@{journey.version}" for journey in journeys),
+        journeys=tuple(f"{journey.id}@{journey.version}" for journey in definitions.journeys),
         database=database,
         log=log,
         deliveries=deliveries,

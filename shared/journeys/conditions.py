@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Literal, cast
 
 from shared.expressions import check_expression, compile_expression
-from shared.journeys import later
 from shared.journeys.faults import suggestion
+from shared.journeys.ids import parse_id
 from shared.journeys.predicate import (
+    Aggregate,
     All,
     Any,
     Bucket,
@@ -16,13 +17,17 @@ from shared.journeys.predicate import (
     Condition,
     Consented,
     Expression,
+    InAudience,
     InJourney,
+    MessageWas,
     Not,
+    Online,
     Performed,
     Reachable,
     TimeIs,
 )
 from shared.journeys.reader import Node
+from shared.journeys.targets import parse_target
 from shared.journeys.times import parse_clock, parse_days, parse_zone
 
 CHANNELS: tuple[Channel, ...] = ("email", "sms", "whatsapp", "line", "push", "web_push", "in_app", "webhook", "slack")
@@ -70,7 +75,7 @@ def parse_condition(node: Node) -> Condition | None:
     """Return the condition of ``node``: an expression, or a mapping with one of ``_KINDS``."""
     if node.is_a(str):
         return parse_expression(node, condition=True)
-    fields = node.fields(_KINDS, later=later.CONDITIONS)
+    fields = node.fields(_KINDS)
     if len(fields) != 1:
         # An unknown word was probably meant to be the one.
         if node.is_a(dict) and (fields or not node.value):
@@ -91,7 +96,7 @@ def _not(node: Node) -> Condition | None:
 
 
 def _performed(node: Node) -> Condition | None:
-    fields = node.fields(("event", "where", "count", "within", "since"), required=("event",), later=later.PERFORMED)
+    fields = node.fields(("event", "where", "count", "within", "since"), required=("event",))
     if ("within" in fields) == ("since" in fields):
         if node.is_a(dict):
             node.fault("`performed` has either `within` (a duration) or `since: entry`")
@@ -143,6 +148,46 @@ def _in_journey(node: Node) -> Condition | None:
     return InJourney(id=fields["id"].text(), state=cast("Literal['active', 'ever']", state))
 
 
+_FNS = ("count", "sum", "distinct", "avg", "min", "max", "last")
+
+
+def _aggregate(node: Node) -> Condition | None:
+    fields = node.fields(("event", "field", "fn", "within", "is", "where"), required=("event", "fn", "is"))
+    if not {"event", "fn", "is"} <= fields.keys():
+        return None
+    fn = fields["fn"].choice(_FNS, "fn")
+    if fn != "count" and "field" not in fields:
+        node.fault(f"`fn: {fn}` needs a `field`, such as event.properties.total")
+    return Aggregate(
+        event=fields["event"].text(),
+        fn=cast("Literal['count', 'sum', 'distinct', 'avg', 'min', 'max', 'last']", fn),
+        target=parse_target(fields["is"]),
+        field=parse_expression(fields["field"]) if "field" in fields else None,
+        within=fields["within"].duration(least=1) if "within" in fields else None,
+        where=optional_condition(fields, "where"),
+    )
+
+
+_WAS = ("sent", "delivered", "opened", "clicked", "bounced", "converted")
+
+
+def _message(node: Node) -> Condition | None:
+    fields = node.fields(("step", "was", "within"), required=("step", "was"))
+    if not {"step", "was"} <= fields.keys():
+        return None
+    was = fields["was"].choice(_WAS, "was")
+    return MessageWas(
+        step=fields["step"].text(),
+        was=cast("Literal['sent', 'delivered', 'opened', 'clicked', 'bounced', 'converted']", was),
+        within=fields["within"].duration(least=1) if "within" in fields else None,
+    )
+
+
+def _online(node: Node) -> Condition | None:
+    fields = node.fields(("within",), required=("within",))
+    return Online(fields["within"].duration(least=1)) if "within" in fields else None
+
+
 _KINDS: dict[str, Callable[[Node], Condition | None]] = {
     "all": lambda node: All(node.each(parse_condition)),
     "any": lambda node: Any(node.each(parse_condition)),
@@ -153,4 +198,8 @@ _KINDS: dict[str, Callable[[Node], Condition | None]] = {
     "time": _time,
     "bucket": _bucket,
     "in_journey": _in_journey,
+    "aggregate": _aggregate,
+    "in_audience": lambda node: InAudience(parse_id(node)),
+    "message": _message,
+    "online": _online,
 }

@@ -1,46 +1,87 @@
-"""Loads every journey and template of a folder."""
+"""Loads a folder of journeys with what stands beside them: templates, audiences, calendars, the workspace."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple, Protocol, TypeVar
 
 from shared.errors import ConfigurationError
+from shared.journeys.audiences import check_audiences, parse_audience
+from shared.journeys.calendars import parse_calendar
 from shared.journeys.faults import Fault, JourneyFaultsError, shown
-from shared.journeys.model import Journey, Template
+from shared.journeys.model import Audience, Definitions
 from shared.journeys.parse import Source, parse_source
 from shared.journeys.templates import parse_template
+from shared.journeys.workspace import Surroundings, Workspace, parse_workspace
 
-TEMPLATES = "templates"
+TEMPLATES, AUDIENCES, CALENDARS = "templates", "audiences", "calendars"
+WORKSPACE_FILE = "workspace.yaml"
 
 
-def load_journeys(folder: Path) -> tuple[Journey, ...]:
-    """Return the journeys of ``folder`` (``*.yaml`` but for ``*.test.yaml``), with the templates beside them.
+class _Named(Protocol):
+    @property
+    def id(self) -> str: ...
 
-    Several versions of one journey may stand side by side. Raises JourneyFaultsError with the faults of all files, and
-    ConfigurationError when there is no such folder.
+
+N = TypeVar("N", bound=_Named)
+
+
+class Folder(NamedTuple):
+    """What could be read of a folder: journeys with their nodes, and what stands beside them."""
+
+    sources: tuple[Source, ...]
+    audiences: tuple[Audience, ...]
+    workspace: Workspace
+
+
+def load_definitions(folder: Path) -> Definitions:
+    """Return what ``folder`` defines.
+
+    Journeys are its ``*.yaml`` but for ``*.test.yaml`` and ``workspace.yaml``; several versions of one may stand side
+    by side. Raises JourneyFaultsError with the faults of all files, ConfigurationError when there is no such folder.
     """
     faults: list[Fault] = []
-    sources = read_folder(folder, faults)
+    found = read_folder(folder, faults)
     if faults:
         raise JourneyFaultsError(faults)
-    return tuple(source.journey for source in sources)
+    return Definitions(
+        journeys=tuple(source.journey for source in found.sources),
+        audiences=found.audiences,
+        timezone=found.workspace.timezone,
+        locale=found.workspace.locale,
+    )
 
 
-def read_folder(folder: Path, faults: list[Fault]) -> tuple[Source, ...]:
-    """Return the journeys of ``folder`` that have no faults; those of all files go to ``faults``.
+def read_folder(folder: Path, faults: list[Fault]) -> Folder:
+    """Return what ``folder`` has without faults; those of all files go to ``faults``.
 
     Raises ConfigurationError when there is no such folder.
     """
     if not folder.is_dir():
         raise ConfigurationError(f"there is no journeys folder {folder}; name it with --journeys or KIKKAKE_JOURNEYS")
-    templates = _load_templates(folder / TEMPLATES, faults)
     _refuse_other_endings(folder, faults)
+    workspace = _load_workspace(folder / WORKSPACE_FILE, faults)
+    audiences = _load(folder / AUDIENCES, parse_audience, "audience", faults)
+    known = {name: audience for name, audience in audiences.items() if audience is not None}
+    faults.extend(check_audiences(known, {name: str(folder / AUDIENCES / f"{name}.yaml") for name in known}))
+    calendars = _load(folder / CALENDARS, parse_calendar, "calendar", faults)
+    around = Surroundings(
+        templates=_load(folder / TEMPLATES, parse_template, "template", faults),
+        audiences=frozenset(audiences),
+        calendars={name: calendar for name, calendar in calendars.items() if calendar is not None},
+        workspace=workspace,
+    )
+    return Folder(_read_journeys(folder, around, faults), tuple(known.values()), workspace)
+
+
+def _read_journeys(folder: Path, around: Surroundings, faults: list[Fault]) -> tuple[Source, ...]:
     sources: dict[tuple[str, int], Source] = {}
     for file in sorted(folder.glob("*.yaml")):
-        if file.name.endswith(".test.yaml"):
+        if file.name.endswith(".test.yaml") or file.name == WORKSPACE_FILE:
             continue
         try:
-            source = parse_source(str(file), _read(file), templates)
+            source = parse_source(str(file), _read(file), around)
         except JourneyFaultsError as error:
             faults.extend(error.faults)
             continue
@@ -51,27 +92,39 @@ def read_folder(folder: Path, faults: list[Fault]) -> tuple[Source, ...]:
     return tuple(sources.values())
 
 
-def _load_templates(folder: Path, faults: list[Fault]) -> dict[str, Template | None]:
-    templates: dict[str, Template | None] = {}
+def _load_workspace(file: Path, faults: list[Fault]) -> Workspace:
+    if not file.exists():
+        return Workspace()
+    try:
+        return parse_workspace(str(file), _read(file))
+    except JourneyFaultsError as error:
+        faults.extend(error.faults)
+        return Workspace()
+
+
+def _load(folder: Path, parse: Callable[[str, str], N], what: str, faults: list[Fault]) -> dict[str, N | None]:
+    """Return what the files of ``folder`` define, by id; None: it has faults."""
+    found: dict[str, N | None] = {}
     for file in sorted(folder.rglob("*.yaml")):
         expected = file.relative_to(folder).with_suffix("").as_posix()
-        templates.setdefault(expected, None)
+        found.setdefault(expected, None)
         try:
-            template = parse_template(str(file), _read(file))
+            made = parse(str(file), _read(file))
         except JourneyFaultsError as error:
             faults.extend(error.faults)
             continue
-        if template.id == expected:
-            templates[expected] = template
+        if made.id == expected:
+            found[expected] = made
         else:
-            message = f"template id {shown(template.id)} differs from its file; write `id: {expected}`"
+            message = f"{what} id {shown(made.id)} differs from its file; write `id: {expected}`"
             faults.append(Fault(str(file), 1, 1, message))
-    return templates
+    return found
 
 
 def _refuse_other_endings(folder: Path, faults: list[Fault]) -> None:
     """Name what would be passed over in silence."""
-    passed_over = sorted((*folder.glob("*.yml"), *(folder / TEMPLATES).rglob("*.yml")))
+    inner = (found for name in (TEMPLATES, AUDIENCES, CALENDARS) for found in (folder / name).rglob("*.yml"))
+    passed_over = sorted((*folder.glob("*.yml"), *inner))
     faults.extend(Fault(str(file), 1, 1, f"this file is not read; name it {file.stem}.yaml") for file in passed_over)
 
 

@@ -1,29 +1,84 @@
-"""Words of the journey language that this release does not have yet, by the place where they stand.
+"""Words that can be read already and are not carried out yet: a journey that uses one is refused.
 
-A word leaves this table when its parser row comes. Words that are in neither are unknown.
+A word leaves this table when the engine has learned it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
+from shared.journeys.model import (
+    ApiTrigger,
+    AudienceTrigger,
+    CalendarTrigger,
+    Call,
+    Collect,
+    DateTrigger,
+    Enrol,
+    ExitOnAudience,
+    Experiment,
+    Goal,
+    Journey,
+    JourneyTrigger,
+    Notify,
+    ScheduleTrigger,
+    Send,
+    ThresholdTrigger,
+    WaitFor,
+    all_steps,
+)
+from shared.journeys.predicate import Aggregate, InAudience, MessageWas, Online
+from shared.journeys.walk import conditions_of, parts_of
+
+KINDS: dict[type, str] = {
+    AudienceTrigger: "type: audience",
+    DateTrigger: "type: date",
+    CalendarTrigger: "type: calendar",
+    ScheduleTrigger: "type: schedule",
+    ApiTrigger: "type: api",
+    JourneyTrigger: "type: journey",
+    ExitOnAudience: "audience_left",
+    Call: "call",
+    Notify: "notify",
+    Enrol: "enrol",
+    Collect: "collect",
+    Aggregate: "aggregate",
+    InAudience: "in_audience",
+    MessageWas: "message",
+    Online: "online",
+}
 
 
-TRIGGER_TYPES = _words("audience date calendar schedule api journey")
-AGGREGATES = _words("rate")
-ENTRY = _words("rate backfill window limit")
-REENTRY = _words("max per")
-REENTRY_MODES = _words("per_key")
-ATTRIBUTIONS = _words("last_click any_send")
-EXIT_RULE = _words("audience_left")
-POLICY: frozenset[str] = frozenset()
-CAPS = _words("inherit")
-CONDITIONS = _words("aggregate in_audience message online")
-PERFORMED: frozenset[str] = frozenset()
-VERBS = _words("call notify enrol collect")
-WAIT_FOR = _words("since")
-EXPERIMENT = _words("winner")
-SEND = _words("data locale on_fail purpose topic frequency_cap quiet_hours")
-SEND_MODES = _words("preferred all")
-TEMPLATE_PARTS = _words("mjml preheader")
+def later_words(journey: Journey) -> Iterator[str]:
+    """Yield the words of ``journey`` that this release cannot carry out."""
+    conditions = (part for condition in conditions_of(journey) for part in parts_of(condition))
+    for one in (*journey.triggers, *journey.exits, *all_steps(journey.steps), *conditions):
+        if type(one) in KINDS:
+            yield KINDS[type(one)]
+        yield from _fields(one)
+    entry = journey.entry
+    for name in ("rate", "window", "limit"):
+        if getattr(entry, name) is not None:
+            yield name
+    if entry.backfill != "none":
+        yield "backfill"
+    if entry.reentry.max is not None or entry.reentry.mode == "per_key":
+        yield "reentry"
+    for goal in journey.goals:
+        yield from _fields(goal)
+
+
+def _fields(one: object) -> Iterator[str]:
+    match one:
+        case ThresholdTrigger() if one.aggregate == "rate":
+            yield "aggregate: rate"
+        case Experiment() if one.winner is not None:
+            yield "winner"
+        case WaitFor() if one.since != "step":
+            yield "since"
+        case Send() if one.mode != "first_reachable" or one.data or one.locale or one.on_fail != "next" or one.policy:
+            yield "send"
+        case Goal() if one.attribution != "last_send":
+            yield "attribution"
+        case _:
+            pass

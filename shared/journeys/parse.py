@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from shared.clock import DAY
-from shared.journeys import later
 from shared.journeys.check import check_journey
 from shared.journeys.conditions import optional_condition, parse_condition, parse_expression
 from shared.journeys.document import read_document
+from shared.journeys.entry import parse_entry
 from shared.journeys.faults import Fault, JourneyFaultsError
 from shared.journeys.ids import parse_id
+from shared.journeys.later import later_words
 from shared.journeys.model import (
+    Attribution,
     Entry,
     ExitAfter,
     ExitIf,
+    ExitOnAudience,
     ExitOnEvent,
     ExitRule,
     Goal,
     Journey,
-    Reentry,
-    Template,
     Trigger,
 )
-from shared.journeys.policy import parse_policy
+from shared.journeys.policy import JOURNEY, Given, parse_given
 from shared.journeys.predicate import Expression
 from shared.journeys.promises import InFlight
 from shared.journeys.promises_reader import parse_in_flight, parse_invariants
 from shared.journeys.reader import Node
-from shared.journeys.sending import Policy
-from shared.journeys.steps import Reading, parse_steps
-from shared.journeys.triggers import parse_trigger
+from shared.journeys.steps import parse_steps
+from shared.journeys.triggers import parse_audience_id, parse_trigger
+from shared.journeys.workspace import Surroundings
 
 SCHEMA = "journey/v1"
 _TOP = (
@@ -39,6 +39,7 @@ _TOP = (
     *("goals", "exit", "policy", "steps", "in_flight", "invariants"),
 )
 _DEFAULT_GOAL_WINDOW = 7 * DAY
+NOTHING = Surroundings()
 
 
 class Source(NamedTuple):
@@ -49,25 +50,25 @@ class Source(NamedTuple):
     steps: dict[str, Node]
 
 
-def parse_journey(file: str, text: str, templates: Mapping[str, Template | None]) -> Journey:
-    """Return the journey in ``text``. Raises JourneyFaultsError with every fault of the file.
-
-    ``templates`` are those that it may name; None: there is one, with faults of its own.
-    """
-    return parse_source(file, text, templates).journey
+def parse_journey(file: str, text: str, around: Surroundings = NOTHING) -> Journey:
+    """Return the journey in ``text``, which may name what is ``around``. Raises JourneyFaultsError with every fault."""
+    return parse_source(file, text, around).journey
 
 
-def parse_source(file: str, text: str, templates: Mapping[str, Template | None]) -> Source:
+def parse_source(file: str, text: str, around: Surroundings = NOTHING) -> Source:
     """Return the journey in ``text`` and where its parts stand. Raises as ``parse_journey`` does."""
     faults: list[Fault] = []
     root = read_document(file, text, faults)
-    source = None if root is None else _source(root, templates)
+    source = None if root is None else _source(root, around)
+    if root is not None and source is not None and not faults:
+        for word in dict.fromkeys(later_words(source.journey)):
+            root.fault(f"`{word}` is not part of this release yet")
     if faults or source is None:
         raise JourneyFaultsError(faults)
     return source
 
 
-def _source(root: Node, templates: Mapping[str, Template | None]) -> Source | None:
+def _source(root: Node, around: Surroundings) -> Source | None:
     fields = root.fields(_TOP, required=("schema", "id", "version", "steps"))
     if "schema" in fields:
         fields["schema"].choice((SCHEMA,), "schema")
@@ -79,25 +80,26 @@ def _source(root: Node, templates: Mapping[str, Template | None]) -> Source | No
         root.fault("`trigger` is missing: nothing starts this journey")
     triggers: tuple[Trigger, ...] = ()
     if "trigger" in fields:
-        one = parse_trigger(fields["trigger"])
+        one = parse_trigger(fields["trigger"], around)
         triggers = () if one is None else (one,)
     elif "triggers" in fields:
-        triggers = fields["triggers"].each(parse_trigger)
+        triggers = fields["triggers"].each(lambda node: parse_trigger(node, around))
     positions: dict[str, Node] = {}
+    policy = _policy(fields["policy"], around) if "policy" in fields else {}
     journey = Journey(
         id=parse_id(fields["id"]) if "id" in fields else "",
         version=fields["version"].integer(1, 1_000_000) if "version" in fields else 0,
         triggers=triggers,
-        steps=parse_steps(fields["steps"], Reading(templates, positions)) if "steps" in fields else (),
+        steps=parse_steps(fields["steps"], around, policy, positions) if "steps" in fields else (),
         name=fields["name"].text() if "name" in fields else "",
         description=fields["description"].text() if "description" in fields else "",
         owner=fields["owner"].text() if "owner" in fields else "",
         tags=tuple(tag.text() for tag in fields["tags"].items()) if "tags" in fields else (),
-        entry=_entry(fields["entry"]) if "entry" in fields else Entry(),
+        entry=parse_entry(fields["entry"], around) if "entry" in fields else Entry(),
         context=_context(fields["context"]) if "context" in fields else {},
         goals=fields["goals"].each(_goal) if "goals" in fields else (),
-        exits=fields["exit"].each(_exit_rule) if "exit" in fields else (),
-        policy=parse_policy(fields["policy"]) if "policy" in fields else Policy(),
+        exits=fields["exit"].each(lambda node: _exit_rule(node, around)) if "exit" in fields else (),
+        policy=around.policy(policy),
         in_flight=parse_in_flight(fields["in_flight"]) if "in_flight" in fields else InFlight(),
         invariants=parse_invariants(fields["invariants"]) if "invariants" in fields else (),
     )
@@ -105,30 +107,10 @@ def _source(root: Node, templates: Mapping[str, Template | None]) -> Source | No
     return Source(journey, fields, positions)
 
 
-def _entry(node: Node) -> Entry:
-    fields = node.fields(("where", "key", "on_retrigger", "reentry", "priority"), later=later.ENTRY)
-    key = fields.get("key")
-    retrigger = ("ignore", "restart", "update_context")
-    return Entry(
-        where=optional_condition(fields, "where"),
-        key=None if key is None or key.value == "contact" else parse_expression(key),
-        on_retrigger=cast(
-            "Literal['ignore', 'restart', 'update_context']",
-            fields["on_retrigger"].choice(retrigger, "on_retrigger") if "on_retrigger" in fields else "ignore",
-        ),
-        reentry=_reentry(fields["reentry"]) if "reentry" in fields else Reentry(),
-        priority=fields["priority"].integer(0, 100) if "priority" in fields else 50,
-    )
-
-
-def _reentry(node: Node) -> Reentry:
-    fields = node.fields(("mode", "cooldown"), later=later.REENTRY)
-    modes = ("after_exit", "never", "always")
-    mode = fields["mode"].choice(modes, "reentry mode", later.REENTRY_MODES) if "mode" in fields else "after_exit"
-    return Reentry(
-        mode=cast("Literal['never', 'after_exit', 'always']", mode),
-        cooldown=fields["cooldown"].duration() if "cooldown" in fields else 0,
-    )
+def _policy(node: Node, around: Surroundings) -> Given:
+    if node.is_a(dict) and "topic" in node.value:
+        around.check_topic(node.value["topic"])
+    return parse_given(node, JOURNEY)
 
 
 def _context(node: Node) -> dict[str, Expression]:
@@ -145,24 +127,26 @@ def _goal(node: Node) -> Goal | None:
     fields = node.fields(known, required=("id", "event"))
     if not {"id", "event"} <= fields.keys():
         return None
-    if "attribution" in fields:
-        fields["attribution"].choice(("last_send",), "attribution", later.ATTRIBUTIONS)
+    ways = ("last_send", "last_click", "any_send")
+    attribution = fields["attribution"].choice(ways, "attribution") if "attribution" in fields else "last_send"
     return Goal(
         id=parse_id(fields["id"]),
         event=fields["event"].text(),
         window=fields["window"].duration(least=1) if "window" in fields else _DEFAULT_GOAL_WINDOW,
         primary=fields["primary"].boolean() if "primary" in fields else False,
         where=optional_condition(fields, "where"),
+        attribution=cast("Attribution", attribution),
         value=parse_expression(fields["value"]) if "value" in fields else None,
     )
 
 
-def _exit_rule(node: Node) -> ExitRule | None:
-    fields = node.fields(("reason", "event", "where", "if", "after"), required=("reason",), later=later.EXIT_RULE)
-    kinds = [kind for kind in ("event", "if", "after") if kind in fields]
+def _exit_rule(node: Node, around: Surroundings) -> ExitRule | None:
+    kinds_known = ("event", "if", "audience_left", "after")
+    fields = node.fields(("reason", "where", *kinds_known), required=("reason",))
+    kinds = [kind for kind in kinds_known if kind in fields]
     if len(kinds) != 1:
-        if node.is_a(dict) and not later.EXIT_RULE & node.value.keys():
-            node.fault("an exit rule has exactly one of event, if, after")
+        if node.is_a(dict):
+            node.fault(f"an exit rule has exactly one of {', '.join(kinds_known)}")
         return None
     reason = parse_id(fields["reason"]) if "reason" in fields else ""
     if "where" in fields and kinds != ["event"]:
@@ -172,5 +156,7 @@ def _exit_rule(node: Node) -> ExitRule | None:
     if "if" in fields:
         condition = parse_condition(fields["if"])
         return None if condition is None else ExitIf(reason=reason, condition=condition)
+    if "audience_left" in fields:
+        return ExitOnAudience(reason=reason, audience=parse_audience_id(fields["audience_left"], around))
     where = optional_condition(fields, "where")
     return ExitOnEvent(reason=reason, event=fields["event"].text(), where=where)

@@ -1,10 +1,10 @@
-"""Parses what a send may do."""
+"""Parses what a send may do, and what workspace, topic, journey and step inherit from each other."""
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from collections.abc import Collection
+from typing import Any, Literal, cast
 
-from shared.journeys import later
 from shared.journeys.conditions import parse_channel
 from shared.journeys.ids import parse_id
 from shared.journeys.reader import Node
@@ -14,24 +14,40 @@ from shared.journeys.times import parse_clock, parse_days, parse_zone
 _CLOSED = ("defer", "skip", "exit")
 
 
-def parse_policy(node: Node) -> Policy:
-    """Return the policy of ``node``."""
-    known = "purpose topic max_sends on_ambiguous holdout frequency_cap quiet_hours send_window".split()  # noqa: SIM905 - reads as the language page does
-    fields = node.fields(known, later=later.POLICY)
-    purpose = (
-        fields["purpose"].choice(("marketing", "transactional"), "purpose") if "purpose" in fields else "marketing"
-    )
-    ambiguous = fields["on_ambiguous"].choice(("hold", "retry"), "on_ambiguous") if "on_ambiguous" in fields else None
-    return Policy(
-        purpose=cast("Literal['marketing', 'transactional']", purpose),
-        topic=parse_id(fields["topic"]) if "topic" in fields else None,
-        max_sends=fields["max_sends"].integer(1, 1000) if "max_sends" in fields else None,
-        on_ambiguous=cast("Literal['hold', 'retry'] | None", ambiguous),
-        holdout=_holdout(fields["holdout"]) if "holdout" in fields else None,
-        caps=_caps(fields["frequency_cap"]) if "frequency_cap" in fields else (),
-        quiet_hours=_quiet_hours(fields["quiet_hours"]) if "quiet_hours" in fields else None,
-        send_window=_send_window(fields["send_window"]) if "send_window" in fields else None,
-    )
+Given = dict[str, Any]
+"""The fields of a ``Policy`` that one layer says; what it does not say comes from the layer above."""
+
+INHERITED = ("on_ambiguous", "holdout", "frequency_cap", "quiet_hours", "send_window")
+"""What a workspace and a topic can say for every journey."""
+JOURNEY = ("purpose", "topic", "max_sends", *INHERITED)
+STEP = ("purpose", "topic", "frequency_cap", "quiet_hours")
+
+
+def parse_given(node: Node, known: Collection[str]) -> Given:
+    """Return what the mapping ``node`` says of a policy; ``known`` are the words that it may use."""
+    return given(node.fields(known))
+
+
+def given(fields: dict[str, Node]) -> Given:
+    """Return what ``fields`` say of a policy; those that are no policy's are passed over."""
+    found: Given = {}
+    for name, child in fields.items():
+        if name == "frequency_cap":
+            if not (child.is_a(str) and child.value == INHERIT):
+                found["caps"] = child.each(_cap)
+        elif name in _FIELDS:
+            found[name] = _FIELDS[name](child)
+    return found
+
+
+def resolve(*layers: Given) -> Policy:
+    """Return the policy of several layers, the widest first: the narrowest that says something counts."""
+    return Policy(**{name: value for layer in layers for name, value in layer.items()})
+
+
+INHERIT = "inherit"
+NONE = "none"
+"""Quiet hours or a send window of a narrower layer that lift those of a wider one."""
 
 
 def _holdout(node: Node) -> Holdout | None:
@@ -39,13 +55,6 @@ def _holdout(node: Node) -> Holdout | None:
     if not {"percent", "salt"} <= fields.keys():
         return None
     return Holdout(fields["percent"].number(0, 100), fields["salt"].text())
-
-
-def _caps(node: Node) -> tuple[Cap, ...]:
-    if node.is_a(str) and node.value in later.CAPS:
-        node.fault(f"frequency_cap `{node.value}` is not part of this release yet")
-        return ()
-    return node.each(_cap)
 
 
 def _cap(node: Node) -> Cap | None:
@@ -68,6 +77,8 @@ def _cap(node: Node) -> Cap | None:
 
 
 def _quiet_hours(node: Node) -> QuietHours | None:
+    if node.is_a(str) and node.value == NONE:
+        return None
     known = ("from", "to", "timezone", "fallback_timezone", "when_quiet", "max_defer", "spread")
     fields = node.fields(known, required=("from", "to"))
     if not {"from", "to"} <= fields.keys():
@@ -87,6 +98,8 @@ def _quiet_hours(node: Node) -> QuietHours | None:
 
 
 def _send_window(node: Node) -> SendWindow | None:
+    if node.is_a(str) and node.value == NONE:
+        return None
     fields = node.fields(("days", "from", "to", "timezone", "when_outside", "max_defer"), required=("from", "to"))
     if not {"from", "to"} <= fields.keys():
         return None
@@ -102,3 +115,14 @@ def _send_window(node: Node) -> SendWindow | None:
 
 def _closed(fields: dict[str, Node], name: str) -> WhenClosed:
     return cast("WhenClosed", fields[name].choice(_CLOSED, name) if name in fields else "defer")
+
+
+_FIELDS: dict[str, Any] = {
+    "purpose": lambda node: node.choice(("marketing", "transactional"), "purpose"),
+    "topic": parse_id,
+    "max_sends": lambda node: node.integer(1, 1000),
+    "on_ambiguous": lambda node: node.choice(("hold", "retry"), "on_ambiguous"),
+    "holdout": _holdout,
+    "quiet_hours": _quiet_hours,
+    "send_window": _send_window,
+}

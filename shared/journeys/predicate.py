@@ -15,6 +15,13 @@ class Expression(msgspec.Struct, frozen=True, tag="expression"):
     text: str
 
 
+class Target(msgspec.Struct, frozen=True):
+    """A comparison with a number, such as ``>= 3``."""
+
+    operator: Literal[">", ">=", "<", "<=", "=="]
+    number: float
+
+
 class All(msgspec.Struct, frozen=True, tag="all"):
     """True when every part is."""
 
@@ -81,4 +88,54 @@ class InJourney(msgspec.Struct, frozen=True, kw_only=True, tag="in_journey"):
     state: Literal["active", "ever"] = "active"
 
 
-Condition = All | Any | Not | Expression | Performed | Reachable | Consented | TimeIs | Bucket | InJourney
+class Aggregate(msgspec.Struct, frozen=True, kw_only=True, tag="aggregate"):
+    """``fn`` over the values of ``field`` in the contact's ``event``s meets ``target``; the present event counts.
+
+    ``within`` ms before now, or (None) ever. ``where`` is asked of each event when it happens. Of no events ``count``,
+    ``sum`` and ``distinct`` are 0, and the others meet nothing.
+    """
+
+    event: str
+    fn: Literal["count", "sum", "distinct", "avg", "min", "max", "last"]
+    target: Target
+    field: Expression | None = None
+    within: int | None = None
+    where: Condition | None = None
+
+
+class InAudience(msgspec.Struct, frozen=True, tag="in_audience"):
+    """The contact is in the audience now."""
+
+    id: str
+
+
+class MessageWas(msgspec.Struct, frozen=True, kw_only=True, tag="message"):
+    """What became of the message that the run sent at ``step``: within ``within`` ms before now, or (None) so far."""
+
+    step: str
+    was: Literal["sent", "delivered", "opened", "clicked", "bounced", "converted"]
+    within: int | None = None
+
+
+class Online(msgspec.Struct, frozen=True, tag="online"):
+    """The contact did something on the site or in the app within ``within`` ms before now."""
+
+    within: int
+
+
+Condition = (
+    All
+    | Any
+    | Not
+    | Expression
+    | Performed
+    | Aggregate
+    | Reachable
+    | Consented
+    | TimeIs
+    | Bucket
+    | InJourney
+    | InAudience
+    | MessageWas
+    | Online
+)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from shared.journeys import later
 from shared.journeys.conditions import CHANNELS
 from shared.journeys.document import read_document
 from shared.journeys.faults import Fault, JourneyFaultsError
@@ -51,6 +50,6 @@ def _channels(node: Node) -> dict[str, dict[str, str]]:
     texts = {}
     for channel, child in node.fields(CHANNELS).items():
         required, optional = PARTS.get(channel, (("text",), ()))
-        parts = child.fields((*required, *optional), required, later.TEMPLATE_PARTS)
+        parts = child.fields((*required, *optional), required)
         texts[channel] = {part: text.text() for part, text in parts.items()}
     return texts

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import date, time
 from typing import TypeVar
 
+from shared.clock import from_iso
+from shared.journeys.faults import shown
 from shared.journeys.reader import Node
 from shared.walltime.calendar_spans import parse_span
+from shared.walltime.cron import check_cron, next_cron
+from shared.walltime.instants import at_local, parse_time
 from shared.walltime.instants import parse_days as read_days
-from shared.walltime.instants import parse_time
 from shared.walltime.zones import load_zone
 
 T = TypeVar("T")
+MIDNIGHT = time()
+UTC = load_zone("UTC")
+_TRAIT = "contact."
 _OFFSET = re.compile(r"([+-]?)(\d{1,5})d")
 CONTACT, WORKSPACE = "contact", "workspace"
 
@@ -62,6 +68,34 @@ def parse_offset(node: Node) -> int:
         node.fault(f"`{text[:40]}` is not an offset; write days with a sign, such as -10d, 0d or +3d")
         return 0
     return -int(found[2]) if found[1] == "-" else int(found[2])
+
+
+def parse_trait(node: Node) -> str:
+    """Return the trait NAME of ``contact.NAME``."""
+    text = node.text()
+    if text and not (text.startswith(_TRAIT) and text.removeprefix(_TRAIT).isidentifier()):
+        node.fault(f"{shown(text)} is not a trait; write contact.NAME, such as contact.birthday")
+    return text.removeprefix(_TRAIT)
+
+
+def parse_cron(node: Node) -> str:
+    """Return a cron expression of five fields that comes some time."""
+    text = node.text("0 9 * * MON")
+    if _checked(node, check_cron, text) is not None and next_cron(text, 0, UTC) is None:
+        node.fault(f"{shown(text)} never comes")
+    return text
+
+
+def parse_moment(node: Node, zone: str) -> int:
+    """Return an ISO date (its midnight in ``zone``) or an ISO time with its offset, as ms since the epoch."""
+    text = node.text("2000-01-01")
+    try:
+        if len(text) == len("2000-01-01"):
+            return at_local(date.fromisoformat(text), MIDNIGHT, load_zone(zone))
+        return from_iso(text)
+    except ValueError:
+        node.fault(f"{shown(text)} is neither a date such as 2026-12-24 nor a time such as 2026-12-24T09:00:00+09:00")
+        return 0
 
 
 def parse_calendar_span(node: Node) -> str:

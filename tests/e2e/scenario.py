@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx2
 import msgspec
 
-from shared.journeys.files import load_journeys
+from shared.journeys.files import load_definitions
 from shared.log import LogRecord
 from shared.messages import codec
 from shared.messages.command import SendCommand
@@ -144,7 +144,7 @@ def judge_partitions(journeys: Path, partitions: Iterable[Sequence[LogRecord]]) 
     """Return what the pure core decides over every partition's events."""
     whole = Verdict()
     for log in partitions:
-        verdict = judge(load_journeys(journeys), log)
+        verdict = judge(load_definitions(journeys).journeys, log)
         whole.journal += verdict.journal
         whole.commands += verdict.commands
         whole.cancels += verdict.cancels

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import assert_never
+from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -11,22 +10,21 @@ import msgspec
 from shared.ids import short_hash
 from shared.journeys.model import (
     AbsenceTrigger,
-    Branch,
+    Audience,
+    Definitions,
     EventTrigger,
-    ExitAfter,
-    ExitIf,
-    ExitOnEvent,
     Goal,
     InactivityTrigger,
     Journey,
     Step,
     ThresholdTrigger,
     Wait,
-    WaitFor,
     all_steps,
     blocks,
 )
-from shared.journeys.predicate import All, Any, Condition, InJourney, Not, Performed
+from shared.journeys.predicate import Condition, InJourney, Performed
+from shared.journeys.walk import conditions_of, parts_of
+from shared.walltime.zones import load_zone
 
 UTC = ZoneInfo("UTC")
 SINCE_ENTRY = 400 * 24 * 60 * 60 * 1000
@@ -89,13 +87,19 @@ class Catalog(msgspec.Struct, frozen=True):
     cap_window: int = 0
     asked_ever: frozenset[str] = frozenset()
     zone: ZoneInfo = UTC
+    audiences: dict[str, Audience] = {}
 
     def plan(self, journey: str, version: int) -> Plan | None:
         """Return that version, or None when this catalogue does not hold it."""
         return self.plans.get((journey, version))
 
 
-def build_catalog(journeys: Iterable[Journey], zone: ZoneInfo = UTC) -> Catalog:
+def catalog_of(definitions: Definitions) -> Catalog:
+    """Return the catalogue of what a folder defines."""
+    return build_catalog(definitions.journeys, load_zone(definitions.timezone), definitions.audiences)
+
+
+def build_catalog(journeys: Iterable[Journey], zone: ZoneInfo = UTC, audiences: Iterable[Audience] = ()) -> Catalog:
     """Return the catalogue of ``journeys``; of several versions of one journey the highest takes the entries."""
     plans = {(journey.id, journey.version): _plan(journey) for journey in journeys}
     newest = {plan.journey.id: plan for _, plan in sorted(plans.items())}
@@ -116,7 +120,7 @@ def build_catalog(journeys: Iterable[Journey], zone: ZoneInfo = UTC) -> Catalog:
                     for event in (trigger.after, trigger.missing):
                         watched.setdefault(event, []).append(Watcher(plan, number, trigger))
                 case _:
-                    assert_never(trigger)
+                    raise NotImplementedError
     goals: dict[str, list[tuple[str, Goal]]] = {}
     for plan in newest.values():
         for goal in plan.journey.goals:
@@ -132,6 +136,7 @@ def build_catalog(journeys: Iterable[Journey], zone: ZoneInfo = UTC) -> Catalog:
         cap_window=max((cap.per for plan in plans.values() for cap in plan.journey.policy.caps), default=0),
         asked_ever=_asked_ever(plans.values()),
         zone=zone,
+        audiences={audience.id: audience for audience in audiences},
     )
 
 
@@ -165,8 +170,8 @@ def _link(block: tuple[Step, ...], after: str | None, following: dict[str, str |
 def _history(plans: Iterable[Plan]) -> dict[str, tuple[HistorySlot, ...]]:
     slots: dict[str, dict[str, HistorySlot]] = {}
     for plan in plans:
-        for condition in _conditions(plan.journey):
-            for asked in (part for part in _parts(condition) if isinstance(part, Performed)):
+        for condition in conditions_of(plan.journey):
+            for asked in (part for part in parts_of(condition) if isinstance(part, Performed)):
                 key, span = history_key(asked), asked.within or SINCE_ENTRY
                 known = slots.setdefault(asked.event, {}).get(key)
                 slots[asked.event][key] = HistorySlot(key, asked.where, max(span, known.span if known else 0))
@@ -174,45 +179,8 @@ def _history(plans: Iterable[Plan]) -> dict[str, tuple[HistorySlot, ...]]:
 
 
 def _asked_ever(plans: Iterable[Plan]) -> frozenset[str]:
-    asked = (part for plan in plans for condition in _conditions(plan.journey) for part in _parts(condition))
+    asked = (part for plan in plans for condition in conditions_of(plan.journey) for part in parts_of(condition))
     return frozenset(part.id for part in asked if isinstance(part, InJourney) and part.state == "ever")
-
-
-def _conditions(journey: Journey) -> Iterator[Condition]:
-    found: list[Condition | None] = [journey.entry.where]
-    found += [trigger.where for trigger in journey.triggers]
-    found += [goal.where for goal in journey.goals]
-    for rule in journey.exits:
-        match rule:
-            case ExitOnEvent():
-                found.append(rule.where)
-            case ExitIf():
-                found.append(rule.condition)
-            case ExitAfter():
-                pass
-    for step in all_steps(journey.steps):
-        if isinstance(step, Branch):
-            found += [case.condition for case in step.cases]
-        elif isinstance(step, WaitFor):
-            found += [awaited.condition for awaited in step.any] + [awaited.where for awaited in step.any]
-    return (condition for condition in found if condition is not None)
-
-
-def _parts(condition: Condition) -> Iterator[Condition]:
-    """Yield the condition and every condition inside it."""
-    yield condition
-    inner: tuple[Condition, ...] = ()
-    match condition:
-        case All() | Any():
-            inner = condition.of
-        case Not():
-            inner = (condition.of,)
-        case Performed():
-            inner = () if condition.where is None else (condition.where,)
-        case _:
-            pass
-    for part in inner:
-        yield from _parts(part)
 
 
 def resets(step: Step, event: str) -> bool:

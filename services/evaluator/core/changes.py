@@ -11,7 +11,7 @@ from services.evaluator.core.draft import Draft
 from services.evaluator.core.exits import exit_by_consent
 from services.evaluator.core.state import Run
 from shared.ids import derived_id
-from shared.journeys.model import Emit, Literals, Update
+from shared.journeys.model import Emit, Update, Value
 from shared.journeys.predicate import Expression
 from shared.messages.event import Event
 
@@ -66,6 +66,6 @@ def emit(draft: Draft, run: Run, step: Emit) -> None:
     draft.note_run("emit", run, step=step.id, detail={"event": step.event, "message_id": event.message_id})
 
 
-def _values(draft: Draft, run: Run, given: Mapping[str, Literals | Expression]) -> dict[str, Any]:
+def _values(draft: Draft, run: Run, given: Mapping[str, Value]) -> dict[str, Any]:
     scope = draft.scope(run, own=True)
     return {name: value_of(value, scope) if isinstance(value, Expression) else value for name, value in given.items()}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any as Value
-from typing import assert_never
 
 from services.evaluator.core.addresses import address
 from services.evaluator.core.catalog import Catalog, history_key
@@ -103,7 +102,7 @@ def holds(condition: Condition | None, scope: Scope) -> bool:  # noqa: PLR0911 -
             inside = any(run.journey == condition.id for run in scope.runs)
             return inside or (condition.state == "ever" and condition.id in scope.state.been)
         case _:
-            assert_never(condition)
+            raise NotImplementedError
 
 
 def value_of(expression: Expression, scope: Scope) -> Value:

@@ -100,6 +100,8 @@ def _applies(draft: Draft, run: Run, rule: ExitRule, name: str) -> bool:
             return holds(rule.condition, draft.scope(run))
         case ExitAfter():
             return False
+        case _:
+            raise NotImplementedError
 
 
 def exit_by_consent(draft: Draft, topic: str) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import assert_never
-
 from services.evaluator.core.catalog import Plan, resets
 from services.evaluator.core.changes import emit, update
 from services.evaluator.core.conditions import holds
@@ -86,7 +84,7 @@ def _enter(draft: Draft, plan: Plan, run: Run, step: Step) -> tuple[bool, str | 
             end_run(draft, run, step.reason)
             return False, None
         case _:
-            assert_never(step)
+            raise NotImplementedError
 
 
 def _wait(draft: Draft, run: Run, step: Wait) -> bool:

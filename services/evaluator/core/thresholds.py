@@ -10,7 +10,8 @@ from services.evaluator.core.conditions import value_of
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.state import Sample
 from shared.ids import short_hash
-from shared.journeys.model import Target, ThresholdTrigger
+from shared.journeys.model import ThresholdTrigger
+from shared.journeys.predicate import Target
 
 SAMPLES_AT_MOST = 1_000
 """Values kept of one aggregate; the oldest go first, so that more than this many never count."""

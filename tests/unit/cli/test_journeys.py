@@ -20,7 +20,7 @@ version: one
 trigger: {type: event, event: Signed Up}
 policy: {purpose: transactional}
 steps:
-  - {id: digest, collect: {}}
+  - {id: hello, snd: {}}
   - {id: end, exit: {reason: done}}
 """
 
@@ -46,7 +46,7 @@ def test_each_fault_is_a_line_that_editors_can_follow(broken: Path) -> None:
     assert 1 == result.exit_code
     assert [
         f"{broken}/welcome.yaml:3: expected a whole number from 1 to 1000000, not `one`",
-        f"{broken}/welcome.yaml:7: `collect` is not part of this release yet",
+        f"{broken}/welcome.yaml:7: unknown key `snd`; did you mean `send`?",
     ] == result.stdout.splitlines()
     assert "0 journeys, 2 faults\n" == result.stderr
 
@@ -64,8 +64,8 @@ def test_json_names_file_line_column_and_message(broken: Path) -> None:
         {
             "file": f"{broken}/welcome.yaml",
             "line": 7,
-            "column": 18,
-            "message": "`collect` is not part of this release yet",
+            "column": 17,
+            "message": "unknown key `snd`; did you mean `send`?",
         },
     ] == json.loads(result.stdout)
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from services.evaluator.core.catalog import build_catalog
-from shared.journeys.files import load_journeys
+from shared.journeys.files import load_definitions
 from tests.unit.deploy.files import (
     BASE,
     SETTINGS,
@@ -270,6 +270,6 @@ def test_the_evaluator_can_load_the_journeys_as_they_are_mounted(tmp_path: Path)
     (mounted / "..data").symlink_to("..2026_01_01")
     for first in {Path(item["path"]).parts[0] for item in volume["configMap"]["items"]}:
         (mounted / first).symlink_to(Path("..data") / first)
-    journeys = load_journeys(mounted)
+    journeys = load_definitions(mounted).journeys
     build_catalog(journeys)
     assert ["order_confirmation"] == [journey.id for journey in journeys]

@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 from services.dispatcher.channels.inbox import InboxChannel
 from services.ingest.app import create_app
 from services.standalone.inbox import create_inbox_router
-from shared.journeys.files import load_journeys
+from shared.journeys.files import load_definitions
 from shared.journeys.model import (
     Branch,
     Emit,
@@ -25,7 +25,6 @@ from shared.journeys.model import (
     Goto,
     Send,
     Step,
-    Template,
     Update,
     Wait,
     WaitFor,
@@ -33,6 +32,7 @@ from shared.journeys.model import (
 )
 from shared.journeys.parse import parse_journey
 from shared.journeys.templates import parse_template
+from shared.journeys.workspace import Surroundings
 from shared.metrics import Metrics
 from tests.builders import JOURNEYS, ROOT
 from tests.fakes import FakeClock, RecordingPublisher
@@ -43,9 +43,11 @@ HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 MAKE = re.compile(r"(?:^|`)\s*make ([a-z][a-z-]*)", re.MULTILINE)
 
 
-def shipped_templates() -> dict[str, Template]:
-    sends = [step for journey in load_journeys(JOURNEYS) for step in journey.steps if isinstance(step, Send)]
-    return {step.template.id: step.template for step in sends}
+def shipped() -> Surroundings:
+    sends = [
+        step for journey in load_definitions(JOURNEYS).journeys for step in journey.steps if isinstance(step, Send)
+    ]
+    return Surroundings(templates={step.template.id: step.template for step in sends})
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
@@ -54,7 +56,7 @@ def test_every_document_in_a_page_is_valid(page: Path) -> None:
         if block.startswith("schema: template/v1"):
             parse_template(page.name, block)
         elif block.startswith("schema: journey/v1"):
-            parse_journey(page.name, block, shipped_templates())
+            parse_journey(page.name, block, shipped())
         elif block.startswith("schema: journey-test/v1"):
             # Run, with the journey that its page shows, by tests/unit/cli/simulator/test_page.py.
             assert page.name == "simulate.md"
@@ -85,7 +87,7 @@ def test_every_part_of_a_journey_in_a_page_is_valid(page: str, block: str) -> No
     if block.startswith("- "):
         block = "steps:\n" + indent(block, "  ")
     rest = [line for key, line in AROUND.items() if not re.search(rf"^{key}:", block, re.MULTILINE)]
-    parse_journey(page, "\n".join([*rest, block]), shipped_templates())
+    parse_journey(page, "\n".join([*rest, block]), shipped())
 
 
 def test_each_verb_is_shown() -> None:
@@ -96,13 +98,13 @@ def test_each_verb_is_shown() -> None:
 
 def steps_of(block: str) -> tuple[Step, ...]:
     lines = [line for key, line in AROUND.items() if key != "steps"]
-    return parse_journey("page", "\n".join([*lines, "steps:", indent(block, "  ")]), shipped_templates()).steps
+    return parse_journey("page", "\n".join([*lines, "steps:", indent(block, "  ")]), shipped()).steps
 
 
 def test_the_walk_through_shows_the_journey_that_is_shipped() -> None:
     [shown] = [block for block in blocks(ROOT / "docs/journeys.md", "yaml") if "id: cart_abandonment" in block]
-    [shipped] = [journey for journey in load_journeys(JOURNEYS) if journey.id == "cart_abandonment"]
-    assert shipped == parse_journey("journeys.md", shown, shipped_templates())
+    [ours] = [journey for journey in load_definitions(JOURNEYS).journeys if journey.id == "cart_abandonment"]
+    assert ours == parse_journey("journeys.md", shown, shipped())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)

@@ -11,7 +11,8 @@ from cli.simulator.documents import read_tests
 from cli.simulator.scenario import Calls, Claim, Emits
 from cli.simulator.suite import Report, find_files, judge, play, run_suite
 from shared.journeys.faults import Fault
-from shared.journeys.files import load_journeys
+from shared.journeys.files import load_definitions
+from shared.journeys.model import Definitions
 from tests.builders import CART, JOURNEYS, a_journey, an_event, at
 
 HEAD = """\
@@ -187,18 +188,19 @@ def test_calls_and_own_events_are_found_once_the_engine_has_them() -> None:
     faults: list[Fault] = []
     text = f"{HEAD}{EVENTS}    expect:\n      - {{emit: Reminded}}\n"
     [scenario] = read_tests("cart.test.yaml", text, [a_journey()], faults)
-    simulator = play(scenario)
+    whole = Definitions(journeys=(a_journey(),))
+    simulator = play(scenario, whole)
     simulator.emitted.append(an_event("Reminded", at("02:00")))
     trial = Trial(scenario, simulator)
     assert holds(Claim(1, Emits(event="Reminded", at=at("02:00"))), trial)
     assert not holds(Claim(1, Emits(event="Reminded", at=at("02:01"))), trial)
     assert not holds(Claim(1, Calls(connector="crm")), trial)
-    assert [] != judge(scenario)
+    assert [] != judge(scenario, whole)
 
 
 def test_the_shipped_tests_pass() -> None:
     report = run_suite(find_files([JOURNEYS]))
     assert ([], True) == (report.lines, report.passed)
-    shipped = {journey.id for journey in load_journeys(JOURNEYS)}
+    shipped = {journey.id for journey in load_definitions(JOURNEYS).journeys}
     tested = {file.name.removesuffix(".test.yaml") for file in JOURNEYS.glob("*.test.yaml")}
     assert {"cart_abandonment", "order_confirmation"} <= tested <= shipped

@@ -5,6 +5,7 @@ from __future__ import annotations
 from shared.journeys.faults import JourneyFaultsError
 from shared.journeys.model import Journey, Template
 from shared.journeys.parse import parse_journey
+from shared.journeys.workspace import Surroundings
 
 VALID = """\
 schema: journey/v1
@@ -20,6 +21,7 @@ steps:
 """
 
 TEMPLATES = {"cart/remind": Template(id="cart/remind", locales={"ja": {"email": {"subject": "件名", "text": "本文"}}})}
+AROUND = Surroundings(templates=TEMPLATES)
 
 
 def changed(old: str, new: str, text: str = VALID) -> str:
@@ -30,7 +32,7 @@ def changed(old: str, new: str, text: str = VALID) -> str:
 
 def parsed(text: str) -> Journey:
     """Return the journey in ``text``."""
-    return parse_journey("journey.yaml", text, TEMPLATES)
+    return parse_journey("journey.yaml", text, AROUND)
 
 
 def faults(text: str) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from shared.errors import ConfigurationError
 from shared.journeys.faults import JourneyFaultsError
-from shared.journeys.files import load_journeys
+from shared.journeys.files import load_definitions
 from shared.journeys.model import Send
 from tests.unit.shared.journeys.literals import VALID
 
@@ -27,13 +27,15 @@ def written(folder: Path, files: dict[str, str | bytes]) -> Path:
 
 def faults(folder: Path) -> list[str]:
     with pytest.raises(JourneyFaultsError) as caught:
-        load_journeys(folder)
+        load_definitions(folder)
     return [str(fault).removeprefix(f"{folder}/") for fault in caught.value.faults]
 
 
 def test_versions_of_a_journey_stand_side_by_side(tmp_path: Path) -> None:
     folder = written(tmp_path, {"a.yaml": VALID, "b.yaml": VALID.replace("version: 1", "version: 2")})
-    assert [("welcome", 1), ("welcome", 2)] == [(journey.id, journey.version) for journey in load_journeys(folder)]
+    assert [("welcome", 1), ("welcome", 2)] == [
+        (journey.id, journey.version) for journey in load_definitions(folder).journeys
+    ]
 
 
 def test_one_version_is_defined_once(tmp_path: Path) -> None:
@@ -45,22 +47,22 @@ def test_tests_other_files_and_subfolders_are_left_alone(tmp_path: Path) -> None
     folder = written(
         tmp_path, {"a.yaml": VALID, "a.test.yaml": "[", "notes.md": "#", "old/b.yaml": "[", "occasions.json": "{}"}
     )
-    assert 1 == len(load_journeys(folder))
+    assert 1 == len(load_definitions(folder).journeys)
 
 
 def test_an_empty_folder_has_no_journeys(tmp_path: Path) -> None:
-    assert () == load_journeys(tmp_path)
+    assert () == load_definitions(tmp_path).journeys
 
 
 def test_a_missing_folder_is_the_operators_business(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"there is no journeys folder .*/nowhere; name it with --journeys"):
-        load_journeys(tmp_path / "nowhere")
+        load_definitions(tmp_path / "nowhere")
 
 
 def test_a_template_is_found_by_its_path(tmp_path: Path) -> None:
     template = TEMPLATE.replace("id: hello", "id: mail/hello")
     journey = NAMED.replace("template: hello", "template: mail/hello")
-    [found] = load_journeys(written(tmp_path, {"a.yaml": journey, "templates/mail/hello.yaml": template}))
+    [found] = load_definitions(written(tmp_path, {"a.yaml": journey, "templates/mail/hello.yaml": template})).journeys
     step = found.steps[0]
     assert isinstance(step, Send)
     assert "mail/hello" == step.template.id
@@ -117,7 +119,7 @@ def test_a_file_that_is_no_text_is_a_fault(tmp_path: Path, content: bytes, expec
 
 
 def test_the_mark_that_windows_editors_put_first_is_passed_over(tmp_path: Path) -> None:
-    assert 1 == len(load_journeys(written(tmp_path, {"a.yaml": b"\xef\xbb\xbf" + VALID.encode()})))
+    assert 1 == len(load_definitions(written(tmp_path, {"a.yaml": b"\xef\xbb\xbf" + VALID.encode()})).journeys)
 
 
 def test_a_folder_with_the_name_of_a_journey_is_a_fault(tmp_path: Path) -> None:

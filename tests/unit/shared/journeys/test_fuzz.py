@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared.journeys.faults import JourneyFaultsError
 from shared.journeys.parse import parse_journey
 from shared.journeys.templates import parse_template
-from tests.unit.shared.journeys.literals import TEMPLATES, VALID
+from tests.unit.shared.journeys.literals import AROUND, VALID
 
 PIECES = [
     *"{}[]:,#&*!|>'\"%@`?-~=<.\\\t\n ",
@@ -46,7 +46,7 @@ VALUES = st.recursive(
 
 def judged(text: str) -> None:
     """Read ``text`` as both kinds of file; only faults may come of it, each with a place in it and one line."""
-    for parse in (lambda: parse_journey("f.yaml", text, TEMPLATES), lambda: parse_template("f.yaml", text)):
+    for parse in (lambda: parse_journey("f.yaml", text, AROUND), lambda: parse_template("f.yaml", text)):
         try:
             parse()
         except JourneyFaultsError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.clock import DAY, HOUR, MINUTE
-from shared.journeys.files import load_journeys
+from shared.journeys.files import load_definitions
 from shared.journeys.model import Entry, EventTrigger, Exit, ExitAfter, ExitOnEvent, Goal, Reentry, Send, Template, Wait
 from shared.journeys.predicate import All, Any, Expression, Not, Performed, Reachable
 from shared.journeys.sending import Policy
@@ -14,7 +14,7 @@ from tests.unit.shared.journeys.literals import TEMPLATES, VALID, changed, parse
 
 
 def test_the_shipped_cart_journey_is_the_one_described() -> None:
-    cart, _ = load_journeys(JOURNEYS)
+    cart, _ = load_definitions(JOURNEYS).journeys
     assert ("cart_abandonment", 1) == (cart.id, cart.version)
     assert "Cart abandonment (two reminders, never a third)" == cart.name
     assert "crm@example.jp" == cart.owner
@@ -59,7 +59,7 @@ def test_the_shipped_cart_journey_is_the_one_described() -> None:
 
 
 def test_the_shipped_order_confirmation_is_transactional_and_runs_once_per_order() -> None:
-    _, order = load_journeys(JOURNEYS)
+    _, order = load_definitions(JOURNEYS).journeys
     assert ("order_confirmation", 1) == (order.id, order.version)
     assert (EventTrigger(event="Order Completed", max_age=DAY),) == order.triggers
     assert Expression("event.properties.order_id") == order.entry.key

@@ -26,6 +26,7 @@ from shared.journeys.model import (
 from shared.journeys.parse import parse_journey
 from shared.journeys.predicate import Bucket, Condition, Consented, Expression, InJourney, Performed, TimeIs
 from shared.journeys.sending import Cap, Holdout, Policy, QuietHours, SendWindow
+from shared.journeys.workspace import Surroundings
 from tests.unit.shared.journeys.literals import changed, parsed
 
 SAMPLE = """\
@@ -101,7 +102,9 @@ def test_the_sample_of_the_design_parses_without_the_words_that_are_still_to_com
     """They are `call`, `in_flight` and `invariants`."""
     texts = {"email": {"subject": "s", "text": "t"}, "line": {"text": "t"}, "sms": {"text": "t"}}
     names = ("cart/remind_1", "cart/remind_2_benefits", "cart/remind_2_coupon")
-    journey = parse_journey("cart.yaml", SAMPLE, {name: Template(id=name, locales={"en": texts}) for name in names})
+    journey = parse_journey(
+        "cart.yaml", SAMPLE, Surroundings(templates={name: Template(id=name, locales={"en": texts}) for name in names})
+    )
     assert [
         "settle",
         "remind_1",

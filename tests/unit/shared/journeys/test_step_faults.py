@@ -45,13 +45,19 @@ def test_a_broken_condition(condition: str, expected: str) -> None:
 
 
 TOP = [
-    ("entry: {reentry: {mode: sometimes}}", "unknown reentry mode `sometimes`; known: after_exit, always, never"),
+    (
+        "entry: {reentry: {mode: sometimes}}",
+        "unknown reentry mode `sometimes`; known: after_exit, always, never, per_key",
+    ),
     (
         "entry: {key: event.properties.}",
         "the expression ends here; write a name after the dot (at character 18 of the expression)",
     ),
     ("goals: [{id: x, event: A, value: event.properties.total *}]", f"{ENDS} (at character 25 of the expression)"),
-    ("exit: [{reason: x, if: contact.a == 1, event: Y}]", "an exit rule has exactly one of event, if, after"),
+    (
+        "exit: [{reason: x, if: contact.a == 1, event: Y}]",
+        "an exit rule has exactly one of event, if, audience_left, after",
+    ),
     ("exit: [{reason: x, if: contact.a == 1, where: contact.b == 1}]", "`where` belongs to an exit by `event`"),
 ]
 

@@ -58,7 +58,10 @@ def test_a_locale_is_a_text_whatever_it_looks_like(locale: str) -> None:
         ("    line: {text: Hello}", '    line: {text: ""}', ["7: expected a text that is not empty"]),
         ("    line: {text: Hello}", "    line: {text: 5}", ["7: expected a text, not `5`; put it in quotes"]),
         ("    line: {text: Hello}", "    lien: {text: Hello}", ["7: unknown key `lien`; did you mean `line`?"]),
-        ("subject: Hi", "mjml: <mjml>", ["9: `subject` is missing", "9: `mjml` is not part of this release yet"]),
+        ("subject: Hi", "mjml: <mjml>", [
+            "9: `subject` is missing",
+            "9: unknown key `mjml`; known: html, subject, text",
+        ]),
         ("body: Hello, ", "", ["6: `body` is missing"]),
     ],
 )  # fmt: skip

@@ -6,9 +6,9 @@ import pytest
 
 from shared.clock import DAY, MINUTE
 from shared.journeys.faults import JourneyFaultsError
-from shared.journeys.model import AbsenceTrigger, InactivityTrigger, Target, ThresholdTrigger
+from shared.journeys.model import AbsenceTrigger, InactivityTrigger, ThresholdTrigger
 from shared.journeys.parse import parse_journey
-from shared.journeys.predicate import Expression, Reachable
+from shared.journeys.predicate import Expression, Reachable, Target
 
 JOURNEY = """
 schema: journey/v1
@@ -22,7 +22,7 @@ steps:
 
 
 def trigger(text: str) -> object:
-    [found] = parse_journey("offer.yaml", JOURNEY.replace("TRIGGER", text), {}).triggers
+    [found] = parse_journey("offer.yaml", JOURNEY.replace("TRIGGER", text)).triggers
     return found
 
 
@@ -64,7 +64,8 @@ def test_every_word_of_absence() -> None:
             "type: treshold, event: X",
             ["unknown trigger type `treshold`; did you mean `threshold`?"],
         ),
-        ("type: calendar, occasion: X", ["trigger type `calendar` is not part of this release yet"]),
+        ("type: calendar, occasion: X", ["`calendar` is missing"]),
+        ("type: calendar, calendar: shop, occasion: X", ["there is no file `calendars/shop.yaml`"]),
         ("type: threshold, aggregate: count", ["`event` is missing", "`is` is missing"]),
         (
             'type: threshold, aggregate: sum, event: X, is: "> 3"',
@@ -76,7 +77,7 @@ def test_every_word_of_absence() -> None:
         ),
         (
             'type: threshold, aggregate: rate, event: X, is: "> 3"',
-            ["aggregate `rate` is not part of this release yet"],
+            ["`aggregate: rate` needs `within`, such as 7d"],
         ),
         ("type: inactivity, events: [], for: 1d", ["expected at least one event"]),
         ("type: inactivity, events: [X], for: 0d", ["expected a duration longer than nothing"]),

@@ -1,0 +1,26 @@
+"""All that a folder defines."""
+
+from __future__ import annotations
+
+import msgspec
+
+from shared.journeys.model.journey import Journey
+from shared.journeys.predicate import Condition
+
+
+class Audience(msgspec.Struct, frozen=True, kw_only=True):
+    """Every contact for which ``where`` holds, from the event or the moment on that makes it so."""
+
+    id: str
+    where: Condition
+    name: str = ""
+    description: str = ""
+
+
+class Definitions(msgspec.Struct, frozen=True, kw_only=True):
+    """Journeys, ready to run, with what they refer to. ``timezone`` and ``locale`` are the workspace's."""
+
+    journeys: tuple[Journey, ...]
+    audiences: tuple[Audience, ...] = ()
+    timezone: str = "UTC"
+    locale: str | None = None
