@@ -6,8 +6,8 @@ import hashlib
 from uuid import UUID
 
 _NAMESPACE = UUID("6f1f4b0e-6d3e-5c55-9c0b-6b696b6b616b").bytes
-_UUID_BITS = ~(0xF000 << 64 | 0xC000 << 48)
-_UUID_VERSION_5 = 5 << 76 | 0x8000 << 48
+_VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
+"""The digit that tells a UUID's variant keeps two bits of the hash."""
 _SEPARATOR = "\x1f"
 _ESCAPE = "\x1e"
 
@@ -18,9 +18,8 @@ def derived_id(*parts: str) -> str:
     Parts come from outside: the character that joins them is escaped in them, and so is the escape.
     """
     name = _SEPARATOR.join([_escaped(part) for part in parts])
-    digest = int.from_bytes(hashlib.sha1(_NAMESPACE + name.encode(), usedforsecurity=False).digest()[:16], "big")
-    text = f"{digest & _UUID_BITS | _UUID_VERSION_5:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    text = hashlib.sha1(_NAMESPACE + name.encode(), usedforsecurity=False).hexdigest()
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
 
 
 def run_id(contact: str, journey: str, key: str, cause: str) -> str:

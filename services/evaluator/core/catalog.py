@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -13,6 +13,9 @@ from shared.journeys.model import (
     Audience,
     Definitions,
     EventTrigger,
+    ExitAfter,
+    ExitIf,
+    ExitOnEvent,
     Goal,
     InactivityTrigger,
     Journey,
@@ -31,10 +34,15 @@ SINCE_ENTRY = 400 * 24 * 60 * 60 * 1000
 """How long an event is kept that is asked for since entry: longer than a run is meant to last."""
 
 
+ExitCheck = tuple[ExitOnEvent | ExitIf, Condition | None]
+"""An exit rule and what must hold for it."""
+
+
 class Plan(msgspec.Struct, frozen=True):
     """One journey version, ready to run: its steps by id, what follows each, and where each block begins.
 
-    ``following`` None: the run ends behind that step.
+    ``following`` None: the run ends behind that step. ``exits_at`` are the exit rules that an event of that name may
+    fulfil, in their order; ``exits_asked`` those that every other event may.
     """
 
     journey: Journey
@@ -42,6 +50,8 @@ class Plan(msgspec.Struct, frozen=True):
     following: dict[str, str | None]
     first: str | None
     goal_window: int
+    exits_at: dict[str, tuple[ExitCheck, ...]]
+    exits_asked: tuple[ExitCheck, ...]
 
     def into(self, step: Step, block: tuple[Step, ...]) -> str | None:
         """Return the first step of ``block`` inside ``step``, or what follows ``step`` when it is empty."""
@@ -149,6 +159,7 @@ def history_key(performed: Performed) -> str:
 
 def _plan(journey: Journey) -> Plan:
     following: dict[str, str | None] = {}
+    names = {rule.event for rule in journey.exits if isinstance(rule, ExitOnEvent)}
     _link(journey.steps, None, following)
     return Plan(
         journey=journey,
@@ -156,7 +167,24 @@ def _plan(journey: Journey) -> Plan:
         following=following,
         first=journey.steps[0].id if journey.steps else None,
         goal_window=max((goal.window for goal in journey.goals), default=0),
+        exits_at={name: tuple(_exit_checks(journey, name)) for name in names},
+        exits_asked=tuple(_exit_checks(journey, None)),
     )
+
+
+def _exit_checks(journey: Journey, name: str | None) -> Iterator[ExitCheck]:
+    """Yield what an event of that name may fulfil; None: an event that no exit rule names."""
+    for rule in journey.exits:
+        match rule:
+            case ExitOnEvent():
+                if rule.event == name:
+                    yield rule, rule.where
+            case ExitIf():
+                yield rule, rule.condition
+            case ExitAfter():
+                pass
+            case _:
+                raise NotImplementedError
 
 
 def _link(block: tuple[Step, ...], after: str | None, following: dict[str, str | None]) -> None:

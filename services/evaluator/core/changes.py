@@ -23,7 +23,7 @@ TAGS = "tags"
 
 def update(draft: Draft, run: Run, step: Update) -> None:
     """Change traits, tags and consent as ``step`` says."""
-    traits: dict[str, Any] = {**draft.get("traits"), **_values(draft, run, step.set)}
+    traits: dict[str, Any] = {**draft.traits, **_values(draft, run, step.set)}
     for name, amount in step.increment.items():
         former = traits.get(name)
         known = former if isinstance(former, int | float) and not isinstance(former, bool) else 0
@@ -32,15 +32,15 @@ def update(draft: Draft, run: Run, step: Update) -> None:
     if step.add_tags or step.remove_tags:
         known_tags = [tag for tag in traits.get(TAGS) or [] if tag not in (*step.add_tags, *step.remove_tags)]
         traits[TAGS] = [*known_tags, *step.add_tags]
-    draft.set("traits", traits)
+    draft.traits = traits
     changed = {name: traits.get(name) for name in (*step.set, *step.increment)}
     draft.note_run("update", run, step=step.id, detail=changed)
     for topic in step.subscribe:
-        draft.set("consent", state_consent(draft.get("consent"), topic, granted=True, at=draft.now))
+        draft.consent = state_consent(draft.consent, topic, granted=True, at=draft.now)
     for topic in step.unsubscribe:
-        stated = state_consent(draft.get("consent"), topic, granted=False, at=draft.now)
-        if stated != draft.get("consent"):
-            draft.set("consent", stated)
+        stated = state_consent(draft.consent, topic, granted=False, at=draft.now)
+        if stated != draft.consent:
+            draft.consent = stated
             exit_by_consent(draft, topic)
 
 
@@ -50,7 +50,7 @@ def emit(draft: Draft, run: Run, step: Emit) -> None:
     if hops > MOST_HOPS:
         draft.note_run("skip", run, step=step.id, reason="emit_loop")
         return
-    kind, _, name = draft.state.contact.partition(":")
+    kind, _, name = draft.contact.partition(":")
     event = Event(
         message_id=derived_id("emit", run.run_id, step.id, str(run.visits[step.id])),
         type="track",

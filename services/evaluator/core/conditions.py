@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any as Value
+from typing import Protocol
 
 from services.evaluator.core.addresses import address
 from services.evaluator.core.catalog import Catalog, history_key
 from services.evaluator.core.consent import allows
 from services.evaluator.core.local_time import contact_zone
-from services.evaluator.core.state import ContactState, Run
+from services.evaluator.core.state import Consent, Run
 from shared.expressions import compile_condition, compile_expression
 from shared.ids import short_hash
 from shared.journeys.predicate import (
@@ -31,27 +32,51 @@ _SHARES = 1_000_000
 """A bucket is exact to a ten-thousandth of a percent."""
 
 
+class Known(Protocol):
+    """What a condition may look at of the contact: its state, or the draft of the next one."""
+
+    @property
+    def contact(self) -> str:
+        """Its key."""
+
+    @property
+    def traits(self) -> Mapping[str, Value]:
+        """What is known of it by name."""
+
+    @property
+    def consent(self) -> Mapping[str, Consent]:
+        """By topic, or by ``topic/channel``."""
+
+    @property
+    def history(self) -> Mapping[str, tuple[int, ...]]:
+        """The times of what some condition counts, by slot."""
+
+    @property
+    def been(self) -> tuple[str, ...]:
+        """The journeys that it was ever in, of those asked for."""
+
+
 class Scope:
-    """What a condition may look at: the contact as it stands in the draft, the run, the event; ``now`` is the cause's.
+    """What a condition may look at: the contact as it stands now, the run, the event; ``now`` is the cause's.
 
     ``runs`` are those of the contact now. ``run`` None: the contact is being asked before entry.
     """
 
-    __slots__ = ("_roots", "catalog", "event", "now", "run", "runs", "state")
+    __slots__ = ("_roots", "catalog", "event", "known", "now", "run", "runs")
 
     def __init__(
         self,
         *,
         now: int,
         catalog: Catalog,
-        state: ContactState,
+        known: Known,
         runs: Iterable[Run],
         event: Mapping[str, Value],
         run: Run | None = None,
     ) -> None:
         self.now = now
         self.catalog = catalog
-        self.state = state
+        self.known = known
         self.runs = runs
         self.event = event
         self.run = run
@@ -63,7 +88,7 @@ class Scope:
         if self._roots is None:
             run = self.run
             self._roots = {
-                "contact": {**self.state.traits, "id": self.state.contact.partition(":")[2]},
+                "contact": {**self.known.traits, "id": self.known.contact.partition(":")[2]},
                 "event": self.event,
                 "context": {} if run is None else run.context,
                 "trigger": {} if run is None else run.event,
@@ -90,17 +115,17 @@ def holds(condition: Condition | None, scope: Scope) -> bool:  # noqa: PLR0911 -
         case Performed():
             return _count(condition, scope) >= condition.count
         case Reachable():
-            return any(address(scope.state.traits, channel) is not None for channel in condition.channels)
+            return any(address(scope.known.traits, channel) is not None for channel in condition.channels)
         case Consented():
-            return allows(scope.state.consent, condition.topic, condition.channel or "")
+            return allows(scope.known.consent, condition.topic, condition.channel or "")
         case TimeIs():
             window = window_of("open", condition.start, condition.end, condition.days)
-            return is_open(scope.now, window, contact_zone(condition.timezone, scope.state.traits, scope.catalog.zone))
+            return is_open(scope.now, window, contact_zone(condition.timezone, scope.known.traits, scope.catalog.zone))
         case Bucket():
-            return in_bucket(scope.state.contact, condition.salt, condition.percent)
+            return in_bucket(scope.known.contact, condition.salt, condition.percent)
         case InJourney():
             inside = any(run.journey == condition.id for run in scope.runs)
-            return inside or (condition.state == "ever" and condition.id in scope.state.been)
+            return inside or (condition.state == "ever" and condition.id in scope.known.been)
         case _:
             raise NotImplementedError
 
@@ -116,7 +141,7 @@ def in_bucket(contact: str, salt: str, percent: float) -> bool:
 
 
 def _count(condition: Performed, scope: Scope) -> int:
-    times = scope.state.history.get(history_key(condition), ())
+    times = scope.known.history.get(history_key(condition), ())
     if condition.within is not None:
         return sum(1 for at in times if scope.now - condition.within < at <= scope.now)
     since = scope.run.entered_at if scope.run is not None else scope.now

@@ -10,7 +10,18 @@ import msgspec
 from services.evaluator.core.catalog import Catalog
 from services.evaluator.core.conditions import Scope
 from services.evaluator.core.effects import Advance, TimerTally
-from services.evaluator.core.state import ContactState, PendingCommand, Run, SentMark, Timer, Touch, Watch
+from services.evaluator.core.state import (
+    Consent,
+    ContactState,
+    Passage,
+    PendingCommand,
+    Run,
+    Sample,
+    SentMark,
+    Timer,
+    Touch,
+    Watch,
+)
 from shared.ids import derived_id
 from shared.messages.command import Cancel, SendCommand
 from shared.messages.event import Event
@@ -29,26 +40,34 @@ class Draft:
     __slots__ = (
         "_armed",
         "_cancelled",
-        "_changes",
-        "_current",
         "_fired",
         "_journal",
         "_seq",
+        "anonymous_id",
+        "been",
         "cancels",
         "catalog",
         "cause",
         "commands",
+        "consent",
+        "contact",
         "ended",
         "event",
         "events",
+        "history",
         "hops",
         "log_time",
         "now",
+        "passages",
         "pending",
+        "recent",
         "runs",
+        "samples",
+        "seen",
         "sent",
         "state",
         "touches",
+        "traits",
         "watches",
     )
 
@@ -60,6 +79,16 @@ class Draft:
         self.log_time = log_time
         self.cause = cause
         self.event: dict[str, Any] = NO_EVENT
+        self.contact = state.contact
+        self.traits: dict[str, Any] = state.traits
+        self.consent: dict[str, Consent] = state.consent
+        self.history: dict[str, tuple[int, ...]] = state.history
+        self.seen: dict[int, int] = state.seen
+        self.passages: dict[str, Passage] = state.passages
+        self.recent: tuple[tuple[str, int], ...] = state.recent
+        self.anonymous_id: str | None = state.anonymous_id
+        self.been: tuple[str, ...] = state.been
+        self.samples: dict[str, tuple[Sample, ...]] = state.samples
         self.runs: dict[str, Run] = {run.run_id: run for run in state.runs}
         self.pending: tuple[PendingCommand, ...] = state.pending
         self.ended: tuple[Run, ...] = state.ended
@@ -70,34 +99,21 @@ class Draft:
         self.events: tuple[Event, ...] = ()
         self.hops = 0
         self.cancels: tuple[Cancel, ...] = ()
-        self._changes: dict[str, Any] = {}
-        self._current: ContactState | None = state
         self._journal: tuple[JournalRecord, ...] = ()
         self._seq = state.seq
         self._armed = 0
         self._cancelled = 0
         self._fired = 0
 
-    def get(self, field: str) -> Any:
-        """Return the state's ``field`` as it stands in this draft."""
-        return self._changes[field] if field in self._changes else getattr(self.state, field)
-
-    def set(self, field: str, value: Any) -> None:
-        """Replace the state's ``field``."""
-        self._changes = {**self._changes, field: value}
-        self._current = None
-
     def scope(self, run: Run | None = None, *, own: bool = False) -> Scope:
         """Return what conditions may look at now, for ``run`` or before entry.
 
         ``event`` is the one being applied; ``own``: the one that caused the entry, as the run's steps see it.
         """
-        if self._current is None:
-            self._current = msgspec.structs.replace(self.state, **self._changes)
         return Scope(
             now=self.now,
             catalog=self.catalog,
-            state=self._current,
+            known=self,
             runs=self.runs.values(),
             event=run.event if run is not None and (own or not self.event) else self.event,
             run=run,
@@ -150,10 +166,9 @@ class Draft:
     def note(self, decision: Decision, journey: str, version: int, **fields: Any) -> None:
         """Write one decision into the journal."""
         self._seq += 1
-        contact = self.state.contact
         record = JournalRecord(
-            id=derived_id("journal", contact, str(self._seq)),
-            contact=contact,
+            id=derived_id("journal", self.contact, str(self._seq)),
+            contact=self.contact,
             seq=self._seq,
             at=self.now,
             decision=decision,
@@ -182,13 +197,21 @@ class Draft:
         state = msgspec.structs.replace(
             self.state,
             seq=self._seq,
+            traits=self.traits,
+            consent=self.consent,
+            history=self.history,
+            seen=self.seen,
             runs=tuple(self.runs.values()),
             pending=self.pending,
             touches=self.touches,
+            passages=self.passages,
+            recent=self.recent,
+            anonymous_id=self.anonymous_id,
             ended=self.ended,
             sent=self.sent,
+            been=self.been,
             watches=self.watches,
-            **self._changes,
+            samples=self.samples,
         )
         return Advance(
             state=state,

@@ -8,7 +8,7 @@ from services.evaluator.core.catalog import Plan
 from services.evaluator.core.conditions import holds, value_of
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.exits import ERROR, exit_run, passage_key
-from services.evaluator.core.state import Passage, Run, Watch
+from services.evaluator.core.state import Run, Watch
 from services.evaluator.core.steps import exit_timers, proceed
 from services.evaluator.core.thresholds import crosses
 from shared.ids import run_id
@@ -26,7 +26,7 @@ def enter_by_event(draft: Draft, name: str) -> None:
     for plan, number, trigger in draft.catalog.triggered_by.get(name, ()):
         before: tuple[object, ...] | None = None
         try:
-            if holds(trigger.where, draft.scope()):
+            if trigger.where is None or holds(trigger.where, draft.scope()):
                 before = draft.savepoint()
                 if _applies(draft, plan, number, trigger):
                     _try_enter(draft, plan, max_age=trigger.max_age if isinstance(trigger, EventTrigger) else None)
@@ -86,7 +86,7 @@ def _refusal(draft: Draft, plan: Plan, max_age: int | None, key: str, inside: Ru
         return "already_inside"
     if not holds(entry.where, draft.scope()):
         return "filter_false"
-    passage: Passage | None = draft.get("passages").get(passage_key(plan.journey.id, key))
+    passage = draft.passages.get(passage_key(plan.journey.id, key))
     if passage is not None and inside is None and (passage.again_at is None or draft.now < passage.again_at):
         return "cooldown"
     return None
@@ -95,7 +95,7 @@ def _refusal(draft: Draft, plan: Plan, max_age: int | None, key: str, inside: Ru
 def _enter(draft: Draft, plan: Plan, key: str) -> None:
     journey = plan.journey
     run = Run(
-        run_id=run_id(draft.state.contact, journey.id, key, draft.cause),
+        run_id=run_id(draft.contact, journey.id, key, draft.cause),
         journey=journey.id,
         version=journey.version,
         key=key,
@@ -108,8 +108,8 @@ def _enter(draft: Draft, plan: Plan, key: str) -> None:
         event=draft.event,
     )
     run = msgspec.structs.replace(run, context=_context(draft, plan, run))
-    if journey.id in draft.catalog.asked_ever and journey.id not in draft.get("been"):
-        draft.set("been", (*draft.get("been"), journey.id))
+    if journey.id in draft.catalog.asked_ever and journey.id not in draft.been:
+        draft.been = (*draft.been, journey.id)
     draft.keep(run)
     draft.note_run("entered", run)
     for timer in exit_timers(plan, draft.now):

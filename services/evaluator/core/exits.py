@@ -10,7 +10,7 @@ from services.evaluator.core.conditions import holds
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.state import Passage, Run
 from shared.clock import DAY
-from shared.journeys.model import ExitAfter, ExitIf, ExitOnEvent, ExitRule, Reentry
+from shared.journeys.model import Reentry
 from shared.messages.command import Cancel
 
 CONSENT_REVOKED = "consent_revoked"
@@ -60,21 +60,19 @@ def _close(draft: Draft, reentry: Reentry, key: str) -> None:
     if reentry.mode == "always" and not reentry.cooldown:
         return
     again_at = None if reentry.mode == "never" else draft.now + reentry.cooldown
-    known: dict[str, Passage] = draft.get("passages")
+    known = draft.passages
     over = draft.now - LATEST_EVENT
     kept = {name: one for name, one in known.items() if name != key and (one.again_at is None or one.again_at > over)}
     kept[key] = Passage(draft.now, again_at)
     # The last is the newest: every end is put behind the others.
-    draft.set("passages", dict(list(kept.items())[-PASSAGES_AT_MOST:]))
+    draft.passages = dict(list(kept.items())[-PASSAGES_AT_MOST:])
 
 
 def _cancel_commands(draft: Draft, run: Run) -> None:
     draft.ended = tuple(ended for ended in draft.ended if ended.run_id != run.run_id)
     for command in draft.pending:
         if command.run_id == run.run_id:
-            cancel = Cancel(
-                command_id=command.command_id, contact=draft.state.contact, reason="exited", at=draft.log_time
-            )
+            cancel = Cancel(command_id=command.command_id, contact=draft.contact, reason="exited", at=draft.log_time)
             draft.cancels = (*draft.cancels, cancel)
 
 
@@ -86,22 +84,11 @@ def exit_by_event(draft: Draft, name: str) -> None:
         plan = draft.catalog.plan(run.journey, run.version)
         if plan is None:
             continue
-        rule = next((rule for rule in plan.journey.exits if _applies(draft, run, rule, name)), None)
-        if rule is not None:
-            _regret(draft, run)
-            _exit(draft, run, rule.reason)
-
-
-def _applies(draft: Draft, run: Run, rule: ExitRule, name: str) -> bool:
-    match rule:
-        case ExitOnEvent():
-            return rule.event == name and holds(rule.where, draft.scope(run))
-        case ExitIf():
-            return holds(rule.condition, draft.scope(run))
-        case ExitAfter():
-            return False
-        case _:
-            raise NotImplementedError
+        for rule, condition in plan.exits_at.get(name, plan.exits_asked):
+            if holds(condition, draft.scope(run)):
+                _regret(draft, run)
+                _exit(draft, run, rule.reason)
+                break
 
 
 def exit_by_consent(draft: Draft, topic: str) -> None:

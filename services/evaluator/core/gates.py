@@ -65,7 +65,7 @@ class _Gate:
         self.step = step
         self.first = first
         self.marketing = policy.purpose == "marketing"
-        self.channels = addresses(draft.get("traits"), step.channels)
+        self.channels = addresses(draft.traits, step.channels)
 
     def expired(self) -> _Refusal | None:
         expires = self.step.expires
@@ -75,14 +75,14 @@ class _Gate:
         holdout = self.policy.holdout
         if holdout is None or not self.marketing:
             return None
-        return _Refusal() if in_bucket(self.draft.state.contact, holdout.salt, holdout.percent) else None
+        return _Refusal() if in_bucket(self.draft.contact, holdout.salt, holdout.percent) else None
 
     def unreachable(self) -> _Refusal | None:
         return None if self.channels else _Refusal()
 
     def no_consent(self) -> _Refusal | None:
         if self.marketing:
-            known, topic = self.draft.get("consent"), self.policy.topic
+            known, topic = self.draft.consent, self.policy.topic
             self.channels = {name: place for name, place in self.channels.items() if allows(known, topic, name)}
         return None if self.channels else _Refusal()
 
@@ -111,19 +111,19 @@ class _Gate:
         if quiet is None or not self.marketing:
             return None
         draft = self.draft
-        where = contact_zone(quiet.timezone, draft.get("traits"), draft.catalog.zone, quiet.fallback_timezone)
+        where = contact_zone(quiet.timezone, draft.traits, draft.catalog.zone, quiet.fallback_timezone)
         until = closed_until(draft.now, window_of("quiet", quiet.start, quiet.end, ()), where)
         if until is None:
             return None
         if quiet.spread:
-            until = spread(until, short_hash(draft.state.contact), quiet.spread)
+            until = spread(until, short_hash(draft.contact), quiet.spread)
         return _Refusal(quiet.when_quiet, until, quiet.max_defer)
 
     def outside_window(self) -> _Refusal | None:
         window = self.policy.send_window
         if window is None or not self.marketing:
             return None
-        where = contact_zone(window.timezone, self.draft.get("traits"), self.draft.catalog.zone)
+        where = contact_zone(window.timezone, self.draft.traits, self.draft.catalog.zone)
         until = closed_until(self.draft.now, window_of("open", window.start, window.end, window.days), where)
         return None if until is None else _Refusal(window.when_outside, until, window.max_defer)
 

@@ -16,7 +16,7 @@ def credit_goals(draft: Draft, name: str) -> None:
     """Note a conversion for each goal on the event being applied that a send of its journey came before."""
     if not draft.touches:
         return
-    draft.touches = tuple(touch for touch in draft.touches if touch.until > draft.log_time)
+    draft.touches = tuple([touch for touch in draft.touches if touch.until > draft.log_time])
     for journey, goal in draft.catalog.goals_on.get(name, ()):
         touches = [touch for touch in draft.touches if touch.journey == journey and _counts(touch, goal, draft.now)]
         if touches and holds(goal.where, draft.scope()):

@@ -36,31 +36,31 @@ def event_data(record: Event | Outcome) -> dict[str, Any]:
 
 def remember(draft: Draft, record: Event | Outcome, hashed: int) -> None:
     """Take note of the ``hashed`` messageId, and of the event if some condition asks for its kind."""
-    draft.set("seen", _remembered(draft.state.seen, hashed, draft.log_time))
+    draft.seen = _remembered(draft.seen, hashed, draft.log_time)
     slots = draft.catalog.history.get(record.name, ())
     for slot in slots:
         if holds(slot.where, draft.scope()):
-            history = draft.get("history")
+            history = draft.history
             kept = sorted([*(at for at in history.get(slot.key, ()) if at > draft.log_time - slot.span), draft.now])
-            draft.set("history", {**history, slot.key: tuple(kept[-HISTORY_AT_MOST:])})
+            draft.history = {**history, slot.key: tuple(kept[-HISTORY_AT_MOST:])}
     if isinstance(record, Event):
-        draft.set("recent", (*draft.state.recent, (record.name, draft.now))[-RECENT_AT_MOST:])
+        draft.recent = (*draft.recent, (record.name, draft.now))[-RECENT_AT_MOST:]
 
 
 def apply_profile(draft: Draft, event: Event) -> None:
     """Merge the traits of an identify call."""
     if event.type == "identify" and event.traits:
-        draft.set("traits", {**draft.state.traits, **event.traits})
-    if event.user_id and event.anonymous_id and event.anonymous_id != draft.state.anonymous_id:
-        draft.set("anonymous_id", event.anonymous_id)
+        draft.traits = {**draft.traits, **event.traits}
+    if event.user_id and event.anonymous_id and event.anonymous_id != draft.anonymous_id:
+        draft.anonymous_id = event.anonymous_id
 
 
 def apply_consent(draft: Draft, event: Event) -> bool:
     """Take a statement of consent; False when a newer one is known already."""
-    known = stated(draft.state.consent, event, draft.now)
+    known = stated(draft.consent, event, draft.now)
     if known is None:
         return False
-    draft.set("consent", known)
+    draft.consent = known
     return True
 
 

@@ -76,12 +76,12 @@ def _emit(draft: Draft, plan: Plan, run: Run, step: Send, verdict: Verdict) -> N
 
 def _command(draft: Draft, plan: Plan, run: Run, step: Send, verdict: Verdict) -> SendCommand:
     policy = plan.journey.policy
-    traits = draft.get("traits")
+    traits = draft.traits
     texts = pick_locale(step.template, traits.get("locale"))
     first = draft.now if run.tried_at is None else run.tried_at
     return SendCommand(
         command_id=command_id(run.run_id, step.id, run.visits[step.id]),
-        contact=draft.state.contact,
+        contact=draft.contact,
         run_id=run.run_id,
         journey=run.journey,
         version=run.version,
@@ -89,7 +89,7 @@ def _command(draft: Draft, plan: Plan, run: Run, step: Send, verdict: Verdict) -
         channels=tuple(verdict.channels),
         addresses={str(channel): place for channel, place in verdict.channels.items()},
         content={channel: texts[channel] for channel in verdict.channels},
-        data=_data(traits, draft.state.contact, run),
+        data=_data(traits, draft.contact, run),
         purpose=policy.purpose,
         on_ambiguous=_on_ambiguous(policy),
         decided_at=draft.log_time,
@@ -103,7 +103,7 @@ def _hours(draft: Draft, policy: Policy) -> tuple[Hours, ...]:
     """Return the hours that the dispatcher asks again, in the contact's zone as it is known now."""
     if policy.purpose != "marketing":
         return ()
-    traits, workspace = draft.get("traits"), draft.catalog.zone
+    traits, workspace = draft.traits, draft.catalog.zone
     found = []
     if (quiet := policy.quiet_hours) is not None:
         zone = contact_zone(quiet.timezone, traits, workspace, quiet.fallback_timezone).key

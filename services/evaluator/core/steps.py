@@ -108,7 +108,7 @@ def _wait_for(draft: Draft, plan: Plan, run: Run, step: WaitFor) -> tuple[bool, 
 
 
 def _experiment(draft: Draft, plan: Plan, run: Run, step: Experiment) -> tuple[bool, str | None]:
-    ticket = short_hash(f"{step.salt}:{draft.state.contact}") % sum(variant.weight for variant in step.variants)
+    ticket = short_hash(f"{step.salt}:{draft.contact}") % sum(variant.weight for variant in step.variants)
     for variant in step.variants:
         ticket -= variant.weight
         if ticket < 0:

@@ -36,11 +36,13 @@ def crosses(draft: Draft, plan: Plan, number: int, trigger: ThresholdTrigger) ->
     if group is None:
         return False
     key = f"{plan.journey.id}/{number}/{group}"
-    samples = draft.get("samples")
-    before = [sample for sample in samples.get(key, ()) if _counts(sample, draft.now, trigger)]
+    samples = draft.samples
+    before = list(samples.get(key, ()))
+    if trigger.within is not None:
+        before = [sample for sample in before if sample.at > draft.now - trigger.within]
     after = _with(before, Sample(draft.now, value), trigger)
     others = {name: kept for name, kept in samples.items() if name != key}
-    draft.set("samples", dict([*list(others.items())[-(GROUPS_AT_MOST - 1) :], (key, tuple(after))]))
+    draft.samples = dict([*list(others.items())[-(GROUPS_AT_MOST - 1) :], (key, tuple(after))])
     return _meets(trigger.target, _total(after, trigger)) and not _meets(trigger.target, _total(before, trigger))
 
 
@@ -51,10 +53,6 @@ def _value(draft: Draft, trigger: ThresholdTrigger) -> float | None:
     if trigger.aggregate == "distinct":
         return None if found is None else float(short_hash(str(found)) >> 10)  # as many bits as a double holds
     return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
-
-
-def _counts(sample: Sample, now: int, trigger: ThresholdTrigger) -> bool:
-    return trigger.within is None or sample.at > now - trigger.within
 
 
 def _with(samples: list[Sample], new: Sample, trigger: ThresholdTrigger) -> list[Sample]:

@@ -18,7 +18,7 @@ def wait_end(draft: Draft, run: Run, step: Wait) -> int | None:
     """Return when the wait that starts now ends; None: the date to wait for is past, or there is none."""
     if step.duration is not None:
         return draft.now + step.duration + _jitter(run, step)
-    traits, workspace = draft.get("traits"), draft.catalog.zone
+    traits, workspace = draft.traits, draft.catalog.zone
     if step.span is not None:
         return add_span(draft.now, parse_span(step.span), contact_zone("contact", traits, workspace)) + _jitter(
             run, step
@@ -32,7 +32,7 @@ def wait_end(draft: Draft, run: Run, step: Wait) -> int | None:
 
 
 def _until(draft: Draft, until: Until) -> int | None:
-    traits = draft.get("traits")
+    traits = draft.traits
     where = contact_zone(until.timezone, traits, draft.catalog.zone)
     clock = parse_time(until.time)
     if until.date is not None:

@@ -20,7 +20,7 @@ def feed_watches(draft: Draft, name: str, *, first_sight: bool) -> None:
     for watcher in draft.catalog.watched_from_first_sight if first_sight else ():
         _arm(draft, watcher, watcher.key, _span(watcher))
     for watcher in draft.catalog.watched_by.get(name, ()):
-        if not holds(watcher.trigger.where, draft.scope()):
+        if watcher.trigger.where is not None and not holds(watcher.trigger.where, draft.scope()):
             continue
         match watcher.trigger:
             case InactivityTrigger():

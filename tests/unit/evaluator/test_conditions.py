@@ -54,7 +54,7 @@ def a_scope(
 ) -> Scope:
     """Return what is known at 10:00 of Monday 2 March 2026; ``known`` are fields of the contact's state."""
     state = ContactState(contact="u:c1", **known)  # type: ignore[arg-type]  # named as the fields
-    return Scope(now=now, catalog=Catalog(zone=load_zone(zone)), state=state, runs=runs, event=event or {}, run=run)
+    return Scope(now=now, catalog=Catalog(zone=load_zone(zone)), known=state, runs=runs, event=event or {}, run=run)
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def bucketed(percent: float, salt: str = "s") -> set[int]:
     inside = set()
     for number in range(10_000):
         scope = a_scope()
-        scope.state = ContactState(contact=f"u:{number}")
+        scope.known = ContactState(contact=f"u:{number}")
         if holds(Bucket(percent, salt), scope):
             inside.add(number)
     return inside
