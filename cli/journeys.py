@@ -44,11 +44,23 @@ def lint(paths: tuple[Path, ...], style: str) -> None:
 
 @journeys.command()
 @click.option("--journeys", "folder", default="journeys", show_default=True, type=click.Path(path_type=Path))
-@click.option("--events", required=True, type=click.File("rb"), help="One Segment call a line (NDJSON); - reads stdin.")
+@click.option("--events", type=click.File("rb"), help="One Segment call a line (NDJSON); - reads stdin.")
+@click.option("--log", type=click.File("rb"), help="A file of `kikkake log record`, in place of --events.")
 @click.option("--until", default=None, help="30d after the last event, or an ISO time; default: until nothing is due.")
 @click.option("--explain", is_flag=True, help="Also print the cause, the checks and when the run goes on.")
-def simulate(folder: Path, events: BinaryIO, until: str | None, explain: bool) -> None:  # noqa: FBT001
+def simulate(folder: Path, events: BinaryIO | None, log: BinaryIO | None, until: str | None, explain: bool) -> None:  # noqa: FBT001
     """Print what the journeys would decide over recorded events: one decision a line, the same on every run."""
+    if (events is None) == (log is None):
+        raise click.UsageError("name one file, with --events or with --log")
+    if log is not None:
+        if until is not None:
+            raise click.UsageError("--until belongs to --events: a recorded log ends where it ends")
+        _replay(folder, log, explain=explain)
+    elif events is not None:
+        _simulate(folder, events, until, explain=explain)
+
+
+def _simulate(folder: Path, events: BinaryIO, until: str | None, *, explain: bool) -> None:
     from cli.simulator.calls import read_calls  # noqa: PLC0415 - only this command needs its packages
     from cli.simulator.decisions import effective, line_of  # noqa: PLC0415
     from cli.simulator.engine import simulate as run  # noqa: PLC0415
@@ -56,8 +68,7 @@ def simulate(folder: Path, events: BinaryIO, until: str | None, explain: bool) -
 
     faults: list[Fault] = []
     live = _load(folder, faults)
-    name = getattr(events, "name", "-")
-    arrivals = list(read_calls("stdin" if name in ("-", "<stdin>") else str(name), events, faults))
+    arrivals = list(read_calls(_name_of(events), events, faults))
     if faults:
         for fault in faults:
             click.echo(str(fault), err=True)
@@ -73,6 +84,24 @@ def simulate(folder: Path, events: BinaryIO, until: str | None, explain: bool) -
     for failure in simulated.failures:
         click.echo(f"kikkake: contact {failure.contact}, {failure.what}: {failure.error}; report this", err=True)
     sys.exit(1 if simulated.failures else 0)
+
+
+def _replay(folder: Path, log: BinaryIO, *, explain: bool) -> None:
+    from cli.recording import read_recording  # noqa: PLC0415 - only this command needs its packages
+    from cli.simulator.decisions import line_of  # noqa: PLC0415
+    from cli.simulator.replay import replay  # noqa: PLC0415
+    from services.evaluator.core.catalog import catalog_of  # noqa: PLC0415
+
+    catalog = catalog_of(load_definitions(folder))
+    out = click.get_binary_stream("stdout")
+    for found in replay(catalog, read_recording(_name_of(log), log), lambda said: click.echo(said, err=True)):
+        out.write(f"{line_of(found, explain=explain)}\n".encode())
+    out.flush()
+
+
+def _name_of(file: BinaryIO) -> str:
+    name = str(getattr(file, "name", "-"))
+    return "stdin" if name in ("-", "<stdin>") else name
 
 
 def _load(folder: Path, faults: list[Fault]) -> Definitions:

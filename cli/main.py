@@ -7,6 +7,7 @@ import click
 from cli.demo.command import demo
 from cli.dev import dev
 from cli.journeys import journeys
+from cli.log import log
 from cli.run import run
 from shared.entry import run_main
 
@@ -20,6 +21,7 @@ def cli() -> None:
 cli.add_command(demo)
 cli.add_command(dev)
 cli.add_command(journeys)
+cli.add_command(log)
 cli.add_command(run)
 
 

@@ -8,7 +8,7 @@ as sent at the time of its decision, by an outcome that stands in the log as a d
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import msgspec
 
@@ -20,16 +20,13 @@ from services.evaluator.core.occurrence import EventArrived
 from services.evaluator.core.state import ContactState
 from services.evaluator.timers import DueIndex
 from shared.clock import DAY
-from shared.errors import BadMessageError, PermanentError
+from shared.errors import PermanentError
 from shared.ids import contact_key
 from shared.journeys.model import Definitions, Journey
-from shared.log import LogRecord
-from shared.messages import codec
 from shared.messages.command import SendCommand
 from shared.messages.event import Event, EventRecord, Tick
 from shared.messages.journal import JournalRecord
 from shared.messages.outcome import Outcome
-from shared.messages.topics import INCARNATION_KEY
 from shared.rendering import TemplateError, render
 
 AT_MOST = 400 * DAY
@@ -89,8 +86,8 @@ class Failure(msgspec.Struct, frozen=True):
 class Simulator:
     """One partition in memory. ``arrive`` in arrival order, then ``run_on``; what came of it is in the attributes."""
 
-    def __init__(self, defined: Definitions | Iterable[Journey], *, deliver: bool = True) -> None:
-        """``deliver`` False: commands wait for outcomes from outside, and own events are not appended."""
+    def __init__(self, defined: Definitions | Iterable[Journey]) -> None:
+        """Start at the beginning of time, with nobody known."""
         whole = defined if isinstance(defined, Definitions) else Definitions(journeys=tuple(defined))
         self.catalog: Catalog = catalog_of(whole)
         self.log_time = 0
@@ -100,7 +97,6 @@ class Simulator:
         self.messages: dict[str, Message] = {}
         self.emitted: list[Event] = []
         self.failures: list[Failure] = []
-        self._deliver = deliver
         self._cancelled: dict[str, str] = {}
         self._own: deque[tuple[str, Event | SendCommand]] = deque()
         self._index = DueIndex()
@@ -120,26 +116,6 @@ class Simulator:
     def run_on(self, until: int | None = None) -> None:
         """Fire every timer that is due until ``until``, that instant included; None: all that come within AT_MOST."""
         self.run_to((self.log_time + AT_MOST if until is None else until) + 1)
-
-    def follow(self, record: LogRecord) -> None:
-        """Apply a record of a recorded log as it is; ticks, markers and the incarnation only move the log's time on."""
-        self.catch_up(record.timestamp)
-        if record.key in (None, INCARNATION_KEY):
-            return
-        contact = (record.key or b"").decode(errors="replace")
-        try:
-            message = codec.EVENTS.decode(record.value)
-        except BadMessageError as error:
-            self.failures.append(Failure(contact, f"record {record.offset}", str(error)))
-            return
-        if isinstance(message, Event | Outcome):
-            self._append(contact, message)
-
-    def catch_up(self, log_time: int) -> None:
-        """Move the log's time on and fire every timer that is due before it, without ticks: the log has its own."""
-        self.log_time = max(self.log_time, log_time)
-        while found := self._index.due(self.log_time, 1):
-            self._fire(found[0], self.states[found[0]])
 
     def _tick(self, due: int) -> None:
         [contact] = self._index.due(due + 1, 1)
@@ -178,12 +154,11 @@ class Simulator:
     def _take(self, contact: str, result: Advance) -> None:
         self.states[contact] = result.state
         for record in result.journal:
-            self.decided.append(_decided(record, result.state, self.log_time))
+            self.decided.append(decided_in(record, result.state, self.log_time))
         for cancel in result.cancels:
             self._cancelled[cancel.command_id] = cancel.reason
-        if self._deliver:
-            own: tuple[Event | SendCommand, ...] = (*result.events, *result.commands)
-            self._own.extend((contact, made) for made in own)
+        own: tuple[Event | SendCommand, ...] = (*result.events, *result.commands)
+        self._own.extend((contact, made) for made in own)
 
     def _drain(self) -> None:
         """Append what the engine said to itself, in order, until it has nothing more to say at this instant."""
@@ -232,21 +207,8 @@ def simulate(
     return simulator
 
 
-def replay(
-    defined: Definitions | Iterable[Journey], log: Sequence[LogRecord], *, until: int | None = None
-) -> Simulator:
-    """Return what the journeys decide over a recorded log, its outcomes and own events as they stand in it.
-
-    ``until`` runs the log's time on at the end; timers due before it fire.
-    """
-    simulator = Simulator(defined, deliver=False)
-    for record in log:
-        simulator.follow(record)
-    simulator.catch_up(simulator.log_time if until is None else until)
-    return simulator
-
-
-def _decided(record: JournalRecord, state: ContactState, log_time: int) -> Decided:
+def decided_in(record: JournalRecord, state: ContactState, log_time: int) -> Decided:
+    """Return ``record`` with what ``state``, its contact right after it, tells of it."""
     timers = (timer.due for run in state.runs if run.run_id == record.run for timer in run.timers)
     next_timer_at = min(timers, default=None) if record.next_timer_at is None else record.next_timer_at
     return Decided(record, log_time, state.traits.get("timezone"), next_timer_at)

@@ -166,7 +166,8 @@ async def serve(host: Standalone, listener: socket.socket) -> None:
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket bound to ``host`` and ``port`` (0: a free one). Raises ConfigurationError when it is in use."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # Named TCP, for asyncio turns off Nagle on such sockets alone: else each answer waits 40 ms for a delayed ACK.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID, uuid4  # noqa: TID251 - an incarnation is random by definition
 
@@ -43,6 +43,28 @@ async def ensure_topics(settings: KafkaSettings, new_incarnation: Callable[[], b
     await _write_incarnations(settings, new_incarnation)
 
 
+async def require_topics(settings: KafkaSettings) -> None:
+    """See that our topics exist with the partitions of ``settings``, for whoever only reads them.
+
+    Raises ConfigurationError, or LogUnavailableError when no broker answers.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap, request_timeout_ms=10_000)
+    try:
+        await admin.start()
+        existing = await _partition_counts(admin, settings)
+    except (KafkaError, TimeoutError) as error:
+        raise LogUnavailableError(f"no broker at {settings.kafka_bootstrap} answers: {error!r}") from error
+    finally:
+        await admin.close()
+    missing = [settings.topic_prefix + topic.name for topic in TOPICS if topic.name not in existing]
+    if missing:
+        raise ConfigurationError(
+            f"{settings.kafka_bootstrap} has no topic {', '.join(missing)};"
+            " set KIKKAKE_KAFKA_BOOTSTRAP and KIKKAKE_TOPIC_PREFIX as for the services"
+        )
+    _require_counts(existing, settings)
+
+
 async def read_incarnations(settings: KafkaSettings, topic: TopicName) -> dict[int, str]:
     """Return the incarnation of each partition of ``topic``.
 
@@ -78,6 +100,10 @@ async def _create_missing(settings: KafkaSettings) -> None:
                 existing = await _partition_counts(admin, settings)
     finally:
         await admin.close()
+    _require_counts(existing, settings)
+
+
+def _require_counts(existing: Mapping[TopicName, int], settings: KafkaSettings) -> None:
     for topic in TOPICS:
         expected = partition_count(topic.name, settings.partitions)
         if existing[topic.name] != expected:

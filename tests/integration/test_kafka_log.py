@@ -15,7 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from shared.errors import ConfigurationError
-from shared.kafka.admin import ensure_topics, read_incarnations
+from shared.kafka.admin import ensure_topics, read_incarnations, require_topics
 from shared.kafka.publisher import KafkaPublisher
 from shared.kafka.reader import KafkaLogReader
 from shared.log import LogUnavailableError, Output, RecordTooLargeError
@@ -97,6 +97,15 @@ class TestTopics:
     async def test_two_that_create_at_once_agree(self, settings: KafkaSettings) -> None:
         await asyncio.gather(ensure_topics(settings), ensure_topics(settings))
         assert {0, 1} == set(await read_incarnations(settings, EVENTS))
+
+    async def test_who_only_reads_creates_none(self, settings: KafkaSettings) -> None:
+        """A wrong prefix or count would else record nothing, or half of it, without a word."""
+        with pytest.raises(ConfigurationError, match=r"has no topic .*events, .*KIKKAKE_TOPIC_PREFIX"):
+            await require_topics(settings)
+        await ensure_topics(settings)
+        await require_topics(settings)
+        with pytest.raises(ConfigurationError, match="2 partitions, but 3"):
+            await require_topics(settings.model_copy(update={"partitions": 3}))
 
     async def test_another_partition_count_is_refused(self, settings: KafkaSettings, publisher: KafkaPublisher) -> None:
         """With it, a contact's records would go to another partition than its state."""

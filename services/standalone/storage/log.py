@@ -59,7 +59,7 @@ class SqliteLog:
         """Return up to ``limit`` records from ``offset`` on, fewer at the end. What was trimmed is passed over."""
         _require_partition(partition)
         rows = self._database.reader.execute(
-            f"SELECT * FROM {_table(topic)} WHERE offset >= ? ORDER BY offset LIMIT ?",  # noqa: S608 - our own name
+            f"SELECT * FROM {table_of(topic)} WHERE offset >= ? ORDER BY offset LIMIT ?",  # noqa: S608 - our own name
             (offset, limit),
         ).fetchall()
         return [LogRecord(offset, timestamp, key, value) for offset, timestamp, key, value in rows]
@@ -125,7 +125,7 @@ class SqliteLog:
 
     def _readable(self, topic: TopicName, offset: int) -> bool:
         found = self._database.reader.execute(
-            f"SELECT EXISTS (SELECT 1 FROM {_table(topic)} WHERE offset >= ?)",  # noqa: S608 - our own name
+            f"SELECT EXISTS (SELECT 1 FROM {table_of(topic)} WHERE offset >= ?)",  # noqa: S608 - our own name
             (offset,),
         ).fetchone()
         return bool(found[0])
@@ -143,7 +143,7 @@ def _create_topics(connection: sqlite3.Connection, now: int, new_incarnation: Ca
             continue
         incarnation = new_incarnation()
         connection.execute(
-            f"CREATE TABLE {_table(topic.name)} "
+            f"CREATE TABLE {table_of(topic.name)} "
             "(offset INTEGER PRIMARY KEY, timestamp INTEGER NOT NULL, key BLOB, value BLOB)"
         )
         connection.execute("INSERT INTO topics VALUES (?, ?, ?, 0, 0)", (topic.name, PARTITION, incarnation))
@@ -156,7 +156,7 @@ def _append(connection: sqlite3.Connection, topic: TopicName, outputs: list[Outp
     ).fetchone()
     timestamp = max(now, last)
     connection.executemany(
-        f"INSERT INTO {_table(topic)} VALUES (?, ?, ?, ?)",  # noqa: S608 - our own name
+        f"INSERT INTO {table_of(topic)} VALUES (?, ?, ?, ?)",  # noqa: S608 - our own name
         [(offset + index, timestamp, output.key, output.value) for index, output in enumerate(outputs)],
     )
     connection.execute(
@@ -166,7 +166,7 @@ def _append(connection: sqlite3.Connection, topic: TopicName, outputs: list[Outp
 
 
 def _trim(connection: sqlite3.Connection, topic: TopicName, before_ms: int, before_offset: int) -> int:
-    table = _table(topic)
+    table = table_of(topic)
     # Timestamps never go back, so what is too old is a prefix.
     return connection.execute(
         f"DELETE FROM {table} WHERE offset <= (SELECT max(offset) FROM "  # noqa: S608 - our own name
@@ -175,7 +175,8 @@ def _trim(connection: sqlite3.Connection, topic: TopicName, before_ms: int, befo
     ).rowcount
 
 
-def _table(topic: TopicName) -> str:
+def table_of(topic: TopicName) -> str:
+    """Return the table that holds ``topic``, quoted."""
     return f'"log:{topic}:{PARTITION}"'
 
 

@@ -78,7 +78,9 @@ def test_faults_of_journeys_and_of_lines_come_in_one_run(tmp_path: Path) -> None
     [
         (["--events", "nowhere.ndjson"], "nowhere.ndjson"),
         (["--events", "-", "--until", "soon"], "`soon` is not a time"),
-        ([], "Missing option '--events'"),
+        ([], "name one file, with --events or with --log"),
+        (["--events", "-", "--log", "-"], "name one file, with --events or with --log"),
+        (["--log", "-", "--until", "1d"], "--until belongs to --events: a recorded log ends where it ends"),
     ],
 )
 def test_a_wrong_call_is_exit_code_2(arguments: list[str], expected: str) -> None:

@@ -13,15 +13,13 @@ from hypothesis import strategies as st
 
 import cli.simulator.engine as module
 from cli.simulator.decisions import effective, line_of
-from cli.simulator.engine import AT_MOST, Arrival, EndlessJourneyError, Simulator, replay, simulate
+from cli.simulator.engine import AT_MOST, Arrival, EndlessJourneyError, Simulator, simulate
 from services.evaluator.core.advance import advance
 from services.evaluator.core.effects import Advance
 from services.evaluator.core.occurrence import EventArrived
 from shared.clock import MINUTE
-from shared.log import LogRecord
 from shared.messages.event import Event, Tick
 from shared.messages.outcome import Outcome
-from shared.messages.topics import INCARNATION_KEY
 from tests.builders import CART, a_journey, an_event, at
 from tests.oracle import judge
 from tests.unit.cli.simulator.worlds import PATIENT, arrived, did, known, told, written
@@ -109,23 +107,6 @@ def test_a_repeated_event_changes_nothing() -> None:
     once = [*known(), did("Began", "09:00")]
     twice = [*once, arrived(once[-1].event, when=at("09:10"))]
     assert told(simulate([a_journey(PATIENT)], once)) == told(simulate([a_journey(PATIENT)], twice))
-
-
-def test_a_recorded_log_is_replayed_with_its_own_outcomes() -> None:
-    simulated = simulate(JOURNEYS, [*known(), did("Began", "09:00"), did("Product Added", "09:00", name="Kettle")])
-    log = written(simulated)
-    broken = LogRecord(len(log), simulated.log_time, b"u:c1", b"\x01\x00{")
-    again = replay(JOURNEYS, [LogRecord(-1, 0, INCARNATION_KEY, b"id"), *log, broken])
-    assert [found.record for found in simulated.decided] == [found.record for found in again.decided]
-    assert simulated.states == again.states
-    assert [f"record {broken.offset}"] == [failure.what for failure in again.failures]
-
-
-def test_a_replayed_command_without_an_outcome_stays_open() -> None:
-    log = written(simulate([a_journey(PATIENT)], [*known(), did("Began", "09:00")], until=at("09:01")))
-    again = replay([a_journey(PATIENT)], log, until=at("09:46"))
-    assert 1 == len(again.states["u:c1"].pending)
-    assert [] == list(again.messages)
 
 
 class Emitting(Advance, frozen=True):

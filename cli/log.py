@@ -1,0 +1,113 @@
+"""``kikkake log``: record what stands in a live system's log, and see that it is decided again the same."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from cli.recording import RECORDED, Recorder, read_recording
+from shared.errors import ConfigurationError
+from shared.journeys.files import load_definitions
+
+_SHOWN = 20
+"""Differences that are printed: one slip makes many."""
+
+
+@click.group()
+def log() -> None:
+    """Record the log of a live system, and check that it is decided again the same."""
+
+
+@log.command()
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The file to write.")
+@click.option(
+    "--data",
+    default=None,
+    type=click.Path(path_type=Path),
+    help="Data folder of `kikkake dev`; without it Kafka is read, with the settings KIKKAKE_*.",
+)
+def record(out: Path, data: Path | None) -> None:
+    """Write events, journal, commands and cancels of a live system to --out, and disturb nothing."""
+    with _whole_file(out) as file:
+        recorder = Recorder(file)
+        if data is None:
+            asyncio.run(_record_kafka(recorder))
+        else:
+            _record_folder(recorder, data)
+    click.echo(f"{recorder.records} records")
+
+
+@log.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--journeys", "folder", default="journeys", show_default=True, type=click.Path(path_type=Path))
+def check(file: Path, folder: Path) -> None:
+    """Decide the recording FILE again and compare each decision byte for byte; exit 1 if one differs."""
+    from cli.simulator.agreement import compare  # noqa: PLC0415 - only this command needs its packages
+    from services.evaluator.core.catalog import catalog_of  # noqa: PLC0415
+
+    with file.open("rb") as lines:
+        found = compare(catalog_of(load_definitions(folder)), read_recording(str(file), lines))
+    for partition in found.beginnings_missing:
+        click.echo(f"{partition}: its beginning is gone, so what depends on it cannot be compared", err=True)
+    for difference in found.differences[:_SHOWN]:
+        click.echo(difference, err=True)
+    if len(found.differences) > _SHOWN:
+        click.echo(f"… and {len(found.differences) - _SHOWN} more", err=True)
+    click.echo(
+        f"{found.events} records of events: {found.decisions} decisions, {found.commands} commands, {found.cancels} "
+        f"cancels, {found.emitted} emitted events decided the same"
+    )
+    click.echo(
+        f"{found.repeated} repeated, {found.withdrawn} withdrawn, {found.open} not recorded yet, "
+        f"{found.put_aside} put aside, {len(found.differences)} differences"
+    )
+    sys.exit(1 if found.differences else 0)
+
+
+async def _record_kafka(recorder: Recorder) -> None:
+    try:
+        from shared.kafka.admin import require_topics  # noqa: PLC0415 - optional: the packages of Kafka
+        from shared.kafka.reader import KafkaLogReader  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"{error.name} is not installed: install kikkake[evaluator] to record Kafka, or name a folder with --data"
+        ) from error
+    from shared.settings import KafkaSettings  # noqa: PLC0415
+
+    settings = KafkaSettings()
+    await require_topics(settings)
+    reader = KafkaLogReader(settings.kafka_bootstrap, prefix=settings.topic_prefix)
+    for partition in range(settings.partitions):
+        for topic in RECORDED:
+            async with aclosing(reader.read_all(topic, partition)) as batches:
+                async for batch in batches:
+                    recorder.write(topic, partition, batch)
+
+
+def _record_folder(recorder: Recorder, folder: Path) -> None:
+    from services.standalone.storage.snapshot import open_snapshot  # noqa: PLC0415 - only this needs its packages
+
+    with open_snapshot(folder) as snapshot:
+        for topic in RECORDED:
+            recorder.write(topic, 0, snapshot.read(topic))
+
+
+@contextmanager
+def _whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Give a file that takes the name ``path`` once it is whole; what is in it is personal data."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123 - its mode
+            yield file
+        part.replace(path)
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {path}: {error.strerror}; name another file with --out") from error
+    finally:
+        part.unlink(missing_ok=True)
