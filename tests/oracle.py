@@ -13,7 +13,7 @@ import msgspec
 from services.evaluator.core.advance import abandon, advance, next_timer
 from services.evaluator.core.catalog import UTC, Catalog, build_catalog
 from services.evaluator.core.effects import Advance
-from services.evaluator.core.occurrence import EventArrived
+from services.evaluator.core.occurrence import Applied, EventArrived
 from services.evaluator.core.state import ContactState
 from shared.ids import contact_key
 from shared.journeys.model import Journey
@@ -22,7 +22,6 @@ from shared.messages import codec
 from shared.messages.command import Cancel, SendCommand
 from shared.messages.event import Event
 from shared.messages.journal import JournalRecord
-from shared.messages.outcome import Outcome
 from shared.messages.topics import INCARNATION_KEY
 
 
@@ -55,7 +54,7 @@ def judge(
         if record.key == INCARNATION_KEY:
             continue
         message = codec.EVENTS.decode(record.value)
-        if record.key is None or not isinstance(message, Event | Outcome):
+        if record.key is None or not isinstance(message, Applied):
             continue
         contact = record.key.decode()
         _run_timers(catalog, verdict, contact, log_time)

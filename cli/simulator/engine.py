@@ -15,8 +15,8 @@ import msgspec
 from services.dispatcher.core.rows import End, ended, with_channels
 from services.evaluator.core.advance import abandon, advance, next_timer
 from services.evaluator.core.catalog import Catalog, catalog_of
-from services.evaluator.core.effects import Advance
-from services.evaluator.core.occurrence import EventArrived
+from services.evaluator.core.effects import Advance, Posted
+from services.evaluator.core.occurrence import Applied, EventArrived
 from services.evaluator.core.state import ContactState
 from services.evaluator.timers import DueIndex
 from shared.clock import DAY
@@ -98,7 +98,7 @@ class Simulator:
         self.emitted: list[Event] = []
         self.failures: list[Failure] = []
         self._cancelled: dict[str, str] = {}
-        self._own: deque[tuple[str, Event | SendCommand]] = deque()
+        self._own: deque[tuple[str, Event | SendCommand | Posted]] = deque()
         self._index = DueIndex()
 
     def arrive(self, arrival: Arrival) -> None:
@@ -125,7 +125,7 @@ class Simulator:
         self._fire(contact, self.states[contact])
         self._drain()
 
-    def _append(self, contact: str, message: Event | Outcome) -> None:
+    def _append(self, contact: str, message: Applied) -> None:
         self.log.append(Entry(self.log_time, contact, message))
         state = self.states.get(contact) or ContactState(contact=contact)
         if self._index.next_due() < self.log_time:
@@ -159,6 +159,7 @@ class Simulator:
             self._cancelled[cancel.command_id] = cancel.reason
         own: tuple[Event | SendCommand, ...] = (*result.events, *result.commands)
         self._own.extend((contact, made) for made in own)
+        self._own.extend(result.posted)
 
     def _drain(self) -> None:
         """Append what the engine said to itself, in order, until it has nothing more to say at this instant."""
@@ -175,6 +176,8 @@ class Simulator:
             elif isinstance(made, Event):
                 self.emitted.append(made)
                 self._append(contact_key(made.user_id, made.anonymous_id) or contact, made)
+            else:
+                self._append(contact, made)
 
     def _settle(self, command: SendCommand) -> Outcome:
         """Return the outcome of ``command``: sent, unless its run ended at once or its texts cannot be filled in."""

@@ -103,6 +103,9 @@ class EpochBuilder:
                 self.grow(command.contact, size)
         for event in result.events:
             self._emit(EVENTS, result.state.contact, event)
+        for key, posted in result.posted:
+            # The key's partition, which may be another than this.
+            self._append(Output(EVENTS, key.encode(), codec.encode(posted)))
         for cancel in result.cancels:
             kept = next((command for command in held if command.command_id == cancel.command_id), None)
             if kept is None:

@@ -11,7 +11,7 @@ from services.evaluator.builder import EpochBuilder
 from services.evaluator.core.advance import abandon, advance, next_timer
 from services.evaluator.core.catalog import Catalog
 from services.evaluator.core.effects import Advance
-from services.evaluator.core.occurrence import EventArrived
+from services.evaluator.core.occurrence import Applied, EventArrived
 from services.evaluator.core.state import NEVER, ContactState
 from services.evaluator.epoch import ContactStore, Epoch
 from services.evaluator.meta import Meta, decode_meta
@@ -21,6 +21,7 @@ from shared.errors import BadMessageError
 from shared.ids import short_hash
 from shared.log import LogRecord
 from shared.messages import codec
+from shared.messages.coordination import PREFIX, Ask, Conversion, Reply
 from shared.messages.event import Event, Marker, Tick
 from shared.messages.outcome import Outcome
 from shared.messages.topics import INCARNATION_KEY
@@ -70,7 +71,7 @@ class PartitionProcessor:
         self._pending: Counter[str] = Counter()
         self.contacts = 0
         for contact, value in store.scan():
-            self.contacts += 1
+            self.contacts += not contact.startswith(PREFIX)
             self._note_head(contact, read_head(value))
 
     @property
@@ -180,15 +181,13 @@ class PartitionProcessor:
             match message:
                 case Tick() | Marker():
                     build.count(records=1, other=1)
-                case Event() | Outcome():
+                case Event() | Outcome() | Ask() | Conversion() | Reply():
                     return self._apply_to_contact(build, record, message, caught_up=caught_up)
         except Exception as error:  # noqa: BLE001 - whatever one record does, the partition goes on
             self._dead_letter(build, record, error)
         return True
 
-    def _apply_to_contact(
-        self, build: EpochBuilder, record: LogRecord, message: Event | Outcome, *, caught_up: bool
-    ) -> bool:
+    def _apply_to_contact(self, build: EpochBuilder, record: LogRecord, message: Applied, *, caught_up: bool) -> bool:
         if record.key is None:
             raise BadMessageError("the record has no key, so no contact")
         if max(len(record.key), len(message.message_id)) > _ID_BYTES:
@@ -207,16 +206,14 @@ class PartitionProcessor:
         taken = build.take(next_row, result, caught_up=caught_up)
         value = encode_row(taken) if taken.held else value
         build.grow(contact, len(value) - build.grown(contact))
-        self.contacts += row.offset < 0
+        self.contacts += row.offset < 0 and not contact.startswith(PREFIX)
         build.count(records=1, **({"duplicate": 1} if result.duplicate else {"applied": 1}))
         self._put(build, contact, taken, value)
         if not build.full:
             self._fire(build, contact, taken, caught_up=caught_up)
         return True
 
-    def _advance(
-        self, build: EpochBuilder, row: Row, record: LogRecord, message: Event | Outcome
-    ) -> tuple[Advance, bytes]:
+    def _advance(self, build: EpochBuilder, row: Row, record: LogRecord, message: Applied) -> tuple[Advance, bytes]:
         """Return what follows from ``message`` and the row, without what it holds, in its stored form.
 
         Raises BadMessageError when the row becomes too long. A record that stops messages is not refused for that: it
@@ -231,7 +228,7 @@ class PartitionProcessor:
         error = BadMessageError(f"the contact's row would pass {ROW_BYTES} bytes")
         stopping = advance(self._no_entries, row.state, occurrence)
         stops = stopping.cancels or len(stopping.state.runs) < len(row.state.runs)
-        if not (stops or isinstance(message, Outcome) or message.type == "consent"):
+        if not (stops or isinstance(message, Outcome) or (isinstance(message, Event) and message.type == "consent")):
             raise error
         if len(value) > ROW_RESERVE:
             result, value = stopping, self._bare(row, record, stopping.state)

@@ -16,7 +16,6 @@ from shared.journeys.model import (
     DateTrigger,
     Enrol,
     ExitOnAudience,
-    Experiment,
     Goal,
     Journey,
     JourneyTrigger,
@@ -57,9 +56,8 @@ def later_words(journey: Journey) -> Iterator[str]:
             yield KINDS[type(one)]
         yield from _fields(one)
     entry = journey.entry
-    for name in ("rate", "window", "limit"):
-        if getattr(entry, name) is not None:
-            yield name
+    if entry.window is not None:
+        yield "window"
     if entry.backfill != "none":
         yield "backfill"
     if entry.reentry.max is not None or entry.reentry.mode == "per_key":
@@ -72,8 +70,6 @@ def _fields(one: object) -> Iterator[str]:
     match one:
         case ThresholdTrigger() if one.aggregate == "rate":
             yield "aggregate: rate"
-        case Experiment() if one.winner is not None:
-            yield "winner"
         case WaitFor() if one.since != "step":
             yield "since"
         case Send() if one.mode != "first_reachable" or one.data or one.locale or one.on_fail != "next" or one.policy:

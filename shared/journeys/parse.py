@@ -29,6 +29,7 @@ from shared.journeys.predicate import Expression
 from shared.journeys.promises import InFlight
 from shared.journeys.promises_reader import parse_in_flight, parse_invariants
 from shared.journeys.reader import Node
+from shared.journeys.references import check_references
 from shared.journeys.steps import parse_steps
 from shared.journeys.triggers import parse_audience_id, parse_trigger
 from shared.journeys.workspace import Surroundings
@@ -104,6 +105,7 @@ def _source(root: Node, around: Surroundings) -> Source | None:
         invariants=parse_invariants(fields["invariants"]) if "invariants" in fields else (),
     )
     check_journey(journey, fields, positions)
+    check_references(journey, root, positions)
     return Source(journey, fields, positions)
 
 

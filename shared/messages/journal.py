@@ -18,6 +18,7 @@ Decision = Literal[
     "call",
     "update",
     "emit",
+    "winner",
     "exited",
     "converted",
     "regret",

@@ -7,19 +7,22 @@ from typing import assert_never
 from services.evaluator.core.catalog import Catalog
 from services.evaluator.core.changes import HOPS
 from services.evaluator.core.consent import ends_runs
+from services.evaluator.core.coordinator import coordinate
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.effects import Advance
-from services.evaluator.core.entry import enter_by_event, enter_by_watch
+from services.evaluator.core.entry import enter_by_event, enter_by_watch, take_reply
 from services.evaluator.core.exits import ERROR, exit_by_consent, exit_by_event, exit_run
 from services.evaluator.core.goals import credit_goals
+from services.evaluator.core.line import leave_line
 from services.evaluator.core.occurrence import EventArrived, Occurrence, TimerDue
-from services.evaluator.core.profile import apply_consent, apply_profile, event_data, remember
+from services.evaluator.core.profile import apply_consent, apply_profile, event_data, remember, remember_id
 from services.evaluator.core.settle import settle
 from services.evaluator.core.state import ContactState, Run, Timer, Watch
 from services.evaluator.core.steps import due_order, feed_waits, wake
 from services.evaluator.core.watches import feed_watches
 from shared.ids import short_hash
 from shared.journeys.model import ExitAfter
+from shared.messages.coordination import Ask, Conversion, Reply
 from shared.messages.event import Event
 from shared.messages.outcome import Outcome
 
@@ -74,8 +77,23 @@ def _event(catalog: Catalog, state: ContactState, occurrence: EventArrived) -> A
     if hashed in state.seen:
         return Advance(state=state, duplicate=True)
     draft = Draft(catalog, state, now=occurrence.at, log_time=occurrence.log_time, cause=record.message_id)
+    remember_id(draft, hashed)
+    match record:
+        case Outcome() | Event():
+            _behaviour(draft, record)
+        case Ask() | Conversion():
+            coordinate(draft, record)
+        case Reply():
+            take_reply(draft, record)
+        case _:
+            assert_never(record)
+    return draft.finish()
+
+
+def _behaviour(draft: Draft, record: Event | Outcome) -> None:
+    first_sight = isinstance(record, Event) and not draft.state.recent
     draft.event = event_data(record)
-    remember(draft, record, hashed)
+    remember(draft, record)
     match record:
         case Outcome():
             settle(draft, record)
@@ -89,10 +107,10 @@ def _event(catalog: Catalog, state: ContactState, occurrence: EventArrived) -> A
             assert_never(record)
     credit_goals(draft, record.name)
     exit_by_event(draft, record.name)
+    leave_line(draft, record.name)
     feed_waits(draft, record.name)
-    feed_watches(draft, record.name, first_sight=not state.recent and isinstance(record, Event))
+    feed_watches(draft, record.name, first_sight=first_sight)
     enter_by_event(draft, record.name)
-    return draft.finish()
 
 
 def _timer(catalog: Catalog, state: ContactState, due: TimerDue) -> Advance:

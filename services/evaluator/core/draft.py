@@ -9,10 +9,11 @@ import msgspec
 
 from services.evaluator.core.catalog import Catalog
 from services.evaluator.core.conditions import Scope
-from services.evaluator.core.effects import Advance, TimerTally
+from services.evaluator.core.effects import Advance, Posted, TimerTally
 from services.evaluator.core.state import (
     Consent,
     ContactState,
+    Coordination,
     Passage,
     PendingCommand,
     Run,
@@ -51,6 +52,7 @@ class Draft:
         "commands",
         "consent",
         "contact",
+        "coordination",
         "ended",
         "event",
         "events",
@@ -60,6 +62,7 @@ class Draft:
         "now",
         "passages",
         "pending",
+        "posted",
         "recent",
         "runs",
         "samples",
@@ -89,6 +92,7 @@ class Draft:
         self.anonymous_id: str | None = state.anonymous_id
         self.been: tuple[str, ...] = state.been
         self.samples: dict[str, tuple[Sample, ...]] = state.samples
+        self.coordination: Coordination | None = state.coordination
         self.runs: dict[str, Run] = {run.run_id: run for run in state.runs}
         self.pending: tuple[PendingCommand, ...] = state.pending
         self.ended: tuple[Run, ...] = state.ended
@@ -97,6 +101,7 @@ class Draft:
         self.watches: dict[str, Watch] = state.watches
         self.commands: tuple[SendCommand, ...] = ()
         self.events: tuple[Event, ...] = ()
+        self.posted: tuple[tuple[str, Posted], ...] = ()
         self.hops = 0
         self.cancels: tuple[Cancel, ...] = ()
         self._journal: tuple[JournalRecord, ...] = ()
@@ -148,6 +153,10 @@ class Draft:
             self._fired += 1
         else:
             self._cancelled += 1
+
+    def post(self, key: str, record: Posted) -> None:
+        """Send ``record`` to the row of another ``key``."""
+        self.posted = (*self.posted, (key, record))
 
     def drop(self, run: Run) -> None:
         """Take ``run`` out, its timers with it."""
@@ -212,6 +221,7 @@ class Draft:
             been=self.been,
             watches=self.watches,
             samples=self.samples,
+            coordination=self.coordination,
         )
         return Advance(
             state=state,
@@ -219,6 +229,7 @@ class Draft:
             cancels=self.cancels,
             journal=self._journal,
             events=self.events,
+            posted=self.posted,
             timers=TimerTally(self._armed, self._fired, self._cancelled),
         )
 

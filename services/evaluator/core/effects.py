@@ -6,8 +6,11 @@ import msgspec
 
 from services.evaluator.core.state import ContactState
 from shared.messages.command import Cancel, SendCommand
+from shared.messages.coordination import Ask, Conversion, Reply
 from shared.messages.event import Event
 from shared.messages.journal import JournalRecord
+
+Posted = Ask | Conversion | Reply
 
 
 class TimerTally(msgspec.Struct, frozen=True):
@@ -19,7 +22,9 @@ class TimerTally(msgspec.Struct, frozen=True):
 
 
 class Advance(msgspec.Struct, frozen=True):
-    """The next state and what it asks of the world. ``events`` are of our own, for the log.
+    """The next state and what it asks of the world.
+
+    ``events`` are of our own, for the contact's log; ``posted`` are records for the rows of other keys, with the key.
 
     ``duplicate``: the event was applied before, nothing follows.
     """
@@ -29,5 +34,6 @@ class Advance(msgspec.Struct, frozen=True):
     cancels: tuple[Cancel, ...] = ()
     journal: tuple[JournalRecord, ...] = ()
     events: tuple[Event, ...] = ()
+    posted: tuple[tuple[str, Posted], ...] = ()
     timers: TimerTally = TimerTally()
     duplicate: bool = False

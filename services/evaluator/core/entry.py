@@ -8,11 +8,13 @@ from services.evaluator.core.catalog import Plan
 from services.evaluator.core.conditions import holds, value_of
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.exits import ERROR, exit_run, passage_key
+from services.evaluator.core.line import called, in_line, is_coordinated, join_line, line_key
 from services.evaluator.core.state import Run, Watch
-from services.evaluator.core.steps import exit_timers, proceed
+from services.evaluator.core.steps import exit_timers, hear_way, proceed
 from services.evaluator.core.thresholds import crosses
 from shared.ids import run_id
 from shared.journeys.model import EventTrigger, ThresholdTrigger
+from shared.messages.coordination import Reply
 
 RESTARTED = "restarted"
 """Reason of a run that a new trigger replaced (``on_retrigger: restart``)."""
@@ -36,15 +38,24 @@ def enter_by_event(draft: Draft, name: str) -> None:
             _refuse(draft, plan, error)
 
 
+def take_reply(draft: Draft, reply: Reply) -> None:
+    """Take the answer of the journey as a whole: a turn to enter, or a way to go."""
+    if reply.step:
+        hear_way(draft, reply)
+    elif (watch := called(draft, reply)) is not None:
+        enter_by_watch(draft, watch)
+
+
 def enter_by_watch(draft: Draft, watch: Watch) -> None:
-    """Enter the journey of a watch that came due: what it waited for did not happen."""
+    """Enter the journey of a watch that came due: what it waited for did not happen, or it is the contact's turn."""
     plan = draft.catalog.newest.get(watch.journey)
     if plan is None:
         return
     draft.event = watch.event
+    draft.cause = watch.cause or draft.cause
     before = draft.savepoint()
     try:
-        _try_enter(draft, plan, max_age=None)
+        _try_enter(draft, plan, max_age=None, is_turn=in_line(watch))
     except Exception as error:  # noqa: BLE001 - whatever one journey does, the others go on
         draft.rewind(before)
         _refuse(draft, plan, error)
@@ -59,7 +70,7 @@ def _applies(draft: Draft, plan: Plan, number: int, trigger: EventTrigger | Thre
     return isinstance(trigger, EventTrigger) or crosses(draft, plan, number, trigger)
 
 
-def _try_enter(draft: Draft, plan: Plan, *, max_age: int | None) -> None:
+def _try_enter(draft: Draft, plan: Plan, *, max_age: int | None, is_turn: bool = False) -> None:
     journey = plan.journey
     key = _instance_key(draft, plan)
     if key is None:
@@ -72,6 +83,9 @@ def _try_enter(draft: Draft, plan: Plan, *, max_age: int | None) -> None:
     if reason is not None:
         draft.note("not_entered", journey.id, journey.version, reason=reason)
         return
+    if is_coordinated(journey.entry) and not is_turn:
+        join_line(draft, plan, key)
+        return
     if inside is not None and journey.entry.reentry.mode != "always":
         exit_run(draft, inside, RESTARTED)
     _enter(draft, plan, key)
@@ -83,6 +97,8 @@ def _refusal(draft: Draft, plan: Plan, max_age: int | None, key: str, inside: Ru
     if max_age is not None and draft.log_time - draft.now > max_age:
         return "too_old"
     if inside is not None and entry.on_retrigger != "restart" and entry.reentry.mode != "always":
+        return "already_inside"
+    if line_key(plan.journey.id, key) in draft.watches:
         return "already_inside"
     if not holds(entry.where, draft.scope()):
         return "filter_false"

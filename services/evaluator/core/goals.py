@@ -8,6 +8,7 @@ import msgspec
 
 from services.evaluator.core.conditions import holds, value_of
 from services.evaluator.core.draft import Draft
+from services.evaluator.core.experiments import report_conversion
 from services.evaluator.core.state import Touch
 from shared.journeys.model import Goal
 
@@ -39,6 +40,9 @@ def _credit(draft: Draft, goal: Goal, winner: Touch) -> None:
         goal=goal.id,
         value=_number(value),
     )
+    plan = draft.catalog.plan(winner.journey, winner.version)
+    if plan is not None and winner.variants:
+        report_conversion(draft, plan, goal, winner)
     draft.touches = tuple(
         msgspec.structs.replace(touch, credited=(*touch.credited, goal.id)) if touch.run_id == winner.run_id else touch
         for touch in draft.touches

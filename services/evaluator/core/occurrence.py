@@ -5,14 +5,18 @@ from __future__ import annotations
 import msgspec
 
 from services.evaluator.core.state import Timer
+from shared.messages.coordination import Ask, Conversion, Reply
 from shared.messages.event import Event
 from shared.messages.outcome import Outcome
+
+Applied = Event | Outcome | Ask | Conversion | Reply
+"""The records of ``events`` that are applied to a row."""
 
 
 class EventArrived(msgspec.Struct, frozen=True):
     """A record of the log reached the contact. ``log_time`` is the partition's log time at the record."""
 
-    record: Event | Outcome
+    record: Applied
     log_time: int
 
     @property

@@ -34,9 +34,13 @@ def event_data(record: Event | Outcome) -> dict[str, Any]:
     return {"name": record.name, "properties": record.properties}
 
 
-def remember(draft: Draft, record: Event | Outcome, hashed: int) -> None:
-    """Take note of the ``hashed`` messageId, and of the event if some condition asks for its kind."""
+def remember_id(draft: Draft, hashed: int) -> None:
+    """Take note of the ``hashed`` messageId: a repeat of the record changes nothing."""
     draft.seen = _remembered(draft.seen, hashed, draft.log_time)
+
+
+def remember(draft: Draft, record: Event | Outcome) -> None:
+    """Take note of the event if some condition asks for its kind."""
     slots = draft.catalog.history.get(record.name, ())
     for slot in slots:
         if holds(slot.where, draft.scope()):

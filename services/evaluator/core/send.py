@@ -7,6 +7,7 @@ from typing import Any
 from services.evaluator.core.catalog import Plan
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.exits import LATEST_EVENT, exit_run
+from services.evaluator.core.experiments import judged
 from services.evaluator.core.gates import Verdict, judge
 from services.evaluator.core.local_time import contact_zone
 from services.evaluator.core.state import PendingCommand, Run, SentMark, Timer, Touch
@@ -55,7 +56,16 @@ def _emit(draft: Draft, plan: Plan, run: Run, step: Send, verdict: Verdict) -> N
     decided = PendingCommand(command.command_id, run.run_id, run.journey, run.version, step.id)
     draft.pending = (*(other for other in draft.pending if other.command_id != decided.command_id), decided)
     until = draft.now + max(plan.goal_window, REGRET_WINDOW)
-    touch = Touch(command.command_id, run.run_id, run.journey, run.version, step.id, draft.now, until)
+    touch = Touch(
+        command.command_id,
+        run.run_id,
+        run.journey,
+        run.version,
+        step.id,
+        draft.now,
+        until,
+        variants=judged(plan, run) if run.variants else {},
+    )
     draft.touches = (*draft.touches, touch)
     if policy.purpose == "marketing" and draft.catalog.cap_window:
         oldest = draft.now - draft.catalog.cap_window - LATEST_EVENT  # a late event looks back from its own time

@@ -63,7 +63,10 @@ class PendingCommand(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Touch(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A send that a later goal may be credited to, until ``until``; ``credited`` are the goals already counted."""
+    """A send that a later goal may be credited to, until ``until``; ``credited`` are the goals already counted.
+
+    ``variants`` are the ways that the run had taken at experiments that a goal decides.
+    """
 
     command_id: str
     run_id: str
@@ -73,12 +76,14 @@ class Touch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     at: int
     until: int
     credited: tuple[str, ...] = ()
+    variants: dict[str, str] = {}
 
 
 class Watch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Something that must not happen before ``due``: then ``journey`` is entered.
 
-    ``since`` is when the watch began and ``event`` what began it, as templates see it.
+    ``since`` is when the watch began and ``event`` what began it, as templates see it. Of a contact that waits for its
+    turn to enter, ``cause`` is what it wanted to enter by, and ``due`` its turn (NEVER: not known yet).
     """
 
     key: str
@@ -86,6 +91,7 @@ class Watch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     due: int
     since: int
     event: dict[str, Any]
+    cause: str = ""
 
 
 class Sample(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -119,6 +125,26 @@ class Consent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     at: int
 
 
+class Trial(msgspec.Struct, frozen=True, array_like=True):
+    """An experiment since ``began_at``: contacts and conversions by variant, and its ``winner`` once it is decided."""
+
+    began_at: int
+    contacts: dict[str, int] = {}
+    conversions: dict[str, int] = {}
+    winner: str = ""
+
+
+class Coordination(msgspec.Struct, frozen=True, array_like=True):
+    """What one journey has decided for all its contacts together.
+
+    ``entries`` were granted so far, the last for the time ``turn_at``; ``trials`` are its experiments by step.
+    """
+
+    entries: int = 0
+    turn_at: int = 0
+    trials: dict[str, Trial] = {}
+
+
 class ContactState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One contact.
 
@@ -128,7 +154,8 @@ class ContactState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     frequency cap may count. ``passages`` has an entry for each journey and key that is closed to the contact for now;
     ``been`` are the journeys that it has ever been in, of those that some condition asks for. ``ended`` are the runs
     that ended by their own steps while a command of theirs is not settled: their exit rules still cancel it.
-    ``watches`` and ``samples`` are what triggers by absence, inactivity and threshold keep.
+    ``watches`` and ``samples`` are what triggers by absence, inactivity and threshold keep. The row of a journey as a
+    whole (key ``j:<journey id>``) has its ``coordination`` and none of the rest.
     """
 
     contact: str
@@ -148,6 +175,7 @@ class ContactState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     been: tuple[str, ...] = ()
     watches: dict[str, Watch] = {}
     samples: dict[str, tuple[Sample, ...]] = {}
+    coordination: Coordination | None = None
 
     @property
     def next_due(self) -> int:

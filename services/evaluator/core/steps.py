@@ -7,10 +7,10 @@ from services.evaluator.core.changes import emit, update
 from services.evaluator.core.conditions import holds
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.exits import ERROR, end_run, exit_run
+from services.evaluator.core.experiments import go, picked, stays_at, way
 from services.evaluator.core.send import send
 from services.evaluator.core.state import Run, Timer
 from services.evaluator.core.waiting import wait_end
-from shared.ids import short_hash
 from shared.journeys.model import (
     Awaited,
     Branch,
@@ -25,6 +25,7 @@ from shared.journeys.model import (
     Wait,
     WaitFor,
 )
+from shared.messages.coordination import Reply
 
 COMPLETED = "completed"
 """Reason of a run that went past its last step."""
@@ -68,7 +69,7 @@ def _enter(draft: Draft, plan: Plan, run: Run, step: Step) -> tuple[bool, str | 
                     return True, plan.into(step, case.then)
             return True, behind
         case Experiment():
-            return _experiment(draft, plan, run, step)
+            return way(draft, plan, run, step)
         case Send():
             return send(draft, plan, run, step), behind
         case Update():
@@ -107,14 +108,15 @@ def _wait_for(draft: Draft, plan: Plan, run: Run, step: WaitFor) -> tuple[bool, 
     return False, None
 
 
-def _experiment(draft: Draft, plan: Plan, run: Run, step: Experiment) -> tuple[bool, str | None]:
-    ticket = short_hash(f"{step.salt}:{draft.contact}") % sum(variant.weight for variant in step.variants)
-    for variant in step.variants:
-        ticket -= variant.weight
-        if ticket < 0:
-            draft.change(run, variants={**run.variants, step.id: variant.id})
-            return True, plan.into(step, variant.then)
-    raise AssertionError  # the tickets are as many as the weights
+def hear_way(draft: Draft, reply: Reply) -> None:
+    """Let the run that asked for its way at an experiment go on; nobody may wait for ``reply`` any more."""
+    for run in draft.runs.values():
+        plan = draft.catalog.plan(run.journey, run.version)
+        step = None if plan is None else plan.steps.get(run.step)
+        if plan is not None and isinstance(step, Experiment) and stays_at(step, run, reply.ask_id):
+            first = go(draft, plan, draft.disarm(run, "step"), step, reply.variant)
+            proceed(draft, plan, draft.runs[run.run_id], first)
+            return
 
 
 def wake(draft: Draft, plan: Plan, run: Run, timer: Timer) -> None:
@@ -126,6 +128,9 @@ def wake(draft: Draft, plan: Plan, run: Run, timer: Timer) -> None:
             proceed(draft, plan, draft.runs[run.run_id], plan.following[step.id])
     elif isinstance(step, WaitFor):
         proceed(draft, plan, run, plan.into(step, step.timeout_then))
+    elif isinstance(step, Experiment):
+        first = go(draft, plan, run, step, picked(draft.contact, step))
+        proceed(draft, plan, draft.runs[run.run_id], first)
     else:
         proceed(draft, plan, run, plan.following[step.id])
 

@@ -120,7 +120,7 @@ def emitting(name: str, made: str) -> Callable[..., Advance]:
 
     def wrapped(catalog: Any, state: Any, occurrence: Any) -> Advance:
         result = advance(catalog, state, occurrence)
-        if not isinstance(occurrence, EventArrived) or occurrence.record.name != name:
+        if not isinstance(occurrence, EventArrived) or getattr(occurrence.record, "name", None) != name:
             return result
         event = msgspec.structs.replace(an_event(made, occurrence.at, message_id=f"{made}-{state.seq}-{id(result)}"))
         return Emitting(result.state, result.commands, result.cancels, result.journal, events=(event,))

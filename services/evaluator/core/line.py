@@ -1,0 +1,81 @@
+"""Contacts that wait for their turn to enter a journey with a ``rate`` or a ``limit``: each keeps a ``Watch``."""
+
+from __future__ import annotations
+
+import msgspec
+
+from services.evaluator.core.catalog import Plan
+from services.evaluator.core.conditions import holds
+from services.evaluator.core.draft import Draft
+from services.evaluator.core.exits import passage_key
+from services.evaluator.core.state import NEVER, Watch
+from shared.ids import derived_id
+from shared.journeys.model import Entry, ExitOnEvent
+from shared.messages.coordination import Ask, Reply, journey_key
+
+_LINE = "line/"
+EXITED = "exited"
+"""Reason of a contact that an exit rule took out of the line before it was its turn."""
+
+
+def is_coordinated(entry: Entry) -> bool:
+    """Tell whether a contact asks before it enters."""
+    return entry.rate is not None or entry.limit is not None
+
+
+def line_key(journey: str, key: str) -> str:
+    """Return the key of the watch of a contact that stands in line."""
+    return _LINE + passage_key(journey, key)
+
+
+def in_line(watch: Watch) -> bool:
+    """Tell whether ``watch`` is of a contact that stands in line."""
+    return watch.key.startswith(_LINE)
+
+
+def join_line(draft: Draft, plan: Plan, key: str) -> None:
+    """Ask for a turn to enter; the run will be entered by the event and the cause of now."""
+    journey = plan.journey
+    name = line_key(journey.id, key)
+    ask = Ask(
+        message_id=_ask_id(draft.contact, name, draft.cause),
+        contact=draft.contact,
+        journey=journey.id,
+        version=journey.version,
+        at=draft.now,
+    )
+    draft.post(journey_key(journey.id), ask)
+    draft.watch(Watch(name, journey.id, NEVER, draft.now, draft.event, draft.cause))
+
+
+def called(draft: Draft, reply: Reply) -> Watch | None:
+    """Return the watch whose turn it is at once; None: it comes later, never, or nobody waits for ``reply``."""
+    contact = draft.contact
+    asked = (watch for watch in draft.watches.values() if in_line(watch))
+    watch = next((one for one in asked if _ask_id(contact, one.key, one.cause) == reply.ask_id), None)
+    if watch is None or watch.due != NEVER:
+        return None
+    if reply.verdict == "granted" and reply.turn_at > draft.now:
+        draft.watch(msgspec.structs.replace(watch, due=reply.turn_at))
+        return None
+    draft.unwatch(watch.key)
+    if reply.verdict == "granted":
+        return watch
+    draft.note("not_entered", reply.journey, reply.version, reason=reply.verdict)
+    return None
+
+
+def leave_line(draft: Draft, name: str) -> None:
+    """Take those out of the line whom an exit rule of their journey would end: what they wait for has come about."""
+    for watch in draft.watches.values():
+        plan = draft.catalog.newest.get(watch.journey) if in_line(watch) else None
+        if plan is None or draft.now < watch.since:
+            continue
+        rules = (rule for rule in plan.journey.exits if isinstance(rule, ExitOnEvent) and rule.event == name)
+        if any(holds(rule.where, draft.scope()) for rule in rules):
+            draft.unwatch(watch.key)
+            draft.note("not_entered", plan.journey.id, plan.journey.version, reason=EXITED)
+
+
+def _ask_id(contact: str, name: str, cause: str) -> str:
+    return derived_id("ask", contact, name, cause)

@@ -1,0 +1,33 @@
+"""What one part of a journey names of another: steps and goals that must be there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from shared.journeys.faults import suggestion
+from shared.journeys.model import Experiment, Journey, Send, WaitFor, all_steps
+from shared.journeys.predicate import MessageWas
+from shared.journeys.reader import Node
+from shared.journeys.walk import conditions_of, parts_of
+
+
+def check_references(journey: Journey, root: Node, steps: Mapping[str, Node]) -> None:
+    """Note a fault for each name that leads nowhere; ``steps`` are the nodes of the steps by id."""
+    there = all_steps(journey.steps)
+    goals = [goal.id for goal in journey.goals]
+    ids = [step.id for step in there]
+    for step in there:
+        at = steps.get(step.id, root)
+        if isinstance(step, Experiment) and step.winner is not None:
+            _known(at, "goal", step.winner.goal, goals)
+        if isinstance(step, WaitFor) and step.since not in ("step", "entry"):
+            _known(at, "step", step.since, ids)
+    sends = [step.id for step in there if isinstance(step, Send)]
+    asked = (part for condition in conditions_of(journey) for part in parts_of(condition))
+    for name in dict.fromkeys(part.step for part in asked if isinstance(part, MessageWas)):
+        _known(root.place_of(name), "step that sends", name, sends)
+
+
+def _known(at: Node, what: str, name: str, known: Iterable[str]) -> None:
+    if name not in known:
+        at.fault(f"unknown {what} `{name}`{suggestion(name, known)}")

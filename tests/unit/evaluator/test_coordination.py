@@ -1,0 +1,204 @@
+"""What looks across contacts, decided by the journey's own row: ``limit``, ``rate`` and the winner of an experiment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cli.simulator.engine import Arrival, Simulator, simulate
+from services.evaluator.core.advance import advance, next_timer
+from services.evaluator.core.catalog import build_catalog
+from services.evaluator.core.occurrence import EventArrived
+from services.evaluator.core.state import ContactState
+from shared.clock import MINUTE
+from shared.journeys.model import Journey
+from shared.messages.coordination import Ask
+from shared.messages.topics import EVENTS
+from tests.builders import an_event, at
+from tests.unit.evaluator.hosts import Host
+from tests.unit.evaluator.playing import journey
+
+REST = "- {id: rest, wait: {for: 1d}}"
+
+
+def did(name: str, clock: str, contact: str, *, day: int = 0) -> Arrival:
+    return arrival(name, at(clock, day=day), contact, f"{contact}-{name}-{day}-{clock}")
+
+
+def arrival(name: str, when: int, contact: str, message_id: str = "", **traits: object) -> Arrival:
+    event = an_event(name, when, message_id=message_id or f"{contact}-{name}@{when}")
+    kind: Any = "identify" if traits else "track"
+    return Arrival(when, msgspec.structs.replace(event, user_id=contact, type=kind, traits=traits))
+
+
+def entries(simulated: Simulator) -> list[tuple[str, str, int]]:
+    found = (decided.record for decided in simulated.decided)
+    return [
+        (it.contact.removeprefix("u:"), it.reason or it.decision, it.at)
+        for it in found
+        if it.decision in ("entered", "not_entered")
+    ]
+
+
+def limited(rule: str, more: str = "") -> Journey:
+    return journey(REST, more=f"entry: {{{rule}}}\n{more}")
+
+
+def test_limit() -> None:
+    """``limit: 2`` lets two contacts in, ever; the third is told why not."""
+    simulated = simulate([limited("limit: 2")], [did("Go", f"10:0{n}", f"c{n}") for n in range(3)])
+    expected = [("c0", "entered", at("10:00")), ("c1", "entered", at("10:01")), ("c2", "limit", at("10:02"))]
+    assert expected == entries(simulated)
+
+
+def test_rate() -> None:
+    """``rate: {max: 2, per: 1h}``: four contacts of one moment enter half an hour apart, by their own first event."""
+    simulated = simulate([limited("rate: {max: 2, per: 1h}")], [did("Go", "10:00", f"c{n}") for n in range(4)])
+    assert [at("10:00"), at("10:30"), at("11:00"), at("11:30")] == [when for _, _, when in entries(simulated)]
+    assert [f"c{n}-Go-0-10:00" for n in range(4)] == [
+        decided.record.cause for decided in simulated.decided if decided.record.decision == "entered"
+    ]
+
+
+@given(st.lists(st.integers(0, 300), min_size=1, max_size=30), st.integers(1, 7), st.integers(1, 90))
+def test_no_time_of_per_ms_has_more_than_max_entries(times: list[int], most: int, minutes: int) -> None:
+    """Wherever it begins; and nobody is lost who waits."""
+    arrivals = []
+    for number, offset in enumerate(sorted(times)):
+        when = at("10:00") + offset * MINUTE
+        arrivals.append(arrival("Go", when, f"c{number}"))
+    simulated = simulate([limited(f"rate: {{max: {most}, per: {minutes}m}}")], arrivals)
+    entered = [when for _, _, when in entries(simulated)]
+    assert len(times) == len(entered)
+    per = minutes * MINUTE
+    assert all(sum(start <= other < start + per for other in entered) <= most for start in entered)
+
+
+def test_who_waits_for_a_turn_is_not_asked_twice() -> None:
+    """A second trigger while in line is ``already_inside``; the turn is kept."""
+    again = [did("Go", "10:00", "c0"), did("Go", "10:01", "c1"), did("Go", "10:02", "c1")]
+    simulated = simulate([limited("rate: {max: 1, per: 1h}")], again)
+    expected = [("c0", "entered", at("10:00")), ("c1", "already_inside", at("10:02")), ("c1", "entered", at("11:00"))]
+    assert expected == entries(simulated)
+
+
+def test_an_exit_takes_out_of_the_line() -> None:
+    """Who bought while waiting does not enter: what the journey would have asked for has happened."""
+    bought = [did("Go", "10:00", "c0"), did("Go", "10:01", "c1"), did("Order Completed", "10:30", "c1")]
+    rules = "exit: [{reason: converted, event: Order Completed}]"
+    simulated = simulate([limited("rate: {max: 1, per: 1h}", rules)], bought)
+    assert [("c0", "entered", at("10:00")), ("c1", "exited", at("10:30"))] == entries(simulated)
+
+
+def test_the_entry_condition_is_asked_again_at_the_turn() -> None:
+    rule = "rate: {max: 1, per: 1h}, where: {not: {performed: {event: Order Completed, within: 1d}}}"
+    bought = [did("Go", "10:00", "c0"), did("Go", "10:01", "c1"), did("Order Completed", "10:30", "c1")]
+    found = entries(simulate([limited(rule)], bought))
+    assert [("c0", "entered", at("10:00")), ("c1", "filter_false", at("11:00"))] == found
+
+
+TRIAL = """
+- id: test
+  experiment:
+    salt: subject
+    winner: {goal: bought, after: 1d, min_samples: 2}
+    variants:
+      - {id: a, weight: 1, then: [{id: mail_a, MAIL}]}
+      - {id: b, weight: 1, then: [{id: mail_b, MAIL}]}
+- {id: rest, wait: {for: 1h}}
+"""
+BOUGHT = "goals: [{id: bought, event: Order Completed, window: 7d}]\nentry: {reentry: {mode: always}}"
+
+
+def ways(simulated: Simulator) -> dict[str, str]:
+    return {
+        decided.record.contact.removeprefix("u:"): str(decided.record.step)
+        for decided in simulated.decided
+        if decided.record.decision == "send"
+    }
+
+
+def many(clock: str, names: range, day: int = 0) -> list[Arrival]:
+    known = [arrival("Identified", at("08:00"), f"c{n}", email=f"c{n}@example.jp") for n in names]
+    return [*known, *(did("Go", clock, f"c{n}", day=day) for n in names)]
+
+
+def test_winner() -> None:
+    """The variant with more conversions per contact takes everyone, a day after the first and with samples of both."""
+    trial = journey(TRIAL, more=BOUGHT)
+    first = many("10:00", range(12))
+    drawn = ways(simulate([trial], first))
+    assert {"mail_a", "mail_b"} == set(drawn.values())
+    losers = [name for name, step in drawn.items() if step == "mail_a"]
+    winners = [name for name, step in drawn.items() if step == "mail_b"]
+    bought = [did("Order Completed", "11:00", name) for name in (losers[0], *winners)]
+    later = many("10:01", range(12, 24), day=1)
+    simulated = simulate([trial], [*first, *bought, *later])
+    assert {"mail_b"} == {step for name, step in ways(simulated).items() if int(name[1:]) >= 12}
+    [decided] = [decided.record for decided in simulated.decided if decided.record.decision == "winner"]
+    assert ("j:trip", "test", at("10:01", day=1)) == (decided.contact, decided.step, decided.at)
+    assert {
+        "contacts": {"a": len(losers), "b": len(winners)},
+        "conversions": {"a": 1, "b": len(winners)},
+        "variant": "b",
+    } == decided.detail
+
+
+def test_after_and_min_samples_both_count() -> None:
+    trial = journey(TRIAL, more=BOUGHT)
+    early = simulate([trial], [*many("10:00", range(12)), *many("09:59", range(12, 24), day=1)])
+    few = simulate([trial], [*many("10:00", range(2)), *many("10:01", range(2, 3), day=1)])
+    for simulated in (early, few):
+        assert [] == [decided for decided in simulated.decided if decided.record.decision == "winner"]
+    assert {"mail_a", "mail_b"} == set(ways(early).values())
+
+
+def test_a_run_that_hears_nothing_goes_the_way_of_its_hash() -> None:
+    """The row's partition may be down; an hour later the run goes on by itself, and a later answer changes nothing."""
+    catalog = build_catalog([journey(TRIAL, more=BOUGHT)])
+    arrived = EventArrived(an_event("Go", at("10:00")), at("10:00"))
+    asked = advance(catalog, ContactState("u:c1"), arrived)
+    [(key, ask)] = asked.posted
+    assert ("j:trip", True) == (key, isinstance(ask, Ask))
+    due = next_timer(asked.state, at("11:00") + 1)
+    assert due is not None
+    gone_on = advance(catalog, asked.state, due)
+    assert ["rest"] == [run.step for run in gone_on.state.runs]
+    [(_, reply)] = advance(catalog, ContactState("j:trip"), EventArrived(ask, at("10:00"))).posted
+    late = advance(catalog, gone_on.state, EventArrived(reply, at("11:01")))
+    assert gone_on.state.runs == late.state.runs
+
+
+def test_an_ask_of_a_version_that_is_not_here_yet_is_decided_by_the_newest() -> None:
+    catalog = build_catalog([limited("limit: 1")])
+    asks = [Ask(message_id=f"{n}", contact=f"u:c{n}", journey="trip", version=2, at=at("10:00")) for n in (1, 2)]
+    state, verdicts = ContactState("j:trip"), []
+    for ask in asks:
+        result = advance(catalog, state, EventArrived(ask, at("10:00")))
+        state = result.state
+        verdicts += [getattr(reply, "verdict", None) for _, reply in result.posted]
+    assert ["granted", "limit"] == verdicts
+    nobody = advance(build_catalog([]), ContactState("j:trip"), EventArrived(asks[0], at("10:00")))
+    assert ["journey_stopped"] == [getattr(reply, "verdict", None) for _, reply in nobody.posted]
+
+
+def test_an_ask_that_comes_twice_is_answered_once() -> None:
+    catalog = build_catalog([limited("limit: 1")])
+    ask = EventArrived(Ask(message_id="1", contact="u:c1", journey="trip", version=1, at=at("10:00")), at("10:00"))
+    once = advance(catalog, ContactState("j:trip"), ask)
+    twice = advance(catalog, once.state, ask)
+    assert (True, ()) == (twice.duplicate, twice.posted)
+
+
+def test_what_is_posted_goes_to_the_partition_of_its_key() -> None:
+    """The contact's own records stay in its partition; the journey's row may live in another."""
+    host = Host(limited("limit: 1"))
+    epoch = host.processor.process([host.append(an_event("Go", at("10:00")), at("10:00"))], caught_up=True)
+    assert [(b"j:trip", None)] == [(output.key, output.partition) for output in epoch.outputs if output.topic == EVENTS]
+    assert 1 == host.processor.contacts
+    ask = Ask(message_id="1", contact="u:c9", journey="trip", version=1, at=at("10:00"))
+    host.processor.process([host.append(ask, at("10:01"), key="j:trip")], caught_up=True)
+    assert 1 == host.processor.contacts
