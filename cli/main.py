@@ -9,6 +9,7 @@ from cli.dev import dev
 from cli.journeys import journeys
 from cli.log import log
 from cli.run import run
+from cli.templates.command import templates
 from shared.entry import run_main
 
 
@@ -23,6 +24,7 @@ cli.add_command(dev)
 cli.add_command(journeys)
 cli.add_command(log)
 cli.add_command(run)
+cli.add_command(templates)
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from typing import Literal, cast
 from shared.journeys.conditions import parse_channels, parse_expression
 from shared.journeys.faults import shown, suggestion
 from shared.journeys.ids import parse_id
+from shared.journeys.locales import DEFAULT_LOCALE, locale_chain, missing_channels
 from shared.journeys.model import Call, Emit, Enrol, Mode, Notify, OnFail, Send, Step, Template, Update, Value
 from shared.journeys.policy import STEP, given
 from shared.journeys.reader import Node
@@ -47,10 +48,11 @@ def parse_send(name: str, node: Node, reading: Reading) -> Step | None:
 
 
 def _every_channel(node: Node, template: Template, channels: tuple[str, ...]) -> None:
-    for locale, texts in template.locales.items():
-        for channel in channels:
-            if channel not in texts:
-                node.fault(f"template `{template.id}` has no text for {channel} in locale {locale}")
+    """Note a fault for each channel that some contact would have no text for."""
+    *_, first = chain = locale_chain(template)
+    for channel in missing_channels(template, channels):
+        where = first if len(chain) == 1 else f"{DEFAULT_LOCALE} or {first}"
+        node.fault(f"template `{template.id}` has no text for {channel} in locale {where}")
 
 
 def _policy(fields: dict[str, Node], reading: Reading) -> Policy | None:

@@ -25,7 +25,7 @@ from ruamel.yaml.events import (
 from ruamel.yaml.reader import ReaderError
 
 from shared.journeys.faults import Fault, shown
-from shared.journeys.reader import Node
+from shared.journeys.reader import Node, TextPlace
 
 MAX_DEPTH = 32
 """Levels of nesting. The cart journey has six; what reads a journey recurses, and must not run out of stack."""
@@ -44,7 +44,7 @@ def read_document(file: str, text: str, faults: list[Fault]) -> Node | None:
     if len(text) > MAX_CHARACTERS:
         faults.append(Fault(file, 1, 1, f"the file is longer than {MAX_CHARACTERS} characters"))
         return None
-    builder = _Builder(file, faults)
+    builder = _Builder(file, text, faults)
     try:
         for event in YAML(typ="safe", pure=True).parse(text):
             builder.take(event)
@@ -70,11 +70,12 @@ def read_document(file: str, text: str, faults: list[Fault]) -> Node | None:
 class _Builder:
     """Puts the parser's events together. ``refused``: the document uses what the language does not have."""
 
-    def __init__(self, file: str, faults: list[Fault]) -> None:
+    def __init__(self, file: str, text: str, faults: list[Fault]) -> None:
         self.root: Node | None = None
         self.refused = False
         self.too_deep = False
         self._file = file
+        self._text = text
         self._faults = faults
         self._open: list[Node] = []
         self._keys: list[tuple[str | None, Node] | None] = []
@@ -97,7 +98,9 @@ class _Builder:
                 self._place(self._node(event, None), None)
             case ScalarEvent():
                 self._check(event)
-                self._place(self._node(event, _scalar(event)), str(event.value))
+                node = self._node(event, _scalar(event))
+                node.text_at = _text_place(self._text, event)
+                self._place(node, str(event.value))
             case SequenceStartEvent() | MappingStartEvent():
                 self._check(event)
                 node = self._node(event, [] if isinstance(event, SequenceStartEvent) else {})
@@ -162,6 +165,19 @@ def _scalar(event: ScalarEvent) -> str | int | bool | None:
     if text in _BOOLS:
         return _BOOLS[text]
     return int(text) if _INTEGER.fullmatch(text) else text
+
+
+def _text_place(text: str, event: ScalarEvent) -> TextPlace | None:
+    """Return where the scalar's characters stand; None when they do not stand in the file as they are."""
+    begin, end = event.start_mark, event.end_mark
+    if event.style == "|":
+        lines = zip(text[begin.index : end.index].split("\n")[1:], str(event.value).split("\n"), strict=False)
+        indent = next((len(line) - len(kept) for line, kept in lines if kept.strip()), 0)
+        return TextPlace(begin.line + 2, indent + 1)
+    quote = 1 if event.style in ("'", '"') else 0
+    if text[begin.index + quote : end.index - quote] != event.value:
+        return None
+    return TextPlace(begin.line + 1, begin.column + 1 + quote)
 
 
 def _explain(file: str, text: str, error: MarkedYAMLError) -> Fault:

@@ -10,7 +10,7 @@ from shared.errors import ConfigurationError
 from shared.journeys.audiences import check_audiences, parse_audience
 from shared.journeys.calendars import parse_calendar
 from shared.journeys.faults import Fault, JourneyFaultsError, shown
-from shared.journeys.model import Audience, Definitions
+from shared.journeys.model import Audience, Definitions, Template
 from shared.journeys.parse import Source, parse_source
 from shared.journeys.templates import parse_template
 from shared.journeys.workspace import Surroundings, Workspace, parse_workspace
@@ -53,13 +53,31 @@ def load_definitions(folder: Path) -> Definitions:
     )
 
 
+def load_templates(folder: Path) -> tuple[dict[str, Template], Workspace]:
+    """Return the templates of ``folder`` by id, and its workspace, whatever its journeys are like.
+
+    Raises as ``load_definitions`` does, for the faults of these files.
+    """
+    _require(folder)
+    faults: list[Fault] = []
+    workspace = _load_workspace(folder / WORKSPACE_FILE, faults)
+    templates = _load(folder / TEMPLATES, parse_template, "template", faults)
+    if faults:
+        raise JourneyFaultsError(faults)
+    return {name: template for name, template in templates.items() if template is not None}, workspace
+
+
+def _require(folder: Path) -> None:
+    if not folder.is_dir():
+        raise ConfigurationError(f"there is no journeys folder {folder}; name it with --journeys or KIKKAKE_JOURNEYS")
+
+
 def read_folder(folder: Path, faults: list[Fault]) -> Folder:
     """Return what ``folder`` has without faults; those of all files go to ``faults``.
 
     Raises ConfigurationError when there is no such folder.
     """
-    if not folder.is_dir():
-        raise ConfigurationError(f"there is no journeys folder {folder}; name it with --journeys or KIKKAKE_JOURNEYS")
+    _require(folder)
     _refuse_other_endings(folder, faults)
     workspace = _load_workspace(folder / WORKSPACE_FILE, faults)
     audiences = _load(folder / AUDIENCES, parse_audience, "audience", faults)

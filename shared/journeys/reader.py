@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
+import msgspec
+
 from shared.journeys.durations import parse_duration
 from shared.journeys.faults import Fault, shown, suggestion
 
@@ -17,6 +19,13 @@ _NAMES: dict[type, str] = {
     int: "a whole number",
     bool: "true or false",
 }
+
+
+class TextPlace(msgspec.Struct, frozen=True):
+    """Where a text's first character stands, and the column of its further lines; from 1."""
+
+    line: int
+    column: int
 
 
 class Node:
@@ -32,10 +41,20 @@ class Node:
         self.line = line
         self.column = column
         self.faults = faults
+        self.text_at: TextPlace | None = None
 
     def fault(self, message: str) -> None:
         """Note that something is wrong here."""
         self.faults.append(Fault(self.file, self.line, self.column, message))
+
+    def fault_at(self, offset: int, message: str) -> None:
+        """Note that something is wrong at the character ``offset`` of this text; here, if its lines were folded."""
+        if self.text_at is None:
+            self.fault(message)
+            return
+        before = str(self.value)[:offset]
+        line, column = before.count("\n"), offset - (before.rfind("\n") + 1)
+        self.faults.append(Fault(self.file, self.text_at.line + line, self.text_at.column + column, message))
 
     def place_of(self, text: str) -> Node:
         """Return the first node below that is ``text`` or stands under that key, else this one."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 from shared.journeys.conditions import CHANNELS
 from shared.journeys.document import read_document
 from shared.journeys.faults import Fault, JourneyFaultsError
+from shared.journeys.locales import DEFAULT_LOCALE
 from shared.journeys.model import Template
 from shared.journeys.reader import Node
+from shared.rendering import check_part
 
 SCHEMA = "template/v1"
-DEFAULT_LOCALE = "default"
 
 PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "email": (("subject", "text"), ("html",)),
+    "email": (("subject", "text"), ("preheader", "mjml", "html")),
     "push": (("title", "body"), ("url",)),
     "web_push": (("title", "body"), ("url",)),
 }
@@ -51,5 +52,25 @@ def _channels(node: Node) -> dict[str, dict[str, str]]:
     for channel, child in node.fields(CHANNELS).items():
         required, optional = PARTS.get(channel, (("text",), ()))
         parts = child.fields((*required, *optional), required)
-        texts[channel] = {part: text.text() for part, text in parts.items()}
+        if channel == "email":
+            _markup(parts)
+        texts[channel] = {part: _text(part, text) for part, text in parts.items()}
     return texts
+
+
+def _markup(parts: dict[str, Node]) -> None:
+    if "mjml" in parts and "html" in parts:
+        parts["html"].fault("write either `mjml` or `html`, not both")
+    if "preheader" not in parts:
+        return
+    if "mjml" not in parts and "html" not in parts:
+        parts["preheader"].fault("a `preheader` needs `mjml` or `html` to stand in")
+    elif "mjml" in parts and "<mj-preview" in str(parts["mjml"].value):
+        parts["preheader"].fault("write either `preheader` or <mj-preview>, not both")
+
+
+def _text(part: str, node: Node) -> str:
+    text = node.text()
+    for slip in check_part(part, text) if text else ():
+        node.fault_at(slip.offset, slip.message)
+    return text

@@ -84,7 +84,7 @@ class Catalog(msgspec.Struct, frozen=True):
 
     ``history`` maps each event that some condition asks for to its slots: nothing else is kept. ``cap_window`` is the
     longest span that a frequency cap looks back; ``asked_ever`` are the journeys that some condition asks for the past
-    of; ``zone`` is the workspace's time zone.
+    of; ``zone`` and ``locale`` are the workspace's.
     """
 
     plans: dict[tuple[str, int], Plan] = {}
@@ -98,6 +98,7 @@ class Catalog(msgspec.Struct, frozen=True):
     asked_ever: frozenset[str] = frozenset()
     zone: ZoneInfo = UTC
     audiences: dict[str, Audience] = {}
+    locale: str | None = None
 
     def plan(self, journey: str, version: int) -> Plan | None:
         """Return that version, or None when this catalogue does not hold it."""
@@ -106,7 +107,8 @@ class Catalog(msgspec.Struct, frozen=True):
 
 def catalog_of(definitions: Definitions) -> Catalog:
     """Return the catalogue of what a folder defines."""
-    return build_catalog(definitions.journeys, load_zone(definitions.timezone), definitions.audiences)
+    built = build_catalog(definitions.journeys, load_zone(definitions.timezone), definitions.audiences)
+    return msgspec.structs.replace(built, locale=definitions.locale)
 
 
 def build_catalog(journeys: Iterable[Journey], zone: ZoneInfo = UTC, audiences: Iterable[Audience] = ()) -> Catalog:

@@ -13,10 +13,12 @@ from services.evaluator.core.local_time import contact_zone
 from services.evaluator.core.state import PendingCommand, Run, SentMark, Timer, Touch
 from shared.clock import DAY
 from shared.ids import command_id
-from shared.journeys.model import Send, Template
+from shared.journeys.locales import pick_locale
+from shared.journeys.model import Send
 from shared.journeys.sending import Policy
-from shared.journeys.templates import DEFAULT_LOCALE
+from shared.journeys.times import CONTACT
 from shared.messages.command import Hours, OnAmbiguous, SendCommand
+from shared.walltime.zones import local
 
 REGRET_WINDOW = DAY
 """How long a send can be regretted when its journey has no goal that looks back further."""
@@ -87,10 +89,11 @@ def _emit(draft: Draft, plan: Plan, run: Run, step: Send, verdict: Verdict) -> N
 def _command(draft: Draft, plan: Plan, run: Run, step: Send, verdict: Verdict) -> SendCommand:
     policy = plan.journey.policy
     traits = draft.traits
-    texts = pick_locale(step.template, traits.get("locale"))
+    texts = pick_locale(step.template, traits.get("locale"), draft.catalog.locale)
     first = draft.now if run.tried_at is None else run.tried_at
+    name = command_id(run.run_id, step.id, run.visits[step.id])
     return SendCommand(
-        command_id=command_id(run.run_id, step.id, run.visits[step.id]),
+        command_id=name,
         contact=draft.contact,
         run_id=run.run_id,
         journey=run.journey,
@@ -99,7 +102,7 @@ def _command(draft: Draft, plan: Plan, run: Run, step: Send, verdict: Verdict) -
         channels=tuple(verdict.channels),
         addresses={str(channel): place for channel, place in verdict.channels.items()},
         content={channel: texts[channel] for channel in verdict.channels},
-        data=_data(traits, draft.contact, run),
+        data=_data(draft, run, step.id, name),
         purpose=policy.purpose,
         on_ambiguous=_on_ambiguous(policy),
         decided_at=draft.log_time,
@@ -148,20 +151,14 @@ def _on_ambiguous(policy: Policy) -> OnAmbiguous:
     return "hold" if policy.purpose == "marketing" else "retry"
 
 
-def _data(traits: dict[str, Any], contact: str, run: Run) -> dict[str, Any]:
+def _data(draft: Draft, run: Run, step: str, command: str) -> dict[str, Any]:
+    """Return what the texts may refer to (shared.rendering.ROOTS); ``now`` is on the contact's clock."""
+    where = contact_zone(CONTACT, draft.traits, draft.catalog.zone)
     return {
-        "contact": {**traits, "id": contact.partition(":")[2]},
+        "contact": {**draft.traits, "id": draft.contact.partition(":")[2]},
         "event": run.event,
         "context": run.context,
         "journey": {"id": run.journey, "version": run.version},
+        "message": {"id": command, "step": step, "timezone": where.key},
+        "now": local(draft.now, where).isoformat(timespec="milliseconds"),
     }
-
-
-def pick_locale(template: Template, wanted: Any) -> dict[str, dict[str, str]]:
-    """Return the texts for ``wanted`` (``ja-JP``): itself, its language (``ja``), ``default``, else the first."""
-    locales = template.locales
-    chain = [wanted, wanted.replace("_", "-").split("-")[0]] if isinstance(wanted, str) else []
-    for locale in (*chain, DEFAULT_LOCALE):
-        if locale in locales:
-            return locales[locale]
-    return next(iter(locales.values()))

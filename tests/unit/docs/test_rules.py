@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from services.evaluator.core.send import pick_locale
+from shared.journeys.locales import pick_locale
 from shared.journeys.model import Template
 from shared.messages.event import Event
 from tests.builders import CART, a_journey, a_record, an_event, at, consented, identified

@@ -5,40 +5,11 @@ from __future__ import annotations
 import pytest
 
 from services.evaluator.core.addresses import address, addresses
-from services.evaluator.core.send import pick_locale
 from shared.ids import command_id
-from shared.journeys.model import Template
 from shared.journeys.predicate import Channel
 from shared.messages.command import SendCommand
 from tests.builders import CART, a_journey, a_record, an_event, at, consented, identified
 from tests.oracle import judge
-
-
-def texts(subject: str) -> dict[str, dict[str, str]]:
-    return {"email": {"subject": subject, "text": "Hello"}}
-
-
-def a_template(*locales: str) -> Template:
-    return Template(id="t", locales={locale: texts(locale) for locale in locales})
-
-
-@pytest.mark.parametrize(
-    ("wanted", "locales", "expected"),
-    [
-        ("ja-JP", ("default", "ja", "ja-JP"), "ja-JP"),
-        ("ja-JP", ("default", "ja"), "ja"),
-        ("ja_JP", ("default", "ja"), "ja"),
-        ("ja", ("default", "ja-JP", "ja"), "ja"),
-        ("fr", ("en", "default"), "default"),
-        ("fr", ("en", "ja"), "en"),
-        (None, ("en", "default"), "default"),
-        (5, ("en", "default"), "default"),
-        ("", ("en", "default"), "default"),
-    ],
-)
-def test_the_nearest_language_is_picked(wanted: object, locales: tuple[str, ...], expected: str) -> None:
-    """Itself, its language, the default, else the first there is."""
-    assert texts(expected) == pick_locale(a_template(*locales), wanted)
 
 
 @pytest.mark.parametrize(
@@ -96,6 +67,8 @@ def test_a_command_carries_all_that_is_needed_to_render_and_send_it() -> None:
                 "event": {"name": "Product Added", "properties": {"name": "Kettle"}},
                 "context": {"product": "Kettle"},
                 "journey": {"id": "cart", "version": 1},
+                "message": {"id": command_id(run, "remind_1", 1), "step": "remind_1", "timezone": "UTC"},
+                "now": "2026-03-02T10:45:00.000+00:00",
             },
             purpose="marketing",
             on_ambiguous="hold",
@@ -109,6 +82,11 @@ def test_a_command_carries_all_that_is_needed_to_render_and_send_it() -> None:
 
 def test_a_trait_named_id_does_not_hide_the_contacts_own() -> None:
     assert "c1" == the_command(id="somebody else").data["contact"]["id"]
+
+
+def test_now_is_the_decisions_time_on_the_contacts_clock() -> None:
+    data = the_command(timezone="Asia/Tokyo").data
+    assert ("Asia/Tokyo", "2026-03-02T19:45:00.000+09:00") == (data["message"]["timezone"], data["now"])
 
 
 def test_what_is_ambiguous_is_held_for_marketing_and_retried_for_the_rest() -> None:

@@ -18,6 +18,7 @@ from services.evaluator.core.advance import advance
 from services.evaluator.core.effects import Advance
 from services.evaluator.core.occurrence import EventArrived
 from shared.clock import MINUTE
+from shared.journeys.model import Definitions, Send, Template
 from shared.messages.event import Event, Tick
 from shared.messages.outcome import Outcome
 from tests.builders import CART, a_journey, an_event, at
@@ -195,3 +196,16 @@ def test_it_decides_what_the_core_decides_over_its_log_and_the_same_each_time(
     times = [entry.at for entry in simulated.log]
     assert sorted(times) == times
     assert lines(simulated) == lines(simulate(journeys, arrivals_of(drawn), until=at("09:00", day=20)))
+
+
+@pytest.mark.parametrize(("workspace", "expected"), [("ja-JP", "こんにちは"), (None, "Hello")])
+def test_a_contact_without_a_locale_is_written_to_in_the_workspaces(workspace: str | None, expected: str) -> None:
+    texts = {
+        "en": {"email": {"subject": "a", "text": "Hello"}},
+        "ja": {"email": {"subject": "a", "text": "こんにちは"}},
+    }
+    send = Send(id="tell", channels=("email",), template=Template(id="t", locales=texts))
+    journey = msgspec.structs.replace(a_journey(PATIENT), steps=(send,))
+    simulated = simulate(Definitions(journeys=(journey,), locale=workspace), [*known(), did("Began", "09:00")])
+    [message] = simulated.messages.values()
+    assert {"subject": "a", "text": expected} == message.parts

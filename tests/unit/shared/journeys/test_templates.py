@@ -58,9 +58,20 @@ def test_a_locale_is_a_text_whatever_it_looks_like(locale: str) -> None:
         ("    line: {text: Hello}", '    line: {text: ""}', ["7: expected a text that is not empty"]),
         ("    line: {text: Hello}", "    line: {text: 5}", ["7: expected a text, not `5`; put it in quotes"]),
         ("    line: {text: Hello}", "    lien: {text: Hello}", ["7: unknown key `lien`; did you mean `line`?"]),
-        ("subject: Hi", "mjml: <mjml>", [
-            "9: `subject` is missing",
-            "9: unknown key `mjml`; known: html, subject, text",
+        ("subject: Hi", "mjml: <mjml>", ["9: `subject` is missing", "9: <mjml> is not closed"]),
+        ("subject: Hi", "subject: Hi, preheader: Look", ["9: a `preheader` needs `mjml` or `html` to stand in"]),
+        (
+            "subject: Hi",
+            "subject: Hi, html: <p/>, mjml: <mjml><mj-body/></mjml>",
+            ["9: write either `mjml` or `html`, not both"],
+        ),
+        (
+            "subject: Hi",
+            "subject: Hi, preheader: x, mjml: <mjml><mj-head><mj-preview/></mj-head><mj-body/></mjml>",
+            ["9: write either `preheader` or <mj-preview>, not both"],
+        ),
+        ("body: Hello", 'body: "Hello {{ nme }}"', [
+            "6: unknown `nme`; known: contact, context, data, event, journey, message, now, trigger",
         ]),
         ("body: Hello, ", "", ["6: `body` is missing"]),
     ],
@@ -84,3 +95,26 @@ def test_a_fault_says_its_line_and_what_to_do(old: str, new: str, expected: list
 )
 def test_a_template_without_texts_is_none(text: str, expected: list[str]) -> None:
     assert expected == faults(text)
+
+
+@pytest.mark.parametrize(
+    ("written", "line", "column"),
+    [
+        ('      text: "Hi {{ nme }}"', 8, 20),
+        ("      text: 'Hi {{ nme }}'", 8, 20),
+        ("      text: Hi {{ nme }}", 8, 19),
+        ("      text: |\n        Hi\n\n          {{ nme }}", 11, 14),
+        ("      text: |2\n\n          {{ nme }}", 10, 14),
+        ("      text: >\n        Hi\n        {{ nme }}", 8, 7),
+        ('      text: "Hi\\n{{ nme }}"', 8, 7),
+        ("      text: 'it''s {{ nme }}'", 8, 7),
+        ("      text:\n        {{ nme }}".replace("{{ nme }}", "Hi {{ nme }}"), 9, 15),
+    ],
+)
+def test_a_fault_in_a_text_has_the_line_and_column_of_the_file(written: str, line: int, column: int) -> None:
+    """Where YAML folds or escapes, the text's characters do not stand in the file: then it is the part's own place."""
+    head = "schema: template/v1\nid: a\nlocales:\n  en:\n    line: {text: x}\n    email:\n      subject: x\n"
+    with pytest.raises(JourneyFaultsError) as caught:
+        parse_template("t.yaml", f"{head}{written}\n")
+    [fault] = caught.value.faults
+    assert (line, column) == (fault.line, fault.column)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.rendering import TemplateError, check_template, render
+from shared.rendering import TemplateError, render
 
 
 def text(source: str, part: str = "text", **data: Any) -> str:
@@ -51,9 +51,13 @@ def test_html_is_escaped_and_text_is_not() -> None:
     assert "<b>&" == text("{{ name }}", "subject", name="<b>&")
 
 
-def test_a_subject_is_one_line() -> None:
+@pytest.mark.parametrize("part", ["subject", "title", "preheader", "url"])
+def test_what_has_one_line_gets_one(part: str) -> None:
     """A line break in a name must not become a header of its owner's choosing."""
-    assert "Hi Ann Bcc: all@example.com" == text("Hi {{ name }}", "subject", name="Ann\r\nBcc: all@example.com")
+    assert "Hi Ann Bcc: all@example.com" == text("Hi {{ name }}", part, name="Ann\r\nBcc: all@example.com")
+
+
+def test_a_subject_is_one_line() -> None:
     assert "Hi Ann" == text("Hi\u2028{{ name }}\n", "subject", name="Ann")
 
 
@@ -84,20 +88,25 @@ def test_what_is_no_template_is_an_error(source: str) -> None:
         text(source, x="1")
 
 
-def test_a_template_is_checked_without_data() -> None:
-    check_template("text", "Hello {{ contact.name }}")
-    with pytest.raises(TemplateError, match="subject"):
-        check_template("subject", "Hello {{ contact.name ")
-
-
-def test_a_date_is_the_same_everywhere_and_there_is_no_now() -> None:
-    assert "2026/03/02 10:55" == text("{{ at | date: '%Y/%m/%d %H:%M' }}", at="2026-03-02T10:55:00+09:00")
-    assert "1970-01-01" == text("{{ at | date: '%Y-%m-%d' }}", at=0)
-    with pytest.raises(TemplateError):
-        text("{{ 'now' | date: '%Y' }}")
-
-
 def test_an_error_names_no_value() -> None:
     with pytest.raises(TemplateError) as caught:
         text("{{ secret | date: '%Y' }}{{ secret | divided_by: 0 }}", secret="hunter2")
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_preheader_stands_first_in_the_body_unseen() -> None:
+    """And never again in the mail: a program that shows it gets this line and no other."""
+    page = '<html><head><title>x</title></head><BODY class="a"><p>Hello</p></body></html>'
+    parts = render({"html": page, "preheader": "For {{ name }}"}, {"name": "<Ann>"}).parts
+    assert "For <Ann>" == parts["preheader"]
+    start = parts["html"].index('<BODY class="a"><div style="display:none;')
+    assert start < parts["html"].index("For &lt;Ann&gt;&#847;") < parts["html"].index("<p>Hello</p>")
+    assert 1 == parts["html"].count("Ann")
+
+
+def test_html_without_a_body_has_its_preheader_first() -> None:
+    assert render({"html": "<p>x</p>", "preheader": "Hi"}, {}).parts["html"].startswith('<div style="display:none;')
+
+
+def test_the_trigger_is_the_event_that_caused_the_entry() -> None:
+    assert "Paid" == text("{{ trigger.name }}", event={"name": "Paid"})

@@ -1,0 +1,1 @@
+"""``kikkake templates``: look at messages before anybody gets them."""

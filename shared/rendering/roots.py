@@ -1,0 +1,37 @@
+"""What a text can refer to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+ROOTS: dict[str, tuple[str, ...]] = {
+    "contact": (),
+    "context": (),
+    "data": (),
+    "event": ("name", "properties"),
+    "trigger": ("name", "properties"),
+    "journey": ("id", "version"),
+    "message": ("id", "step", "timezone"),
+    "now": (),
+}
+"""Root to the words that can stand right below it; none: whatever the site and the journey put there."""
+
+
+def rooted(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``data`` without its nulls, which are as good as missing, and with ``trigger``.
+
+    In a text, as in a step, ``event`` is the one that caused the entry, so that a command carries it once.
+    """
+    known = {name: _without_nulls(value) for name, value in data.items() if value is not None}
+    if "event" in known:
+        known.setdefault("trigger", known["event"])
+    return known
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _without_nulls(item) for name, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [_without_nulls(item) for item in value]
+    return value
