@@ -174,8 +174,10 @@ class Simulator:
             if isinstance(made, SendCommand):
                 self._append(contact, self._settle(made))
             elif isinstance(made, Event):
-                self.emitted.append(made)
-                self._append(contact_key(made.user_id, made.anonymous_id) or contact, made)
+                # As it is read from a log: times and the like are texts there.
+                event = msgspec.json.decode(msgspec.json.encode(made), type=Event)
+                self.emitted.append(event)
+                self._append(contact_key(event.user_id, event.anonymous_id) or contact, event)
             else:
                 self._append(contact, made)
 

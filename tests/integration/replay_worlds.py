@@ -36,7 +36,7 @@ id: cart
 version: 1
 trigger: {type: event, event: Product Added, max_age: 30m}
 entry: {on_retrigger: update_context, reentry: {cooldown: 1s}}
-context: {product: event.properties.name, total: event.properties.price * 1.1}
+context: {product: event.properties.name, total: event.properties.price * 1.1, patience: "duration('1s')"}
 goals: [{id: recovered, event: Order Completed, window: 7d, value: event.properties.total}]
 exit:
   - {reason: converted, event: Order Completed}
@@ -57,8 +57,9 @@ steps:
     wait_for:
       any: [{id: viewed, event: Product Viewed, then: [{id: tag, update: {add_tags: [viewer], increment: {views: 1}}}]}]
       timeout: {after: 2s}
-  - {id: again, send: {channels: [email], template: {email: {subject: "{{ context.total }}", text: Hello}}}}
-  - {id: tell, emit: {event: Cart Given Up, properties: {total: {expr: context.total}}}}
+  - id: again
+    send: {channels: [email], template: {email: {subject: "{{ context.total }}", text: "{{ context.patience }}"}}}
+  - {id: tell, emit: {event: Cart Given Up, properties: {total: {expr: context.total}, at: {expr: now}}}}
 ---
 schema: journey/v1
 id: given_up

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from services.evaluator.core.conditions import value_of
+from services.evaluator.core.conditions import kept_value_of
 from services.evaluator.core.consent import state_consent
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.exits import exit_by_consent
@@ -68,4 +68,6 @@ def emit(draft: Draft, run: Run, step: Emit) -> None:
 
 def _values(draft: Draft, run: Run, given: Mapping[str, Value]) -> dict[str, Any]:
     scope = draft.scope(run, own=True)
-    return {name: value_of(value, scope) if isinstance(value, Expression) else value for name, value in given.items()}
+    return {
+        name: kept_value_of(value, scope) if isinstance(value, Expression) else value for name, value in given.items()
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any as Value
 from typing import Protocol
 
@@ -133,6 +134,28 @@ def holds(condition: Condition | None, scope: Scope) -> bool:  # noqa: PLR0911 -
 def value_of(expression: Expression, scope: Scope) -> Value:
     """Return the value of ``expression``; None when anything that it needs is missing."""
     return compile_expression(expression.text).evaluate(scope.roots)
+
+
+def kept_value_of(expression: Expression, scope: Scope) -> Value:
+    """Return the value of ``expression`` as a row keeps it: a duration is the text that CEL makes of it, ``10800s``.
+
+    A row knows no durations, so a run would else go on with another value after a restart than before it.
+    """
+    return _kept(value_of(expression, scope))
+
+
+def _kept(value: Value) -> Value:
+    match value:
+        case timedelta():
+            sign, micros = "-" if value < timedelta() else "", abs(value) // timedelta(microseconds=1)
+            seconds, rest = divmod(micros, 1_000_000)
+            fraction = f".{rest // 1000:03}" if rest % 1000 == 0 else f".{rest:06}"
+            return f"{sign}{seconds}{fraction if rest else ''}s"
+        case list():
+            return [_kept(inner) for inner in value]
+        case dict():
+            return {key: _kept(inner) for key, inner in value.items()}
+    return value
 
 
 def in_bucket(contact: str, salt: str, percent: float) -> bool:

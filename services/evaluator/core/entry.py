@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from services.evaluator.core.catalog import Plan
-from services.evaluator.core.conditions import holds, value_of
+from services.evaluator.core.conditions import holds, kept_value_of, value_of
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.exits import ERROR, exit_run, passage_key
 from services.evaluator.core.line import called, in_line, is_coordinated, join_line, line_key
@@ -144,4 +144,4 @@ def _instance_key(draft: Draft, plan: Plan) -> str | None:
 
 def _context(draft: Draft, plan: Plan, run: Run) -> dict[str, object]:
     scope = draft.scope(run)
-    return {name: value_of(expression, scope) for name, expression in plan.journey.context.items()}
+    return {name: kept_value_of(expression, scope) for name, expression in plan.journey.context.items()}

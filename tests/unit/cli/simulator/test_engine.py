@@ -209,3 +209,15 @@ def test_a_contact_without_a_locale_is_written_to_in_the_workspaces(workspace: s
     simulated = simulate(Definitions(journeys=(journey,), locale=workspace), [*known(), did("Began", "09:00")])
     [message] = simulated.messages.values()
     assert {"subject": "a", "text": expected} == message.parts
+
+
+def test_an_emitted_event_is_applied_as_a_log_gives_it_back() -> None:
+    """A log keeps JSON: a time is a text in it, on every host."""
+    telling = PATIENT.replace(
+        "id: wait, wait: {for: 45m}", "id: cry, emit: {event: Cried, properties: {at: {expr: now}}}"
+    )
+    hearing = PATIENT.replace("id: patient", "id: hearing").replace("event: Began", "event: Cried, where: REF")
+    hearing = hearing.replace("REF", "\"event.properties.at == '2026-03-02T09:00:00Z'\"")
+    simulated = simulate([a_journey(telling), a_journey(hearing)], [*known(), did("Began", "09:00")], until=at("09:00"))
+    assert {"at": "2026-03-02T09:00:00Z"} == simulated.emitted[0].properties
+    assert ["patient", "hearing"] == [it.record.journey for it in simulated.decided if it.record.decision == "entered"]
