@@ -153,15 +153,16 @@ class World:
         assert EXIT_CODE == process.wait(), process.tail()
 
     def finish(self) -> None:
-        """Let a last evaluator decide until nothing is pending, and stop it in order."""
+        """Let a last evaluator catch up, call messages back while it is live, and stop it when nothing is pending."""
         process = self.evaluator().ready()
-        self.change_minds()
 
         def over() -> bool:
             self.report()
             return pending_work(f"http://127.0.0.1:{process.port}/metrics") == 0
 
-        wait_until(over, "nothing is pending", 90, process.tail)
+        wait_until(over, "what had piled up is decided", 240, process.tail)
+        self.change_minds()
+        wait_until(over, "nothing is pending", 240, process.tail)
         process.send(15)  # type: ignore[arg-type]  # SIGTERM
         assert 0 == process.wait(), process.tail()
 
@@ -224,5 +225,5 @@ def test_what_was_decided_under_kills_is_decided_again_from_the_log(world: World
 @pytest.mark.parametrize("seed", [2, 3, 4])
 def test_more_contacts_more_kills(world: World, seed: int) -> None:
     world.random.seed(seed)
-    play(world, rounds=4, contacts=100)
+    play(world, rounds=4, contacts=60)
     assert_agreed(record(world.folder, env=world.env), world.journeys, seen=PARTITIONS)
