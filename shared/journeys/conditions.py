@@ -158,6 +158,8 @@ def _aggregate(node: Node) -> Condition | None:
     fn = fields["fn"].choice(_FNS, "fn")
     if fn != "count" and "field" not in fields:
         node.fault(f"`fn: {fn}` needs a `field`, such as event.properties.total")
+    if fn == "count" and "field" in fields:
+        fields["field"].fault("`fn: count` counts events; which ones, says `where`")
     return Aggregate(
         event=fields["event"].text(),
         fn=cast("Literal['count', 'sum', 'distinct', 'avg', 'min', 'max', 'last']", fn),

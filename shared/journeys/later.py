@@ -26,7 +26,7 @@ from shared.journeys.model import (
     WaitFor,
     all_steps,
 )
-from shared.journeys.predicate import Aggregate, InAudience, MessageWas, Online
+from shared.journeys.predicate import InAudience
 from shared.journeys.walk import conditions_of, parts_of
 
 KINDS: dict[type, str] = {
@@ -41,10 +41,7 @@ KINDS: dict[type, str] = {
     Notify: "notify",
     Enrol: "enrol",
     Collect: "collect",
-    Aggregate: "aggregate",
     InAudience: "in_audience",
-    MessageWas: "message",
-    Online: "online",
 }
 
 

@@ -105,7 +105,7 @@ def _source(root: Node, around: Surroundings) -> Source | None:
         invariants=parse_invariants(fields["invariants"]) if "invariants" in fields else (),
     )
     check_journey(journey, fields, positions)
-    check_references(journey, root, positions)
+    check_references(journey, root, positions, around.audiences)
     return Source(journey, fields, positions)
 
 

@@ -1,17 +1,17 @@
-"""What one part of a journey names of another: steps and goals that must be there."""
+"""What one part of a journey names of another, or of what is around it: it must be there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
-from shared.journeys.faults import suggestion
+from shared.journeys.faults import shown, suggestion
 from shared.journeys.model import Experiment, Journey, Send, WaitFor, all_steps
-from shared.journeys.predicate import MessageWas
+from shared.journeys.predicate import InAudience, MessageWas
 from shared.journeys.reader import Node
 from shared.journeys.walk import conditions_of, parts_of
 
 
-def check_references(journey: Journey, root: Node, steps: Mapping[str, Node]) -> None:
+def check_references(journey: Journey, root: Node, steps: Mapping[str, Node], audiences: Collection[str]) -> None:
     """Note a fault for each name that leads nowhere; ``steps`` are the nodes of the steps by id."""
     there = all_steps(journey.steps)
     goals = [goal.id for goal in journey.goals]
@@ -23,9 +23,13 @@ def check_references(journey: Journey, root: Node, steps: Mapping[str, Node]) ->
         if isinstance(step, WaitFor) and step.since not in ("step", "entry"):
             _known(at, "step", step.since, ids)
     sends = [step.id for step in there if isinstance(step, Send)]
-    asked = (part for condition in conditions_of(journey) for part in parts_of(condition))
+    asked = tuple(part for condition in conditions_of(journey) for part in parts_of(condition))
     for name in dict.fromkeys(part.step for part in asked if isinstance(part, MessageWas)):
         _known(root.place_of(name), "step that sends", name, sends)
+    for name in dict.fromkeys(part.id for part in asked if isinstance(part, InAudience)):
+        if name not in audiences:
+            message = f"there is no file {shown(f'audiences/{name}.yaml')}{suggestion(name, audiences)}"
+            root.place_of(name).fault(message)
 
 
 def _known(at: Node, what: str, name: str, known: Iterable[str]) -> None:

@@ -13,7 +13,9 @@ from services.evaluator.core.effects import Advance
 from services.evaluator.core.entry import enter_by_event, enter_by_watch, take_reply
 from services.evaluator.core.exits import ERROR, exit_by_consent, exit_by_event, exit_run
 from services.evaluator.core.goals import credit_goals
+from services.evaluator.core.history import note_activity, note_history
 from services.evaluator.core.line import leave_line
+from services.evaluator.core.marks import note_marks
 from services.evaluator.core.occurrence import EventArrived, Occurrence, TimerDue
 from services.evaluator.core.profile import apply_consent, apply_profile, event_data, remember, remember_id
 from services.evaluator.core.settle import settle
@@ -94,6 +96,8 @@ def _behaviour(draft: Draft, record: Event | Outcome) -> None:
     first_sight = isinstance(record, Event) and not draft.state.recent
     draft.event = event_data(record)
     remember(draft, record)
+    note_history(draft, record.name)
+    note_marks(draft, record)
     match record:
         case Outcome():
             settle(draft, record)
@@ -101,6 +105,8 @@ def _behaviour(draft: Draft, record: Event | Outcome) -> None:
             hops = record.context.get(HOPS)
             draft.hops = int(hops) if isinstance(hops, int) else 0
             apply_profile(draft, record)
+            if draft.catalog.asks_online:
+                note_activity(draft, record)
             if record.type == "consent" and apply_consent(draft, record) and ends_runs(record):
                 exit_by_consent(draft, str(record.properties.get("topic")))
         case _:

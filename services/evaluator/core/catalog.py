@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from shared.ids import short_hash
+from services.evaluator.core.slots import Slot, slots_of
 from shared.journeys.model import (
     AbsenceTrigger,
     Audience,
@@ -25,14 +25,11 @@ from shared.journeys.model import (
     all_steps,
     blocks,
 )
-from shared.journeys.predicate import Condition, InJourney, Performed
+from shared.journeys.predicate import Condition, InJourney, MessageWas, Online
 from shared.journeys.walk import conditions_of, parts_of
 from shared.walltime.zones import load_zone
 
 UTC = ZoneInfo("UTC")
-SINCE_ENTRY = 400 * 24 * 60 * 60 * 1000
-"""How long an event is kept that is asked for since entry: longer than a run is meant to last."""
-
 
 ExitCheck = tuple[ExitOnEvent | ExitIf, Condition | None]
 """An exit rule and what must hold for it."""
@@ -42,7 +39,8 @@ class Plan(msgspec.Struct, frozen=True):
     """One journey version, ready to run: its steps by id, what follows each, and where each block begins.
 
     ``following`` None: the run ends behind that step. ``exits_at`` are the exit rules that an event of that name may
-    fulfil, in their order; ``exits_asked`` those that every other event may.
+    fulfil, in their order; ``exits_asked`` those that every other event may. ``asked_about`` are the steps of whose
+    messages some condition asks what became.
     """
 
     journey: Journey
@@ -52,18 +50,11 @@ class Plan(msgspec.Struct, frozen=True):
     goal_window: int
     exits_at: dict[str, tuple[ExitCheck, ...]]
     exits_asked: tuple[ExitCheck, ...]
+    asked_about: frozenset[str]
 
     def into(self, step: Step, block: tuple[Step, ...]) -> str | None:
         """Return the first step of ``block`` inside ``step``, or what follows ``step`` when it is empty."""
         return block[0].id if block else self.following[step.id]
-
-
-class HistorySlot(msgspec.Struct, frozen=True):
-    """Times that are kept because some condition asks for them: of ``event`` where ``where`` held, for ``span`` ms."""
-
-    key: str
-    where: Condition | None
-    span: int
 
 
 class Watcher(msgspec.Struct, frozen=True):
@@ -84,7 +75,8 @@ class Catalog(msgspec.Struct, frozen=True):
 
     ``history`` maps each event that some condition asks for to its slots: nothing else is kept. ``cap_window`` is the
     longest span that a frequency cap looks back; ``asked_ever`` are the journeys that some condition asks for the past
-    of; ``zone`` and ``locale`` are the workspace's.
+    of; ``asks_online`` says whether some condition asks when the contact was last active; ``zone`` and ``locale`` are
+    the workspace's.
     """
 
     plans: dict[tuple[str, int], Plan] = {}
@@ -93,12 +85,13 @@ class Catalog(msgspec.Struct, frozen=True):
     watched_by: dict[str, tuple[Watcher, ...]] = {}
     watched_from_first_sight: tuple[Watcher, ...] = ()
     goals_on: dict[str, tuple[tuple[str, Goal], ...]] = {}
-    history: dict[str, tuple[HistorySlot, ...]] = {}
+    history: dict[str, tuple[Slot, ...]] = {}
     cap_window: int = 0
     asked_ever: frozenset[str] = frozenset()
     zone: ZoneInfo = UTC
     audiences: dict[str, Audience] = {}
     locale: str | None = None
+    asks_online: bool = False
 
     def plan(self, journey: str, version: int) -> Plan | None:
         """Return that version, or None when this catalogue does not hold it."""
@@ -137,6 +130,7 @@ def build_catalog(journeys: Iterable[Journey], zone: ZoneInfo = UTC, audiences: 
     for plan in newest.values():
         for goal in plan.journey.goals:
             goals.setdefault(goal.event, []).append((plan.journey.id, goal))
+    asked = tuple(_parts(plan.journey for plan in plans.values()))
     return Catalog(
         plans=plans,
         newest=newest,
@@ -144,19 +138,13 @@ def build_catalog(journeys: Iterable[Journey], zone: ZoneInfo = UTC, audiences: 
         watched_by={event: tuple(found) for event, found in watched.items()},
         watched_from_first_sight=tuple(first_sight),
         goals_on={event: tuple(found) for event, found in goals.items()},
-        history=_history(plans.values()),
+        history=slots_of(condition for plan in plans.values() for condition in conditions_of(plan.journey)),
         cap_window=max((cap.per for plan in plans.values() for cap in plan.journey.policy.caps), default=0),
-        asked_ever=_asked_ever(plans.values()),
+        asked_ever=frozenset(part.id for part in asked if isinstance(part, InJourney) and part.state == "ever"),
+        asks_online=any(isinstance(part, Online) for part in asked),
         zone=zone,
         audiences={audience.id: audience for audience in audiences},
     )
-
-
-def history_key(performed: Performed) -> str:
-    """Return the key of the slot that ``performed`` counts in."""
-    if performed.where is None:
-        return performed.event
-    return f"{performed.event}#{short_hash(msgspec.json.encode(performed.where).decode()):x}"
 
 
 def _plan(journey: Journey) -> Plan:
@@ -171,6 +159,7 @@ def _plan(journey: Journey) -> Plan:
         goal_window=max((goal.window for goal in journey.goals), default=0),
         exits_at={name: tuple(_exit_checks(journey, name)) for name in names},
         exits_asked=tuple(_exit_checks(journey, None)),
+        asked_about=frozenset(part.step for part in _parts([journey]) if isinstance(part, MessageWas)),
     )
 
 
@@ -197,20 +186,9 @@ def _link(block: tuple[Step, ...], after: str | None, following: dict[str, str |
             _link(inner, behind, following)
 
 
-def _history(plans: Iterable[Plan]) -> dict[str, tuple[HistorySlot, ...]]:
-    slots: dict[str, dict[str, HistorySlot]] = {}
-    for plan in plans:
-        for condition in conditions_of(plan.journey):
-            for asked in (part for part in parts_of(condition) if isinstance(part, Performed)):
-                key, span = history_key(asked), asked.within or SINCE_ENTRY
-                known = slots.setdefault(asked.event, {}).get(key)
-                slots[asked.event][key] = HistorySlot(key, asked.where, max(span, known.span if known else 0))
-    return {event: tuple(found.values()) for event, found in slots.items()}
-
-
-def _asked_ever(plans: Iterable[Plan]) -> frozenset[str]:
-    asked = (part for plan in plans for condition in conditions_of(plan.journey) for part in parts_of(condition))
-    return frozenset(part.id for part in asked if isinstance(part, InJourney) and part.state == "ever")
+def _parts(journeys: Iterable[Journey]) -> Iterator[Condition]:
+    """Yield every condition of ``journeys``, those inside others too."""
+    return (part for journey in journeys for condition in conditions_of(journey) for part in parts_of(condition))
 
 
 def resets(step: Step, event: str) -> bool:

@@ -8,13 +8,16 @@ from typing import Any as Value
 from typing import Protocol
 
 from services.evaluator.core.addresses import address
-from services.evaluator.core.catalog import Catalog, history_key
+from services.evaluator.core.catalog import Catalog
 from services.evaluator.core.consent import allows
 from services.evaluator.core.local_time import contact_zone
-from services.evaluator.core.state import Consent, Run
+from services.evaluator.core.measures import meets, value_of_samples, value_of_total, within
+from services.evaluator.core.slots import history_key, kind_of, measure_key
+from services.evaluator.core.state import Consent, Run, Sample, Total
 from shared.expressions import compile_condition, compile_expression
 from shared.ids import short_hash
 from shared.journeys.predicate import (
+    Aggregate,
     All,
     Any,
     Bucket,
@@ -22,7 +25,9 @@ from shared.journeys.predicate import (
     Consented,
     Expression,
     InJourney,
+    MessageWas,
     Not,
+    Online,
     Performed,
     Reachable,
     TimeIs,
@@ -55,6 +60,18 @@ class Known(Protocol):
     @property
     def been(self) -> tuple[str, ...]:
         """The journeys that it was ever in, of those asked for."""
+
+    @property
+    def measures(self) -> Mapping[str, tuple[Sample, ...]]:
+        """The values of what some condition measures in a window, by slot."""
+
+    @property
+    def totals(self) -> Mapping[str, Total]:
+        """What some condition measures over the whole life, by slot."""
+
+    @property
+    def active_at(self) -> int:
+        """When it was last active, if that is asked for."""
 
 
 class Scope:
@@ -100,7 +117,7 @@ class Scope:
         return self._roots
 
 
-def holds(condition: Condition | None, scope: Scope) -> bool:  # noqa: PLR0911 - one return per kind
+def holds(condition: Condition | None, scope: Scope) -> bool:  # noqa: C901, PLR0911, PLR0912 - one case per kind
     """Tell whether ``condition`` is true; no condition is."""
     match condition:
         case None:
@@ -127,6 +144,13 @@ def holds(condition: Condition | None, scope: Scope) -> bool:  # noqa: PLR0911 -
         case InJourney():
             inside = any(run.journey == condition.id for run in scope.runs)
             return inside or (condition.state == "ever" and condition.id in scope.known.been)
+        case Aggregate():
+            return meets(condition.target, _measured(condition, scope))
+        case MessageWas():
+            at = None if scope.run is None else scope.run.marks.get(f"{condition.step}/{condition.was}")
+            return at is not None and (condition.within is None or at > scope.now - condition.within)
+        case Online():
+            return scope.known.active_at > scope.now - condition.within
         case _:
             raise NotImplementedError
 
@@ -169,3 +193,11 @@ def _count(condition: Performed, scope: Scope) -> int:
         return sum(1 for at in times if scope.now - condition.within < at <= scope.now)
     since = scope.run.entered_at if scope.run is not None else scope.now
     return sum(1 for at in times if since <= at <= scope.now)
+
+
+def _measured(condition: Aggregate, scope: Scope) -> float | None:
+    key = measure_key(condition)
+    if kind_of(condition) == "total":
+        return value_of_total(condition.fn, scope.known.totals.get(key))
+    samples = scope.known.measures.get(key, ())
+    return value_of_samples(condition.fn, within(samples, scope.now, condition.within))

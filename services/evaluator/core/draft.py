@@ -20,6 +20,7 @@ from services.evaluator.core.state import (
     Sample,
     SentMark,
     Timer,
+    Total,
     Touch,
     Watch,
 )
@@ -44,6 +45,7 @@ class Draft:
         "_fired",
         "_journal",
         "_seq",
+        "active_at",
         "anonymous_id",
         "been",
         "cancels",
@@ -59,6 +61,7 @@ class Draft:
         "history",
         "hops",
         "log_time",
+        "measures",
         "now",
         "passages",
         "pending",
@@ -69,6 +72,7 @@ class Draft:
         "seen",
         "sent",
         "state",
+        "totals",
         "touches",
         "traits",
         "watches",
@@ -93,6 +97,9 @@ class Draft:
         self.been: tuple[str, ...] = state.been
         self.samples: dict[str, tuple[Sample, ...]] = state.samples
         self.coordination: Coordination | None = state.coordination
+        self.measures: dict[str, tuple[Sample, ...]] = state.measures
+        self.totals: dict[str, Total] = state.totals
+        self.active_at: int = state.active_at
         self.runs: dict[str, Run] = {run.run_id: run for run in state.runs}
         self.pending: tuple[PendingCommand, ...] = state.pending
         self.ended: tuple[Run, ...] = state.ended
@@ -222,6 +229,9 @@ class Draft:
             watches=self.watches,
             samples=self.samples,
             coordination=self.coordination,
+            measures=self.measures,
+            totals=self.totals,
+            active_at=self.active_at,
         )
         return Advance(
             state=state,

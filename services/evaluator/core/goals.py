@@ -9,6 +9,7 @@ import msgspec
 from services.evaluator.core.conditions import holds, value_of
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.experiments import report_conversion
+from services.evaluator.core.marks import mark
 from services.evaluator.core.state import Touch
 from shared.journeys.model import Goal
 
@@ -47,6 +48,9 @@ def _credit(draft: Draft, goal: Goal, winner: Touch) -> None:
         msgspec.structs.replace(touch, credited=(*touch.credited, goal.id)) if touch.run_id == winner.run_id else touch
         for touch in draft.touches
     )
+    run = draft.runs.get(winner.run_id)
+    if run is not None:
+        mark(draft, run, winner.step, ("converted",))
 
 
 def _number(value: Any) -> float | None:

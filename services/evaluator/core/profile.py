@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.evaluator.core.conditions import holds
 from services.evaluator.core.consent import stated
 from services.evaluator.core.draft import Draft
 from shared.clock import HOUR
@@ -15,8 +14,6 @@ REMEMBER_FOR = 48 * HOUR
 """How long a messageId is remembered, in log time: longer than any client retries (Segment's in Python: 12 h)."""
 REMEMBER_AT_MOST = 1_000
 """How many messageIds are remembered per contact; the oldest go first."""
-HISTORY_AT_MOST = 1_000
-"""How many times of one event are kept per contact; the oldest go first."""
 RECENT_AT_MOST = 20
 """How many events the profile shows."""
 
@@ -40,13 +37,7 @@ def remember_id(draft: Draft, hashed: int) -> None:
 
 
 def remember(draft: Draft, record: Event | Outcome) -> None:
-    """Take note of the event if some condition asks for its kind."""
-    slots = draft.catalog.history.get(record.name, ())
-    for slot in slots:
-        if holds(slot.where, draft.scope()):
-            history = draft.history
-            kept = sorted([*(at for at in history.get(slot.key, ()) if at > draft.log_time - slot.span), draft.now])
-            draft.history = {**history, slot.key: tuple(kept[-HISTORY_AT_MOST:])}
+    """Take note of the event for the profile."""
     if isinstance(record, Event):
         draft.recent = (*draft.recent, (record.name, draft.now))[-RECENT_AT_MOST:]
 

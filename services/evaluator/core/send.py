@@ -10,6 +10,7 @@ from services.evaluator.core.exits import LATEST_EVENT, exit_run
 from services.evaluator.core.experiments import judged
 from services.evaluator.core.gates import Verdict, judge
 from services.evaluator.core.local_time import contact_zone
+from services.evaluator.core.marks import unmarked
 from services.evaluator.core.state import PendingCommand, Run, SentMark, Timer, Touch
 from shared.clock import DAY
 from shared.ids import command_id
@@ -73,7 +74,7 @@ def _emit(draft: Draft, plan: Plan, run: Run, step: Send, verdict: Verdict) -> N
         oldest = draft.now - draft.catalog.cap_window - LATEST_EVENT  # a late event looks back from its own time
         kept = (mark for mark in draft.sent if mark.at > oldest)
         draft.sent = (*kept, SentMark(command.command_id, draft.now, run.journey, channel, policy.topic))
-    draft.change(run, sends=run.sends + 1)
+    draft.change(run, sends=run.sends + 1, marks=unmarked(run, step.id))
     detail = {"variants": run.variants} if run.variants else {}
     draft.note_run(
         "send",

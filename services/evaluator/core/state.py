@@ -33,6 +33,7 @@ class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ``cause`` is what started it (a messageId). ``event`` is the event that caused the entry, as templates see it.
     ``visits`` counts how often each step was entered. ``sends`` counts messages decided and not known to have failed.
     ``tried_at`` is when the message that is deferred now was first asked for; ``variants`` the experiment ways taken.
+    ``marks`` say when the newest message of a step was last ``step/opened`` and so on, where a condition asks for it.
     """
 
     run_id: str
@@ -50,6 +51,7 @@ class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
     sends: int = 0
     tried_at: int | None = None
     variants: dict[str, str] = {}
+    marks: dict[str, int] = {}
 
 
 class PendingCommand(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -95,10 +97,24 @@ class Watch(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Sample(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One value of a threshold's aggregate; over a whole life all are one, ``at`` the newest."""
+    """One value of an aggregate, or of several events joined into one; ``at`` is the newest one's time.
+
+    A threshold over the whole life keeps one sample of all.
+    """
 
     at: int
     value: float
+
+
+class Total(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What all values of an aggregate over the whole life come to; ``last`` is the newest, of the time ``last_at``."""
+
+    count: int
+    sum: float
+    min: float
+    max: float
+    last: float
+    last_at: int
 
 
 class SentMark(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -154,8 +170,10 @@ class ContactState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     frequency cap may count. ``passages`` has an entry for each journey and key that is closed to the contact for now;
     ``been`` are the journeys that it has ever been in, of those that some condition asks for. ``ended`` are the runs
     that ended by their own steps while a command of theirs is not settled: their exit rules still cancel it.
-    ``watches`` and ``samples`` are what triggers by absence, inactivity and threshold keep. The row of a journey as a
-    whole (key ``j:<journey id>``) has its ``coordination`` and none of the rest.
+    ``watches`` and ``samples`` are what triggers by absence, inactivity and threshold keep; ``measures`` and ``totals``
+    what ``aggregate`` asks for, in a window and over the whole life. ``active_at`` is when the contact last did
+    something on the site, if some condition asks (0: never). The row of a journey as a whole (key ``j:<journey id>``)
+    has its ``coordination`` and none of the rest.
     """
 
     contact: str
@@ -176,6 +194,9 @@ class ContactState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     watches: dict[str, Watch] = {}
     samples: dict[str, tuple[Sample, ...]] = {}
     coordination: Coordination | None = None
+    measures: dict[str, tuple[Sample, ...]] = {}
+    totals: dict[str, Total] = {}
+    active_at: int = 0
 
     @property
     def next_due(self) -> int:

@@ -72,10 +72,11 @@ AROUND = {
     "policy": "policy: {purpose: transactional}",
     "steps": "steps: [{id: end, exit: {reason: done}}]",
 }
+PAGES_WITH_PARTS = ("docs/journeys.md", "docs/reference/events.md", "docs/reference/reasons.md")
 PARTS = [
     (page.name, block)
     for page in PAGES
-    if page.parent.name in ("docs", "reference") and page.name in ("journeys.md", "events.md", "reasons.md")
+    if page.parent.name == "journeys" or str(page.relative_to(ROOT)) in PAGES_WITH_PARTS
     for block in blocks(page, "yaml")
     if not block.startswith("schema:")
 ]

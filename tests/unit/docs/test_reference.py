@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import get_args, get_type_hints
 
 from services.evaluator.core.addresses import ADDRESS_TRAITS
-from services.ingest.schemas import CONSENT_NAMES, FIXED_NAMES
+from services.ingest.schemas import CONSENT_NAMES, FIXED_NAMES, MESSAGE_NAMES
 from shared.clock import DAY
 from shared.journeys import conditions, later, steps
 from shared.journeys.sending import Policy
@@ -197,6 +197,8 @@ def test_the_events_page_names_the_event_of_each_call_and_outcome() -> None:
         assert f"| `{call}` | `{name}` |" in page
     for name in CONSENT_NAMES.values():
         assert f"`{name}`" in page
+    said = {row[2].strip("`"): row[0].strip("`") for row in table("docs/reference/events.md", "## Messages")}
+    assert said == MESSAGE_NAMES
     assert set(get_args(OutcomeStatus)) == first_words("docs/reference/events.md", "## Outcomes")
     for status, name in EVENT_NAMES.items():
         assert f"| `{status}` | `{name}` |" in page

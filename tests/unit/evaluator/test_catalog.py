@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from services.evaluator.core.advance import advance
-from services.evaluator.core.catalog import Catalog, HistorySlot, build_catalog
+from services.evaluator.core.catalog import Catalog, build_catalog
 from services.evaluator.core.effects import Advance
 from services.evaluator.core.occurrence import EventArrived, TimerDue
+from services.evaluator.core.slots import HistorySlot
 from services.evaluator.core.state import ContactState
 from shared.clock import HOUR, MINUTE
 from shared.journeys.model import Branch

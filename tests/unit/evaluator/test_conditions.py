@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from services.evaluator.core.catalog import Catalog, history_key
+from services.evaluator.core.catalog import Catalog
 from services.evaluator.core.conditions import Scope, holds, value_of
+from services.evaluator.core.slots import history_key
 from services.evaluator.core.state import Consent, ContactState, Run
 from shared.journeys.predicate import (
     All,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from services.evaluator.core import profile
 from services.evaluator.core.advance import advance
 from services.evaluator.core.catalog import build_catalog
+from services.evaluator.core.history import HISTORY_AT_MOST
 from services.evaluator.core.occurrence import EventArrived
 from services.evaluator.core.state import ContactState
 from shared.ids import short_hash
@@ -75,9 +75,9 @@ def test_history_is_sorted_however_events_arrive() -> None:
 
 
 def test_history_is_bounded() -> None:
-    events = [an_event("Order Completed", at("10:00") + number) for number in range(profile.HISTORY_AT_MOST + 5)]
+    events = [an_event("Order Completed", at("10:00") + number) for number in range(HISTORY_AT_MOST + 5)]
     times = applied(NEW, *events).history["Order Completed"]
-    assert (profile.HISTORY_AT_MOST, at("10:00") + 5) == (len(times), times[0])
+    assert (HISTORY_AT_MOST, at("10:00") + 5) == (len(times), times[0])
 
 
 def test_the_last_twenty_events_are_shown() -> None:

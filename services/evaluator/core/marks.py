@@ -1,0 +1,57 @@
+"""What became of the messages of a run: kept for the steps that a condition asks about, the newest message of each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.evaluator.core.draft import Draft
+from services.evaluator.core.state import Run
+from shared.ids import command_id
+from shared.messages.event import Event
+from shared.messages.outcome import Outcome
+
+BECAME: dict[str, tuple[str, ...]] = {
+    "Message Sent": ("sent",),
+    "Message Delivered": ("delivered",),
+    "Message Opened": ("opened", "delivered"),
+    "Message Clicked": ("clicked", "opened", "delivered"),
+    "Message Bounced": ("bounced",),
+}
+"""What an event says of a message. Who clicked has opened, whether or not the picture that tells of it was loaded."""
+
+
+def note_marks(draft: Draft, record: Event | Outcome) -> None:
+    """Note what ``record`` says of a message. That one was sent only the dispatcher knows."""
+    became = BECAME.get(record.name)
+    if became is None or (record.name == "Message Sent") != isinstance(record, Outcome):
+        return
+    for run in draft.runs.values():
+        plan = draft.catalog.plan(run.journey, run.version)
+        for step in () if plan is None else plan.asked_about:
+            if _is_about(record, run, step):
+                mark(draft, run, step, became)
+
+
+def mark(draft: Draft, run: Run, step: str, became: tuple[str, ...]) -> None:
+    """Note what became of the message of ``step``, if some condition of the run's journey asks."""
+    plan = draft.catalog.plan(run.journey, run.version)
+    if plan is not None and step in plan.asked_about:
+        at = {f"{step}/{was}": max(draft.now, run.marks.get(f"{step}/{was}", draft.now)) for was in became}
+        draft.change(run, marks={**run.marks, **at})
+
+
+def unmarked(run: Run, step: str) -> dict[str, int]:
+    """Return the marks of ``run`` without those of the message that ``step`` sent before."""
+    return {name: at for name, at in run.marks.items() if name.partition("/")[0] != step} if run.marks else run.marks
+
+
+def _is_about(record: Event | Outcome, run: Run, step: str) -> bool:
+    """Tell whether ``record`` is about the newest message of ``step``: by its command, else its run, else journey."""
+    said: dict[str, Any] = record.properties if isinstance(record, Event) else {"command_id": record.command_id}
+    if said.get("step", step) != step or step not in run.visits:
+        return False
+    if said.get("command_id") is not None:
+        return bool(said["command_id"] == command_id(run.run_id, step, run.visits[step]))
+    if said.get("run_id") is not None:
+        return bool(said["run_id"] == run.run_id)
+    return "step" in said and said.get("journey") == run.journey
