@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 
 from shared.journeys.faults import suggestion
+from shared.journeys.flow.graph import flow_of
+from shared.journeys.flow.proofs import study, verdicts
+from shared.journeys.flow.structure import restless, unreached
 from shared.journeys.model import (
     EventTrigger,
-    Exit,
     Goto,
     Journey,
     Send,
-    Step,
     ThresholdTrigger,
-    Wait,
-    WaitFor,
     all_steps,
-    blocks,
 )
 from shared.journeys.reader import Node
 
@@ -31,40 +28,47 @@ def check_journey(journey: Journey, fields: Mapping[str, Node], steps: Mapping[s
         if name in fields and fields[name].value == []:
             fields[name].fault(f"a journey has at least one {what}")
     _topic(journey, fields)
-    if len(steps) == len(all_steps(journey.steps)):  # of two steps with one id it would blame the wrong one
-        _unreachable(journey.steps, steps)
-    _gotos(journey, steps)
+    if _gotos(journey, steps) and journey.steps and not _broken(fields):
+        _ways(journey, fields, steps)
     _unique_goals(journey, fields)
     _unique_triggers(journey, fields)
     _migrations(journey, fields)
 
 
-def _unreachable(block: tuple[Step, ...], positions: Mapping[str, Node]) -> None:
-    for earlier, later in pairwise(block):
-        if isinstance(earlier, Exit) or (isinstance(earlier, Goto) and earlier.max_visits is None):
-            gone = "exits" if isinstance(earlier, Exit) else "goes elsewhere"
-            positions[later.id].fault(f"step `{later.id}` is never reached: `{earlier.id}` before it {gone}")
-    for step in block:
-        for inner in blocks(step):
-            _unreachable(inner, positions)
+def _broken(fields: Mapping[str, Node]) -> bool:
+    """Tell whether a step has a fault of its own: what is thought to follow from it would blame others."""
+    start = fields["steps"].line
+    end = min((node.line for node in fields.values() if node.line > start), default=None)
+    return any(fault.line >= start and (end is None or fault.line < end) for fault in fields["steps"].faults)
 
 
-def _gotos(journey: Journey, positions: Mapping[str, Node]) -> None:
-    """A goto names a step; one that goes back says how often, and passes a wait on its way."""
+def _ways(journey: Journey, fields: Mapping[str, Node], positions: Mapping[str, Node]) -> None:
+    """Each step is reached, no circle can be gone round at once, and what is promised holds."""
+    flow = flow_of(journey)
+    for step, why in unreached(flow):
+        positions[step].fault(f"step `{step}` is never reached: {why}")
+    for step, circle in restless(flow):
+        positions[step].fault(f"the loop {circle} has no wait in it; give it a `wait` with `for`")
+    if journey.invariants and not fields["steps"].faults:
+        for number, verdict in enumerate(verdicts(study(journey))):
+            if verdict.status == "refuted":
+                [(name, at)] = fields["invariants"].value[number].value.items()
+                at.fault(f"`{name}` does not hold: {verdict.because}")
+
+
+def _gotos(journey: Journey, positions: Mapping[str, Node]) -> bool:
+    """A goto names a step, and one that goes back says how often. True: all do."""
     order = {step.id: number for number, step in enumerate(all_steps(journey.steps))}
-    by_id = {step.id: step for step in all_steps(journey.steps)}
-    for step in by_id.values():
+    good = True
+    for step in all_steps(journey.steps):
         if not isinstance(step, Goto):
             continue
-        at = positions[step.id]
         if step.step not in order:
-            at.fault(f"unknown step `{step.step}`{suggestion(step.step, order)}")
-        elif order[step.step] <= order[step.id]:
-            if step.max_visits is None:
-                at.fault("a goto that goes back says how often: `max_visits`")
-            between = [by_id[name] for name, number in order.items() if order[step.step] <= number <= order[step.id]]
-            if not any(isinstance(passed, Wait | WaitFor) for passed in between):
-                at.fault(f"the loop from `{step.step}` to `{step.id}` has no wait in it")
+            positions[step.id].fault(f"unknown step `{step.step}`{suggestion(step.step, order)}")
+            good = False
+        elif order[step.step] <= order[step.id] and step.max_visits is None:
+            positions[step.id].fault("a goto that goes back says how often: `max_visits`")
+    return good
 
 
 def _topic(journey: Journey, fields: Mapping[str, Node]) -> None:

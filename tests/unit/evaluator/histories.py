@@ -70,6 +70,7 @@ steps:
         - {id: b, weight: 1, then: [
             {id: mail_b, send: {channels: [email], expires: 9h, template: {email: {subject: "B", text: "Hello"}}}}]}
   - {id: way, branch: [{if: contact.seen > 1, then: [{id: pause, wait: {for: 3h, jitter: 20m}}]}, {else: []}]}
+  - {id: breathe, wait: {for: 5m}}
   - {id: again, goto: {step: hear, max_visits: 2}}
   - {id: end, branch: [{if: contact.seen > 4, then: [{id: leave, update: {unsubscribe: [news]}}]}]}
 """

@@ -160,7 +160,10 @@ STEPS = [
     ("update: {add_tags: vip}", "expected a list, not `vip`"),
     ("emit: {properties: {}}", "`event` is missing"),
     ("goto: {step: helo, max_visits: 2}", "unknown step `helo`; did you mean `hello`?"),
-    ("goto: {step: hello, max_visits: 2}", "the loop from `hello` to `rest` has no wait in it"),
+    (
+        "goto: {step: hello, max_visits: 2}",
+        "the loop hello -> rest -> hello has no wait in it; give it a `wait` with `for`",
+    ),
     ("goto: {step: end, max_visits: 0}", "expected a whole number from 1 to 1000"),
 ]
 
@@ -177,8 +180,8 @@ def test_a_goto_that_goes_back_says_how_often() -> None:
 
 
 def test_what_stands_behind_a_goto_without_an_end_is_never_reached() -> None:
-    found = faults(changed("wait: {for: 1d}", "goto: {step: end}"))
-    assert ["journey.yaml:10: step `end` is never reached: `rest` before it goes elsewhere"] == found
+    text = changed("wait: {for: 1d}}", "goto: {step: end}}\n  - {id: more, wait: {for: 1d}}")
+    assert ["journey.yaml:10: step `more` is never reached: `rest` before it goes elsewhere"] == faults(text)
 
 
 QUIET = "quiet_hours: {from: '21:00', to: '08:00', "
