@@ -27,9 +27,9 @@ def check_journey(journey: Journey, fields: Mapping[str, Node], steps: Mapping[s
     for name, what in (("steps", "step"), ("triggers", "trigger")):
         if name in fields and fields[name].value == []:
             fields[name].fault(f"a journey has at least one {what}")
-    _topic(journey, fields)
     if _gotos(journey, steps) and journey.steps and not _broken(fields):
         _ways(journey, fields, steps)
+    _topic(journey, fields)
     _unique_goals(journey, fields)
     _unique_triggers(journey, fields)
     _migrations(journey, fields)

@@ -10,12 +10,16 @@ import msgspec
 from shared.journeys.flow.times import span_length, until_longest
 from shared.journeys.model import (
     Branch,
+    Call,
+    Collect,
     Emit,
+    Enrol,
     Exit,
     ExitAfter,
     Experiment,
     Goto,
     Journey,
+    Notify,
     Send,
     Step,
     Update,
@@ -65,12 +69,21 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
 
     def sends(self, step: str) -> int:
         """Return how many messages ``step`` sends at most, each time that it is entered."""
-        return 1 if isinstance(self.steps.get(step), Send) else 0
+        found = self.steps.get(step)
+        if not isinstance(found, Send):
+            return 0
+        return len(found.channels) if found.mode == "all" else 1
+
+    def policy(self, step: Send) -> Policy:
+        """Return the policy that counts for ``step``."""
+        return self.journey.policy if step.policy is None else step.policy
 
     def rests(self, step: str) -> bool:
         """Tell whether a run may stand at ``step`` while events happen."""
         found = self.steps.get(step)
-        return isinstance(found, Wait | WaitFor) or (isinstance(found, Send) and any(defers(self.journey.policy)))
+        if isinstance(found, Send):
+            return bool(tuple(defers(self.policy(found))))
+        return isinstance(found, Wait | WaitFor | Call | Collect)
 
 
 def flow_of(journey: Journey) -> Flow:
@@ -106,7 +119,7 @@ def _link(block: tuple[Step, ...], after: str, following: dict[str, str]) -> Non
             _link(inner, behind, following)
 
 
-def _edges(step: Step, behind: str, policy: Policy) -> Iterator[Edge]:
+def _edges(step: Step, behind: str, policy: Policy) -> Iterator[Edge]:  # noqa: C901, PLR0912 - one case per verb
     match step:
         case Wait():
             yield _waited(step, behind)
@@ -121,8 +134,17 @@ def _edges(step: Step, behind: str, policy: Policy) -> Iterator[Edge]:
         case Experiment():
             yield from (Edge(target=_into(variant.then, behind)) for variant in step.variants)
         case Send():
-            yield Edge(target=behind, most=_deferred(step, policy))
-        case Update() | Emit():
+            yield Edge(target=behind, most=_deferred(step, step.policy or policy))
+            if step.on_fail == "exit":
+                yield Edge(target=END)
+        case Call():
+            yield Edge(target=behind, most=step.timeout)
+            if step.on_fail == "exit":
+                yield Edge(target=END, most=step.timeout)
+        case Collect():
+            # With one event enough, the one that started the run may be it, each time anew.
+            yield Edge(target=behind, most=step.duration, pauses=step.most > 1)
+        case Update() | Emit() | Notify() | Enrol():
             yield Edge(target=behind)
         case Goto():
             yield from _went(step, behind)
@@ -159,8 +181,9 @@ def _waited(step: Wait, behind: str) -> Edge:
 def _awaited(step: WaitFor, behind: str) -> Iterator[Edge]:
     """One way for each of ``any``, in their order, then the timeout's."""
     for awaited in step.any:
-        # A condition may hold already; an event is a new one each time.
-        yield Edge(target=_into(awaited.then, behind), most=step.timeout, pauses=awaited.event is not None)
+        # A condition may hold already, and so may what counts from before; else an event is a new one each time.
+        new = awaited.event is not None and step.since == "step"
+        yield Edge(target=_into(awaited.then, behind), most=step.timeout, pauses=new)
     if step.timeout is not None:
         target = _into(step.timeout_then, behind)
         yield Edge(target=target, least=step.timeout, most=step.timeout, pauses=step.timeout > 0)

@@ -10,7 +10,7 @@ import msgspec
 from shared.journeys.flow.graph import END, Edge
 from shared.journeys.flow.unfold import State, Unfolded
 
-MOST_LABELS = 200_000
+MOST_LABELS = 50_000
 """Ways that are compared; far more than any journey of people has, and still within a second or two."""
 
 

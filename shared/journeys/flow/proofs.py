@@ -47,7 +47,7 @@ def study(journey: Journey) -> Study:
     flow = flow_of(journey)
     unfolded = unfold(flow)
     way = None if unfolded is None else most_sends(unfolded)
-    known = [most for most in (None if way is None else way.sends, journey.policy.max_sends) if most is not None]
+    known = [most for most in (None if way is None else way.sends, _limit(flow)) if most is not None]
     return Study(
         journey=journey,
         flow=flow,
@@ -57,6 +57,12 @@ def study(journey: Journey) -> Study:
         gap=None if unfolded is None else least_gap(unfolded),
         longest=None if unfolded is None else longest(unfolded),
     )
+
+
+def _limit(flow: Flow) -> int | None:
+    """Return the most messages that the policy lets a run send: the last step under its limit may send several."""
+    limit = flow.journey.policy.max_sends
+    return None if limit is None else limit + max(0, max(map(flow.sends, flow.steps), default=0) - 1)
 
 
 def verdicts(known: Study) -> tuple[Verdict, ...]:
@@ -80,9 +86,9 @@ def verdict(known: Study, invariant: Invariant) -> Verdict:
 
 
 def _max_sends(known: Study, promised: MaxSends) -> Verdict:
-    limit = known.journey.policy.max_sends
+    limit = _limit(known.flow)
     if limit is not None and limit <= promised.most:
-        return Verdict(promised, "proved", f"`policy.max_sends: {limit}`")
+        return Verdict(promised, "proved", f"`policy.max_sends: {known.journey.policy.max_sends}`")
     if known.way is None:
         return Verdict(promised, "open", TOO_MANY)
     if known.way.sends <= promised.most:
@@ -98,7 +104,7 @@ def _min_gap(known: Study, promised: MinGap) -> Verdict:
     if known.sends is not None and known.sends <= 1:
         return Verdict(promised, "proved", "no run sends a second message")
     asked = format_duration(promised.gap)
-    if cap := _spaced(known.journey, promised.gap):
+    if cap := _spaced(known.flow, promised.gap):
         return Verdict(promised, "proved", f"the frequency cap of 1 per {format_duration(cap)}")
     if known.unfolded is None:
         return Verdict(promised, "open", TOO_MANY)
@@ -114,10 +120,12 @@ def _min_gap(known: Study, promised: MinGap) -> Verdict:
     return Verdict(promised, "refuted", because)
 
 
-def _spaced(journey: Journey, gap: int) -> int | None:
-    """Return the span of a cap that keeps any two messages ``gap`` apart, if each send has one."""
-    sends = [journey.policy for step in flow_of(journey).steps.values() if isinstance(step, Send)]
-    spans = [max((span for span in _caps(policy) if span >= gap), default=None) for policy in sends]
+def _spaced(flow: Flow, gap: int) -> int | None:
+    """Return the span of the caps that keep any two messages ``gap`` apart, if each send has one."""
+    policies = [flow.policy(step) for step in flow.steps.values() if isinstance(step, Send)]
+    if len({policy.topic for policy in policies}) > 1:
+        return None  # a cap that counts one topic says nothing of the other's
+    spans = [max((span for span in _caps(policy) if span >= gap), default=None) for policy in policies]
     found = [span for span in spans if span is not None]
     return min(found) if found and len(found) == len(spans) else None
 
