@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import BinaryIO
 
 import click
-import msgspec
 
 from shared.errors import ConfigurationError
 from shared.journeys.faults import Fault, JourneyFaultsError
@@ -19,27 +17,6 @@ from shared.journeys.model import Definitions
 @click.group()
 def journeys() -> None:
     """Check journey files, try them out and test them."""
-
-
-@journeys.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--format", "style", default="text", type=click.Choice(["text", "json"]))
-def lint(paths: tuple[Path, ...], style: str) -> None:
-    """Check every journey and template of the folders PATHS; exit 1 with a line for each fault."""
-    faults: list[Fault] = []
-    count = 0
-    for path in paths:
-        try:
-            count += len(load_definitions(path).journeys)
-        except JourneyFaultsError as error:
-            faults.extend(error.faults)
-    if style == "json":
-        click.echo(json.dumps([msgspec.to_builtins(fault) for fault in faults]))
-    else:
-        for fault in faults:
-            click.echo(str(fault))
-        click.echo(f"{count} journeys, {len(faults)} faults", err=True)
-    sys.exit(1 if faults else 0)
 
 
 @journeys.command()

@@ -7,6 +7,7 @@ import click
 from cli.demo.command import demo
 from cli.dev import dev
 from cli.journeys import journeys
+from cli.lint import lint
 from cli.log import log
 from cli.run import run
 from cli.templates.command import templates
@@ -22,6 +23,7 @@ def cli() -> None:
 cli.add_command(demo)
 cli.add_command(dev)
 cli.add_command(journeys)
+journeys.add_command(lint)
 cli.add_command(log)
 cli.add_command(run)
 cli.add_command(templates)

@@ -16,7 +16,7 @@ from shared.journeys.templates import parse_template
 from shared.journeys.workspace import Surroundings, Workspace, parse_workspace
 
 TEMPLATES, AUDIENCES, CALENDARS = "templates", "audiences", "calendars"
-WORKSPACE_FILE = "workspace.yaml"
+WORKSPACE_FILE, CATALOGUE_FILE = "workspace.yaml", "catalogue.yaml"
 
 
 class _Named(Protocol):
@@ -38,8 +38,9 @@ class Folder(NamedTuple):
 def load_definitions(folder: Path) -> Definitions:
     """Return what ``folder`` defines.
 
-    Journeys are its ``*.yaml`` but for ``*.test.yaml`` and ``workspace.yaml``; several versions of one may stand side
-    by side. Raises JourneyFaultsError with the faults of all files, ConfigurationError when there is no such folder.
+    Journeys are its ``*.yaml`` but for ``*.test.yaml``, ``workspace.yaml`` and ``catalogue.yaml``; several versions of
+    one may stand side by side. Raises JourneyFaultsError with the faults of all files, ConfigurationError when there is
+    no such folder.
     """
     faults: list[Fault] = []
     found = read_folder(folder, faults)
@@ -96,10 +97,10 @@ def read_folder(folder: Path, faults: list[Fault]) -> Folder:
 def _read_journeys(folder: Path, around: Surroundings, faults: list[Fault]) -> tuple[Source, ...]:
     sources: dict[tuple[str, int], Source] = {}
     for file in sorted(folder.glob("*.yaml")):
-        if file.name.endswith(".test.yaml") or file.name == WORKSPACE_FILE:
+        if file.name.endswith(".test.yaml") or file.name in (WORKSPACE_FILE, CATALOGUE_FILE):
             continue
         try:
-            source = parse_source(str(file), _read(file), around)
+            source = parse_source(str(file), read_text(file), around)
         except JourneyFaultsError as error:
             faults.extend(error.faults)
             continue
@@ -114,7 +115,7 @@ def _load_workspace(file: Path, faults: list[Fault]) -> Workspace:
     if not file.exists():
         return Workspace()
     try:
-        return parse_workspace(str(file), _read(file))
+        return parse_workspace(str(file), read_text(file))
     except JourneyFaultsError as error:
         faults.extend(error.faults)
         return Workspace()
@@ -127,7 +128,7 @@ def _load(folder: Path, parse: Callable[[str, str], N], what: str, faults: list[
         expected = file.relative_to(folder).with_suffix("").as_posix()
         found.setdefault(expected, None)
         try:
-            made = parse(str(file), _read(file))
+            made = parse(str(file), read_text(file))
         except JourneyFaultsError as error:
             faults.extend(error.faults)
             continue
@@ -146,7 +147,7 @@ def _refuse_other_endings(folder: Path, faults: list[Fault]) -> None:
     faults.extend(Fault(str(file), 1, 1, f"this file is not read; name it {file.stem}.yaml") for file in passed_over)
 
 
-def _read(file: Path) -> str:
+def read_text(file: Path) -> str:
     """Return the file's text. Raises JourneyFaultsError if it has none."""
     try:
         data = file.read_bytes()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from shared.clock import DAY, HOUR, MINUTE
 from shared.journeys.flow.graph import flow_of
 from shared.journeys.flow.structure import restless
+from shared.journeys.flow.unfold import unfold
 from shared.journeys.model import (
     Awaited,
     Branch,
@@ -111,7 +112,7 @@ def holding(inner: st.SearchStrategy[Step]) -> st.SearchStrategy[Step]:
 
 
 INNER = holding(st.one_of(MAIL, PAUSE, LEAVES))
-BLOCKS = st.lists(st.one_of(MAIL, MAIL, PAUSE, PAUSE, LOOP, INNER, INNER, holding(INNER)), min_size=3, max_size=9).map(
+BLOCKS = st.lists(st.one_of(MAIL, MAIL, PAUSE, PAUSE, LOOP, INNER, INNER, holding(INNER)), min_size=3, max_size=7).map(
     tuple
 )
 POLICIES = st.sampled_from(
@@ -137,7 +138,7 @@ EXITS: st.SearchStrategy[tuple[ExitRule, ...]] = st.sampled_from(
 
 @st.composite
 def random_journeys(draw: st.DrawFn) -> Journey:
-    """Any steps, with ids of their own and gotos to any of them; not those that could turn without a wait."""
+    """Any steps, with ids of their own and gotos to any of them; none that could turn without a wait, or too often."""
     steps = _each(draw(BLOCKS), _numbered())
     names = [step.id for step in all_steps(steps)]
     steps = _each(
@@ -155,7 +156,8 @@ def random_journeys(draw: st.DrawFn) -> Journey:
         policy=draw(POLICIES),
         exits=draw(EXITS),
     )
-    assume(not list(restless(flow_of(journey))))
+    flow = flow_of(journey)
+    assume(not list(restless(flow)) and unfold(flow) is not None)
     return journey
 
 

@@ -41,7 +41,7 @@ def sent(run: list[JournalRecord]) -> list[int]:
     return [record.at for record in run if record.decision == "send"]
 
 
-@settings(max_examples=300)
+@settings(max_examples=150, deadline=None)
 @given(random_journeys(), HAPPENED)
 def test_no_run_does_what_is_proved_to_be_impossible(journey: Journey, happened: list[tuple[int, str, int]]) -> None:
     known = study(journey)
@@ -67,7 +67,7 @@ def longest(known: Study, journey: Journey) -> int:
     return min([*bounds, known.longest.most] if known.longest.most is not None else bounds)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150, deadline=None)
 @given(random_journeys(), HAPPENED)
 def test_where_no_send_after_an_event_is_proved_none_happens(
     journey: Journey, happened: list[tuple[int, str, int]]

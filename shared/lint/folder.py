@@ -1,0 +1,81 @@
+"""Everything that is to be said of a folder of journeys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from shared.catalogue.model import Catalogue
+from shared.catalogue.reader import parse_catalogue, standard
+from shared.journeys.faults import Fault, JourneyFaultsError
+from shared.journeys.files import CATALOGUE_FILE, read_folder, read_text
+from shared.journeys.flow.proofs import Study, study, verdicts
+from shared.journeys.model import ExitAfter, WaitFor, all_steps
+from shared.journeys.parse import Source
+from shared.lint.data import made_here, unknown_data
+from shared.lint.finding import Finding, of_fault, warning
+from shared.lint.together import conflicts
+
+
+class Linted(msgspec.Struct, frozen=True):
+    """The findings in the order of files and lines, and what was read: of each journey every version without faults.
+
+    ``studies`` are those of ``newest``, the highest version of each journey.
+    """
+
+    findings: tuple[Finding, ...]
+    sources: tuple[Source, ...]
+    newest: tuple[Source, ...]
+    studies: tuple[Study, ...]
+
+
+def lint_folder(folder: Path) -> Linted:
+    """Return what is to be said of ``folder``. Raises ConfigurationError when there is no such folder."""
+    faults: list[Fault] = []
+    sources = read_folder(folder, faults).sources
+    catalogue = _catalogue(folder / CATALOGUE_FILE, faults)
+    newest = tuple({source.journey.id: source for source in sorted(sources, key=_version)}.values())
+    studies = tuple(study(source.journey) for source in newest)
+    findings = {of_fault(found) for found in faults}
+    journeys = [source.journey for source in sources]
+    known = catalogue.joined(made_here(journeys))
+    for source in newest:
+        findings.update(unknown_data(source, known, journeys))
+        findings.update(_alone(source))
+    for source, studied in zip(newest, studies, strict=True):
+        findings.update(_open(source, studied))
+    findings.update(conflicts(newest, studies))
+    return Linted(tuple(sorted(findings)), sources, newest, studies)
+
+
+def _version(source: Source) -> tuple[str, int]:
+    return source.journey.id, source.journey.version
+
+
+def _catalogue(file: Path, faults: list[Fault]) -> Catalogue:
+    if not file.exists():
+        return standard()
+    try:
+        return standard().joined(parse_catalogue(str(file), read_text(file)))
+    except JourneyFaultsError as error:
+        faults.extend(error.faults)
+        return standard()
+
+
+def _alone(source: Source) -> Iterator[Finding]:
+    """Runs that may stay for ever: each keeps its row, and `after_exit` never lets the contact in again."""
+    if any(isinstance(rule, ExitAfter) for rule in source.journey.exits):
+        return
+    for step in all_steps(source.journey.steps):
+        if isinstance(step, WaitFor) and step.timeout is None:
+            message = f"a run may stay at `{step.id}` for ever; add a `timeout`, or an exit `after` some time"
+            yield warning(source.steps[step.id], message)
+
+
+def _open(source: Source, known: Study) -> Iterable[Finding]:
+    for number, verdict in enumerate(verdicts(known)):
+        if verdict.status == "open":
+            [(name, at)] = source.fields["invariants"].value[number].value.items()
+            yield warning(at, f"`{name}` is neither proved nor refuted: {verdict.because}")
