@@ -40,7 +40,7 @@ def made_here(journeys: Iterable[Journey]) -> Catalogue:
 
 
 def unknown_data(source: Source, catalogue: Catalogue, journeys: Iterable[Journey]) -> Iterator[Finding]:
-    """Yield a warning for what ``catalogue`` does not know, and a fault for a context value that nobody sets."""
+    """Yield a warning for what ``catalogue`` does not know, and a fault for a value of our own that nobody sets."""
     context = _context(source.journey, journeys)
     for item in reads_of(source):
         match item:
@@ -52,6 +52,8 @@ def unknown_data(source: Source, catalogue: Catalogue, journeys: Iterable[Journe
                 yield warning(item.at, f"no catalogue knows the trait {_named(item, str(name), catalogue.traits)}")
             case Read(path=("context", name, *_)) if context is not None and name not in context:
                 yield fault(item.at, f"nothing sets {_named(item, str(name), context, 'context.')}")
+            case Read(path=("data", name, *_)) if name not in item.given:
+                yield fault(item.at, f"nothing sets {_named(item, str(name), item.given, 'data.')}")
             case _:
                 pass
 
@@ -103,7 +105,7 @@ def _context(journey: Journey, journeys: Iterable[Journey]) -> set[str] | None:
 
 def _named(read: Read, name: str, known: Iterable[str], prefix: str = "") -> str:
     where = f" (in template `{read.template}`)" if read.template else ""
-    hint = _close(name, known) or (_NOWHERE if not prefix else "; add it to `context`")
+    hint = _close(name, known) or (f"; add it to `{prefix[:-1]}`" if prefix else _NOWHERE)
     return f"`{prefix}{name}`{where}{hint}"
 
 

@@ -43,7 +43,7 @@ from shared.journeys.model import (
 from shared.journeys.parse import Source
 from shared.journeys.predicate import Aggregate, All, Any, Condition, Expression, Not, Performed
 from shared.journeys.reader import Node
-from shared.lint.texts import variables
+from shared.rendering import uses_of
 
 Events = tuple[str, ...] | None
 """Those that ``event`` may be; None: any, or none."""
@@ -57,12 +57,16 @@ class Asked(NamedTuple):
 
 
 class Read(NamedTuple):
-    """A value that is read, such as ``("event", "properties", "total")``; ``template``: the texts that read it."""
+    """A value that is read, such as ``("event", "properties", "total")``; ``template``: the texts that read it.
+
+    ``given`` are the names that the step puts under ``data`` for them.
+    """
 
     at: Node
     path: tuple[str, ...]
     events: Events
     template: str = ""
+    given: frozenset[str] = frozenset()
 
 
 Item = Asked | Read
@@ -165,7 +169,7 @@ def _step(step: Step, at: Node, events: Events) -> Iterator[Item]:  # noqa: C901
                 yield from _condition(at, case.condition, events)
         case Send():
             yield from _values(at, [*step.data.values(), step.locale], events)
-            yield from _texts(at, step.template, step.channels, events)
+            yield from _texts(at, step.template, step.channels, events, frozenset(step.data))
         case Update():
             yield from _values(at, step.set.values(), events)
         case Emit():
@@ -216,7 +220,9 @@ def _expressions(at: Node, expressions: Iterable[Expression | None], events: Eve
                 yield Read(place, tuple(part.strip("`") for part in path.split(".")), events)
 
 
-def _texts(at: Node, template: Template, channels: Iterable[str], events: Events) -> Iterator[Item]:
+def _texts(
+    at: Node, template: Template, channels: Iterable[str], events: Events, given: frozenset[str] = frozenset()
+) -> Iterator[Item]:
     wanted = frozenset(channels)
     parts = (
         part
@@ -225,8 +231,8 @@ def _texts(at: Node, template: Template, channels: Iterable[str], events: Events
         if channel in wanted
         for part in named.values()
     )
-    for path in sorted({path for part in parts for path in variables(part)}):
-        yield Read(at.place_of("template"), path, events, template.id)
+    for path in sorted({use.path for part in parts for use in uses_of(part)}):
+        yield Read(at.place_of("template"), path, events, template.id, given)
 
 
 def _asked(at: Node, event: str) -> Asked:

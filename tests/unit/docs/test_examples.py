@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 from services.dispatcher.channels.inbox import InboxChannel
 from services.ingest.app import create_app
 from services.standalone.inbox import create_inbox_router
+from shared.catalogue.reader import parse_catalogue
 from shared.journeys.files import load_definitions
 from shared.journeys.model import (
     Branch,
@@ -57,6 +58,8 @@ def test_every_document_in_a_page_is_valid(page: Path) -> None:
             parse_template(page.name, block)
         elif block.startswith("schema: journey/v1"):
             parse_journey(page.name, block, shipped())
+        elif block.startswith("schema: catalogue/v1"):
+            parse_catalogue(page.name, block)
         elif block.startswith("schema: journey-test/v1"):
             # Run, with the journey that its page shows, by tests/unit/cli/simulator/test_page.py.
             assert page.name == "simulate.md"

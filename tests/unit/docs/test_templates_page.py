@@ -61,11 +61,13 @@ def test_the_error_that_the_page_shows_is_the_one_that_is_printed(tmp_path: Path
 
 
 def test_the_faults_that_the_page_shows_are_the_ones_that_are_found() -> None:
-    shown = re.findall(r"^journeys/templates/cart/remind.yaml:(\d+): (.*)$", PAGE.read_text(), re.MULTILINE)
+    shown = re.findall(
+        r"^journeys/templates/cart/remind.yaml:(\d+):(\d+): fault: (.*)$", PAGE.read_text(), re.MULTILINE
+    )
     wrong = blocks(PAGE, "yaml")[0].replace("{{ context.product }}?", "{{ contct.product }}?")
     wrong = wrong.replace("<mj-text>", "<mj-txt>").replace("</mj-text>", "</mj-txt>")
     with pytest.raises(JourneyFaultsError) as caught:
         parse_template("remind.yaml", wrong)
-    assert [(int(line), message) for line, message in shown] == [
-        (fault.line, fault.message) for fault in caught.value.faults
+    assert [(int(line), int(column), message) for line, column, message in shown] == [
+        (fault.line, fault.column, fault.message) for fault in caught.value.faults
     ]

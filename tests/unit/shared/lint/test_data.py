@@ -108,6 +108,10 @@ DOUBTS = [
         ("8: fault: nothing sets `context.prodct` (in template `a`); did you mean `product`?"),
     ),
     (
+        {"steps": texts("{{ data.coupon }}")},
+        "7: fault: nothing sets `data.coupon` (in template `a`); add it to `data`",
+    ),
+    (
         {"exit": "[{reason: x, event: Order Completed, where: context.a == 1}]"},
         ("7: fault: nothing sets `context.a`; add it to `context`"),
     ),

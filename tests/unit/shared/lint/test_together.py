@@ -16,7 +16,8 @@ def test_two_that_one_event_starts_with_the_same_priority_share_a_cap_by_their_i
     found = told(tmp_path, journey("b", policy=CAPPED), journey("a", policy=NEWS))
     assert [
         (
-            "1:6: warning: `Signed Up` starts `a` too, with the same priority 50; where a cap has room for one message, `a`"
+            "1:6: warning: `Signed Up` starts `a` too, with the same priority 50; where a cap has room for one"
+            " message, `a`"
             " gets it by its id; give them different priorities"
         )
     ] == found
@@ -74,7 +75,8 @@ def test_experiments_of_two_journeys_share_a_salt(tmp_path: Path) -> None:
     found = told(tmp_path, journey("a", steps), journey("b", steps))
     assert [
         (
-            "2:7: warning: the experiment `test` shares the salt `s1` with `test` of `a`: the same contacts get the same"
+            "2:7: warning: the experiment `test` shares the salt `s1` with `test` of `a`: the same contacts get"
+            " the same"
             " share of both; give it a salt of its own"
         )
     ] == found
@@ -85,7 +87,8 @@ def test_an_experiment_and_a_holdout_share_a_salt(tmp_path: Path) -> None:
     found = told(tmp_path, journey("a", steps, policy="{purpose: transactional, holdout: {percent: 5, salt: s1}}"))
     assert [
         (
-            "1:7: warning: the salt `s1` also picks the holdout of `a`: its variants are then no fair sample of the rest;"
+            "1:7: warning: the salt `s1` also picks the holdout of `a`: its variants are then no fair sample of"
+            " the rest;"
             " give the experiment a salt of its own"
         )
     ] == found
@@ -109,7 +112,8 @@ def test_marketing_without_a_bound_on_the_week(tmp_path: Path) -> None:
     found = told(tmp_path, journey("a", policy=NEWS, entry="{reentry: {mode: always}}"))
     assert [
         (
-            "1:6: warning: nothing bounds the messages that one contact gets in a week: each trigger starts a run of its own"
+            "1:6: warning: nothing bounds the messages that one contact gets in a week: each trigger starts a"
+            " run of its own"
             " (`reentry.mode: always`); add a `frequency_cap`"
         )
     ] == found

@@ -238,6 +238,38 @@ def test_what_has_too_many_ways_to_follow_is_left_open_and_no_fault() -> None:
     )
 
 
+SAMPLE = """
+- {id: settle, wait: {for: 45m, reset_by: [Product Added, Product Viewed]}}
+- {id: remind_1, MAIL}
+- {id: pause_1, wait: {for: 24h}}
+- {id: align, wait: {until: {time: "10:00", latest: 24h}}}
+- id: offer_test
+  experiment:
+    salt: cart-offer-1
+    variants:
+      - {id: plain, weight: 50, then: [{id: remind_2_plain, MAIL}]}
+      - {id: discount, weight: 50, then: [{id: coupon, update: {set: {coupon: A1}}}, {id: remind_2_coupon, MAIL}]}
+- {id: observe, wait: {for: 7d}}
+- {id: end, exit: {reason: no_response}}
+"""
+SAMPLE_TOP = """
+policy: {topic: cart_reminders, quiet_hours: {from: "21:00", to: "08:00", when_quiet: defer, max_defer: 12h}}
+exit: [{reason: converted, event: Order Completed}, {reason: max_duration, after: 10d}]
+invariants: [{max_sends: 2}, {min_gap: 20h}, {no_send_after: Order Completed}, {max_duration: 10d}]
+"""
+
+
+def test_the_cart_journey_is_proved_whole_without_the_help_of_its_policy() -> None:
+    """Of the two variants each contact goes one, and a deferral in the night makes no gap shorter."""
+    found = verdicts(study(journey(SAMPLE, SAMPLE_TOP)))
+    assert [
+        ("proved", "no way sends more than 2"),
+        ("proved", "remind_1 -> pause_1 -> align -> offer_test -> remind_2_plain takes 1d or more"),
+        ("proved", "every run that can still send ends at it"),
+        ("proved", "an exit rule ends every run after 1w3d"),
+    ] == [(verdict.status, verdict.because) for verdict in found]
+
+
 STRUCTURE = [
     (
         "- {id: rest, wait: {for: 0m}}\n- {id: a, MAIL}\n- {id: again, goto: {step: rest, max_visits: 2}}",
