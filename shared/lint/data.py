@@ -18,7 +18,7 @@ from shared.journeys.model import (
 )
 from shared.journeys.parse import Source
 from shared.lint.finding import Finding, fault, warning
-from shared.lint.reads import Asked, Read, reads_of
+from shared.lint.reads import Asked, Item, Read, reads_of
 
 _NOWHERE = "; correct it or add it to catalogue.yaml"
 
@@ -42,7 +42,21 @@ def made_here(journeys: Iterable[Journey]) -> Catalogue:
 def unknown_data(source: Source, catalogue: Catalogue, journeys: Iterable[Journey]) -> Iterator[Finding]:
     """Yield a warning for what ``catalogue`` does not know, and a fault for a value of our own that nobody sets."""
     context = _context(source.journey, journeys)
-    for item in reads_of(source):
+    items = tuple(reads_of(source))
+    yield from unknown_in(items, catalogue)
+    for item in items:
+        match item:
+            case Read(path=("context", name, *_)) if context is not None and name not in context:
+                yield fault(item.at, f"nothing sets {_named(item, str(name), context, 'context.')}")
+            case Read(path=("data", name, *_)) if name not in item.given:
+                yield fault(item.at, f"nothing sets {_named(item, str(name), item.given, 'data.')}")
+            case _:
+                pass
+
+
+def unknown_in(items: Iterable[Item], catalogue: Catalogue) -> Iterator[Finding]:
+    """Yield a warning for each event, property and trait of ``items`` that ``catalogue`` does not know."""
+    for item in items:
         match item:
             case Asked():
                 yield from _event(item, catalogue)
@@ -50,10 +64,6 @@ def unknown_data(source: Source, catalogue: Catalogue, journeys: Iterable[Journe
                 yield from _property(item, str(name), catalogue)
             case Read(path=("contact", name, *_)) if name != "id" and name not in catalogue.traits:
                 yield warning(item.at, f"no catalogue knows the trait {_named(item, str(name), catalogue.traits)}")
-            case Read(path=("context", name, *_)) if context is not None and name not in context:
-                yield fault(item.at, f"nothing sets {_named(item, str(name), context, 'context.')}")
-            case Read(path=("data", name, *_)) if name not in item.given:
-                yield fault(item.at, f"nothing sets {_named(item, str(name), item.given, 'data.')}")
             case _:
                 pass
 

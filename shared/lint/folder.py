@@ -10,12 +10,15 @@ import msgspec
 from shared.catalogue.model import Catalogue
 from shared.catalogue.reader import parse_catalogue, standard
 from shared.journeys.faults import Fault, JourneyFaultsError
-from shared.journeys.files import CATALOGUE_FILE, read_folder, read_text
+from shared.journeys.files import AUDIENCES, CATALOGUE_FILE, read_folder, read_text
 from shared.journeys.flow.proofs import Study, study, verdicts
 from shared.journeys.model import ExitAfter, WaitFor, all_steps
 from shared.journeys.parse import Source
-from shared.lint.data import made_here, unknown_data
+from shared.journeys.reader import Node
+from shared.lint.data import made_here, unknown_data, unknown_in
 from shared.lint.finding import Finding, of_fault, warning
+from shared.lint.names import unknown_journeys
+from shared.lint.reads import reads_of_condition
 from shared.lint.together import conflicts
 
 
@@ -34,7 +37,8 @@ class Linted(msgspec.Struct, frozen=True):
 def lint_folder(folder: Path) -> Linted:
     """Return what is to be said of ``folder``. Raises ConfigurationError when there is no such folder."""
     faults: list[Fault] = []
-    sources = read_folder(folder, faults).sources
+    read = read_folder(folder, faults)
+    sources = read.sources
     catalogue = _catalogue(folder / CATALOGUE_FILE, faults)
     newest = tuple({source.journey.id: source for source in sorted(sources, key=_version)}.values())
     studies = tuple(study(source.journey) for source in newest)
@@ -44,6 +48,10 @@ def lint_folder(folder: Path) -> Linted:
     for source in newest:
         findings.update(unknown_data(source, known, journeys))
         findings.update(_alone(source))
+        findings.update(unknown_journeys(source, newest))
+    for audience in read.audiences:
+        at = Node(None, str(folder / AUDIENCES / f"{audience.id}.yaml"), 1, 1, faults)
+        findings.update(unknown_in(reads_of_condition(audience.where, at), known))
     for source, studied in zip(newest, studies, strict=True):
         findings.update(_open(source, studied))
     findings.update(conflicts(newest, studies))

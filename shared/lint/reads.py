@@ -103,6 +103,11 @@ def reads_of(source: Source) -> Iterator[Item]:
         yield from _step(step, source.steps[step.id], events)
 
 
+def reads_of_condition(condition: Condition, at: Node) -> Iterator[Item]:
+    """Yield all that ``condition``, which stands at ``at``, asks about."""
+    yield from _condition(at, condition, None)
+
+
 def entry_events(triggers: Iterable[Trigger]) -> Events:
     """Return the events that may start a run; None when something else may."""
     found: list[str] = []

@@ -166,3 +166,15 @@ def test_of_two_trigger_events_one_is_enough_to_have_the_property(tmp_path: Path
         "trigger: {type: event, event: Signed Up}", f"triggers: {top}"
     )
     assert [] == told(tmp_path, text)
+
+
+def test_an_audience_is_asked_about_its_data_too(tmp_path: Path) -> None:
+    (tmp_path / "audiences").mkdir()
+    text = (
+        "schema: audience/v1\nid: vips\nwhere: {all: [contact.vpi == true, {performed: {event: Bought, within: 1d}}]}\n"
+    )
+    (tmp_path / "audiences/vips.yaml").write_text(text)
+    assert [
+        f"vips:1: warning: no catalogue knows the event `Bought`{ADD}",
+        f"vips:1: warning: no catalogue knows the trait `vpi`{ADD}",
+    ] == told(tmp_path, journey("a"))
