@@ -108,7 +108,9 @@ class EpochBuilder:
             self._append(Output(EVENTS, key.encode(), codec.encode(posted)))
         for cancel in result.cancels:
             kept = next((command for command in held if command.command_id == cancel.command_id), None)
-            if kept is None:
+            if kept is None and cancel.contact != result.state.contact:
+                self._append(Output(CANCELS, cancel.contact.encode(), codec.encode(cancel)))
+            elif kept is None:
                 self._emit(CANCELS, cancel.contact, cancel)
             else:
                 held.remove(kept)

@@ -23,6 +23,7 @@ from shared.log import LogRecord
 from shared.messages import codec
 from shared.messages.coordination import PREFIX, Ask, Conversion, Reply
 from shared.messages.event import Event, Marker, Tick
+from shared.messages.identity import Handover, Link
 from shared.messages.outcome import Outcome
 from shared.messages.topics import INCARNATION_KEY
 
@@ -181,7 +182,7 @@ class PartitionProcessor:
             match message:
                 case Tick() | Marker():
                     build.count(records=1, other=1)
-                case Event() | Outcome() | Ask() | Conversion() | Reply():
+                case Event() | Outcome() | Ask() | Conversion() | Reply() | Link() | Handover():
                     return self._apply_to_contact(build, record, message, caught_up=caught_up)
         except Exception as error:  # noqa: BLE001 - whatever one record does, the partition goes on
             self._dead_letter(build, record, error)
@@ -228,7 +229,11 @@ class PartitionProcessor:
         error = BadMessageError(f"the contact's row would pass {ROW_BYTES} bytes")
         stopping = advance(self._no_entries, row.state, occurrence)
         stops = stopping.cancels or len(stopping.state.runs) < len(row.state.runs)
-        if not (stops or isinstance(message, Outcome) or (isinstance(message, Event) and message.type == "consent")):
+        if not (
+            stops
+            or isinstance(message, Outcome | Handover)
+            or (isinstance(message, Event) and message.type == "consent")
+        ):
             raise error
         if len(value) > ROW_RESERVE:
             result, value = stopping, self._bare(row, record, stopping.state)

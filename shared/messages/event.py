@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from shared.messages.coordination import Ask, Conversion, Reply
+from shared.messages.identity import Handover, Link
 from shared.messages.outcome import Outcome
 
 EventType = Literal["identify", "track", "page", "screen", "group", "alias", "consent"]
@@ -57,4 +58,4 @@ class Marker(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="m
     by: str = ""
 
 
-EventRecord = Event | Outcome | Ask | Conversion | Reply | Tick | Marker
+EventRecord = Event | Outcome | Ask | Conversion | Reply | Link | Handover | Tick | Marker

@@ -13,8 +13,10 @@ from services.evaluator.core.effects import Advance
 from services.evaluator.core.entry import enter_by_event, enter_by_watch, take_reply
 from services.evaluator.core.exits import ERROR, exit_by_consent, exit_by_event, exit_run
 from services.evaluator.core.goals import credit_goals
+from services.evaluator.core.handover import forwarded_to, hand_over, take_over
 from services.evaluator.core.history import note_activity, note_history
 from services.evaluator.core.line import leave_line
+from services.evaluator.core.links import ask_again, is_link, keep_for_links
 from services.evaluator.core.marks import note_marks
 from services.evaluator.core.occurrence import EventArrived, Occurrence, TimerDue
 from services.evaluator.core.profile import apply_consent, apply_profile, event_data, remember, remember_id
@@ -26,6 +28,7 @@ from shared.ids import short_hash
 from shared.journeys.model import ExitAfter
 from shared.messages.coordination import Ask, Conversion, Reply
 from shared.messages.event import Event
+from shared.messages.identity import Handover, Link
 from shared.messages.outcome import Outcome
 
 JOURNEY_STOPPED = "journey_stopped"
@@ -80,9 +83,16 @@ def _event(catalog: Catalog, state: ContactState, occurrence: EventArrived) -> A
         return Advance(state=state, duplicate=True)
     draft = Draft(catalog, state, now=occurrence.at, log_time=occurrence.log_time, cause=record.message_id)
     remember_id(draft, hashed)
+    if draft.forward is not None and (to := forwarded_to(draft, record)) is not None:
+        draft.post(to, record)
+        return draft.finish()
     match record:
         case Outcome() | Event():
             _behaviour(draft, record)
+        case Link():
+            hand_over(draft, record)
+        case Handover():
+            take_over(draft, record)
         case Ask() | Conversion():
             coordinate(draft, record)
         case Reply():
@@ -107,6 +117,7 @@ def _behaviour(draft: Draft, record: Event | Outcome) -> None:
             apply_profile(draft, record)
             if draft.catalog.asks_online:
                 note_activity(draft, record)
+            keep_for_links(draft, record)
             if record.type == "consent" and apply_consent(draft, record) and ends_runs(record):
                 exit_by_consent(draft, str(record.properties.get("topic")))
         case _:
@@ -124,7 +135,10 @@ def _timer(catalog: Catalog, state: ContactState, due: TimerDue) -> Advance:
     if due.timer.kind == "watch":
         watch = draft.watches[due.timer.step]
         draft.unwatch(watch.key, fired=True)
-        enter_by_watch(draft, watch)
+        if is_link(watch):
+            ask_again(draft, watch)
+        else:
+            enter_by_watch(draft, watch)
         return draft.finish()
     run = draft.runs[due.run_id]
     plan = catalog.plan(run.journey, run.version)

@@ -29,6 +29,14 @@ def state_consent(known: Mapping[str, Consent], topic: str, *, granted: bool, at
     return _newest(known, topic, Consent(granted, at)) or dict(known)
 
 
+def newest_of(one: Mapping[str, Consent], other: Mapping[str, Consent]) -> dict[str, Consent]:
+    """Return the newest statement of two contacts that turn out to be one, for each topic and channel."""
+    found = dict(one)
+    for key, statement in other.items():
+        found = _newest(found, key, statement) or found
+    return found
+
+
 def _newest(known: Mapping[str, Consent], key: str, made: Consent) -> dict[str, Consent] | None:
     former = known.get(key)
     if former is not None and (former.at > made.at or (former.at == made.at and not former.granted)):

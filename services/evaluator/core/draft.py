@@ -14,6 +14,8 @@ from services.evaluator.core.state import (
     Consent,
     ContactState,
     Coordination,
+    Forward,
+    Linked,
     Passage,
     PendingCommand,
     Run,
@@ -58,8 +60,10 @@ class Draft:
         "ended",
         "event",
         "events",
+        "forward",
         "history",
         "hops",
+        "links",
         "log_time",
         "measures",
         "now",
@@ -100,6 +104,8 @@ class Draft:
         self.measures: dict[str, tuple[Sample, ...]] = state.measures
         self.totals: dict[str, Total] = state.totals
         self.active_at: int = state.active_at
+        self.links: dict[str, Linked] = state.links
+        self.forward: Forward | None = state.forward
         self.runs: dict[str, Run] = {run.run_id: run for run in state.runs}
         self.pending: tuple[PendingCommand, ...] = state.pending
         self.ended: tuple[Run, ...] = state.ended
@@ -170,6 +176,17 @@ class Draft:
         self._cancelled += len(run.timers)
         self.runs = {name: inside for name, inside in self.runs.items() if name != run.run_id}
 
+    def receive(self, run: Run) -> Run:
+        """Put in a run of another contact, with its timers; returns it."""
+        self._armed += len(run.timers)
+        return self.keep(run)
+
+    def start_afresh(self) -> None:
+        """Forget the contact but for the commands that are not settled; its runs and watches have gone already."""
+        fresh = ContactState(contact=self.contact)
+        for name in _KNOWLEDGE:
+            setattr(self, name, getattr(fresh, name))
+
     def change(self, run: Run, **fields: Any) -> Run:
         """Return ``run`` with ``fields`` replaced."""
         return self.keep(msgspec.structs.replace(run, **fields))
@@ -232,6 +249,8 @@ class Draft:
             measures=self.measures,
             totals=self.totals,
             active_at=self.active_at,
+            links=self.links,
+            forward=self.forward,
         )
         return Advance(
             state=state,
@@ -244,4 +263,21 @@ class Draft:
         )
 
 
+_KNOWLEDGE = (
+    "traits",
+    "consent",
+    "history",
+    "passages",
+    "recent",
+    "anonymous_id",
+    "been",
+    "samples",
+    "measures",
+    "totals",
+    "active_at",
+    "ended",
+    "sent",
+    "touches",
+    "links",
+)
 _SLOTS = attrgetter(*Draft.__slots__)

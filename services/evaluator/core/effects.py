@@ -8,9 +8,11 @@ from services.evaluator.core.state import ContactState
 from shared.messages.command import Cancel, SendCommand
 from shared.messages.coordination import Ask, Conversion, Reply
 from shared.messages.event import Event
+from shared.messages.identity import Handover, Link
 from shared.messages.journal import JournalRecord
+from shared.messages.outcome import Outcome
 
-Posted = Ask | Conversion | Reply
+Posted = Ask | Conversion | Reply | Link | Handover | Event | Outcome
 
 
 class TimerTally(msgspec.Struct, frozen=True):

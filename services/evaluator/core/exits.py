@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -72,14 +73,18 @@ def _cancel_commands(draft: Draft, run: Run) -> None:
     draft.ended = tuple(ended for ended in draft.ended if ended.run_id != run.run_id)
     for command in draft.pending:
         if command.run_id == run.run_id:
-            cancel = Cancel(command_id=command.command_id, contact=draft.contact, reason="exited", at=draft.log_time)
+            contact = command.contact or draft.contact
+            cancel = Cancel(command_id=command.command_id, contact=contact, reason="exited", at=draft.log_time)
             draft.cancels = (*draft.cancels, cancel)
 
 
-def exit_by_event(draft: Draft, name: str) -> None:
-    """End each run with an exit rule for the event being applied, unless it happened before the run was entered."""
+def exit_by_event(draft: Draft, name: str, *, only: Collection[str] | None = None) -> None:
+    """End each run with an exit rule for the event being applied, unless it happened before the run was entered.
+
+    ``only``: the ids of the runs that it is applied to; None: all.
+    """
     for run in (*draft.runs.values(), *draft.ended):
-        if draft.now < run.entered_at:
+        if draft.now < run.entered_at or (only is not None and run.run_id not in only):
             continue
         plan = draft.catalog.plan(run.journey, run.version)
         if plan is None:

@@ -38,21 +38,19 @@ def join_line(draft: Draft, plan: Plan, key: str) -> None:
     journey = plan.journey
     name = line_key(journey.id, key)
     ask = Ask(
-        message_id=_ask_id(draft.contact, name, draft.cause),
+        message_id=derived_id("ask", draft.contact, name, draft.cause),
         contact=draft.contact,
         journey=journey.id,
         version=journey.version,
         at=draft.now,
     )
     draft.post(journey_key(journey.id), ask)
-    draft.watch(Watch(name, journey.id, NEVER, draft.now, draft.event, draft.cause))
+    draft.watch(Watch(name, journey.id, NEVER, draft.now, draft.event, draft.cause, ask.message_id))
 
 
 def called(draft: Draft, reply: Reply) -> Watch | None:
     """Return the watch whose turn it is at once; None: it comes later, never, or nobody waits for ``reply``."""
-    contact = draft.contact
-    asked = (watch for watch in draft.watches.values() if in_line(watch))
-    watch = next((one for one in asked if _ask_id(contact, one.key, one.cause) == reply.ask_id), None)
+    watch = next((one for one in draft.watches.values() if one.ask_id == reply.ask_id), None)
     if watch is None or watch.due != NEVER:
         return None
     if reply.verdict == "granted" and reply.turn_at > draft.now:
@@ -75,7 +73,3 @@ def leave_line(draft: Draft, name: str) -> None:
         if any(holds(rule.where, draft.scope()) for rule in rules):
             draft.unwatch(watch.key)
             draft.note("not_entered", plan.journey.id, plan.journey.version, reason=EXITED)
-
-
-def _ask_id(contact: str, name: str, cause: str) -> str:
-    return derived_id("ask", contact, name, cause)

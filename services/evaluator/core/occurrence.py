@@ -7,9 +7,10 @@ import msgspec
 from services.evaluator.core.state import Timer
 from shared.messages.coordination import Ask, Conversion, Reply
 from shared.messages.event import Event
+from shared.messages.identity import Handover, Link
 from shared.messages.outcome import Outcome
 
-Applied = Event | Outcome | Ask | Conversion | Reply
+Applied = Event | Outcome | Ask | Conversion | Reply | Link | Handover
 """The records of ``events`` that are applied to a row."""
 
 

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from shared.messages.event import Event
+
 TimerKind = Literal["step", "send", "exit", "watch"]
 
 NEVER = 2**64 - 1
@@ -55,13 +57,17 @@ class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class PendingCommand(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A command that was decided and whose outcome is not known yet."""
+    """A command that was decided and whose outcome is not known yet.
+
+    ``contact`` is the key under which it was published, where that is another: before a handover.
+    """
 
     command_id: str
     run_id: str
     journey: str
     version: int
     step: str
+    contact: str = ""
 
 
 class Touch(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -85,7 +91,7 @@ class Watch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Something that must not happen before ``due``: then ``journey`` is entered.
 
     ``since`` is when the watch began and ``event`` what began it, as templates see it. Of a contact that waits for its
-    turn to enter, ``cause`` is what it wanted to enter by, and ``due`` its turn (NEVER: not known yet).
+    turn to enter (``ask_id``), ``cause`` is what it wanted to enter by, and ``due`` its turn (NEVER: not known yet).
     """
 
     key: str
@@ -94,6 +100,7 @@ class Watch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     since: int
     event: dict[str, Any]
     cause: str = ""
+    ask_id: str = ""
 
 
 class Sample(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -161,6 +168,30 @@ class Coordination(msgspec.Struct, frozen=True, array_like=True):
     trials: dict[str, Trial] = {}
 
 
+class Linked(msgspec.Struct, frozen=True, array_like=True):
+    """An anonymous contact that was asked for what it knows, ``tries`` times.
+
+    Until it has ``answered``, ``events`` are those that its runs have not seen, ``size`` bytes of them; with too many
+    it has ``overflowed``.
+    """
+
+    tries: int = 0
+    answered: bool = False
+    events: tuple[Event, ...] = ()
+    size: int = 0
+    overflowed: bool = False
+
+
+class Forward(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The user ``to`` whom an anonymous contact was handed over.
+
+    ``names`` are the ids of the runs that went along, and of what they had asked and not heard yet.
+    """
+
+    to: str
+    names: tuple[str, ...] = ()
+
+
 class ContactState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One contact.
 
@@ -173,7 +204,8 @@ class ContactState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ``watches`` and ``samples`` are what triggers by absence, inactivity and threshold keep; ``measures`` and ``totals``
     what ``aggregate`` asks for, in a window and over the whole life. ``active_at`` is when the contact last did
     something on the site, if some condition asks (0: never). The row of a journey as a whole (key ``j:<journey id>``)
-    has its ``coordination`` and none of the rest.
+    has its ``coordination`` and none of the rest. ``links`` are the anonymous contacts that a user was seen with, by
+    key; ``forward`` says to whom an anonymous contact was handed over.
     """
 
     contact: str
@@ -197,6 +229,8 @@ class ContactState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     measures: dict[str, tuple[Sample, ...]] = {}
     totals: dict[str, Total] = {}
     active_at: int = 0
+    links: dict[str, Linked] = {}
+    forward: Forward | None = None
 
     @property
     def next_due(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from services.evaluator.core.catalog import Plan, resets
 from services.evaluator.core.changes import emit, update
 from services.evaluator.core.conditions import holds
@@ -135,12 +137,13 @@ def wake(draft: Draft, plan: Plan, run: Run, timer: Timer) -> None:
         proceed(draft, plan, run, plan.following[step.id])
 
 
-def feed_waits(draft: Draft, name: str) -> None:
+def feed_waits(draft: Draft, name: str, *, only: Collection[str] | None = None) -> None:
     """Let the event being applied end the ``wait_for`` steps that wait for it, and start the waits anew it resets.
 
-    A run that raises on its way ends with reason ``error``; the event still does to the others what it should.
+    ``only``: the ids of the runs that it is applied to; None: all. A run that raises on its way ends with reason
+    ``error``; the event still does to the others what it should.
     """
-    for run_id in list(draft.runs):
+    for run_id in list(draft.runs if only is None else only):
         run = draft.runs.get(run_id)  # None: one before it has withdrawn its consent
         plan = None if run is None else draft.catalog.plan(run.journey, run.version)
         step = None if run is None or plan is None else plan.steps.get(run.step)

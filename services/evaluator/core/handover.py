@@ -1,0 +1,145 @@
+"""An anonymous contact is handed over to the user that it turns out to be: once, whole, and its runs go on.
+
+What names one of its runs later (the outcome of a message, the answer to a call) is forwarded; nothing else is: later
+anonymous events of the device start a fresh profile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from services.evaluator.core.consent import ends_runs
+from services.evaluator.core.draft import Draft
+from services.evaluator.core.exits import exit_by_consent, exit_by_event, exit_run
+from services.evaluator.core.experiments import ask_id
+from services.evaluator.core.goals import credit_goals
+from services.evaluator.core.links import answered
+from services.evaluator.core.merging import merge
+from services.evaluator.core.occurrence import Applied
+from services.evaluator.core.profile import event_data
+from services.evaluator.core.state import ContactState, Forward, Linked, Run
+from services.evaluator.core.steps import feed_waits
+from shared.ids import derived_id
+from shared.journeys.model import Experiment
+from shared.messages.coordination import Reply
+from shared.messages.event import Event
+from shared.messages.identity import Handover, Link
+from shared.messages.outcome import Outcome
+
+MERGED = "merged"
+"""Reason of a run that both contacts had: the older goes on."""
+MERGE_OVERFLOW = "merge_overflow"
+"""Reason of a marketing run that arrived after more events than were kept for it: in doubt nothing is sent."""
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(ContactState)
+
+
+def hand_over(draft: Draft, link: Link) -> None:
+    """Answer ``link``: with all that is known, to the first user who asks; with nothing to any other."""
+    given = None
+    if draft.forward is None and draft.contact.startswith("a:"):
+        given = draft.finish().state
+        _forget(draft, link.user, given)
+    answer = Handover(
+        message_id=derived_id("handover", link.message_id),
+        contact=link.user,
+        anonymous=draft.contact,
+        at=draft.log_time,
+        state=None if given is None else _ENCODER.encode(given),
+    )
+    draft.post(link.user, answer)
+
+
+def _forget(draft: Draft, user: str, given: ContactState) -> None:
+    """Leave a forwarding address and a fresh profile.
+
+    Commands stay pending here as well: their outcomes come here, and until then their partition's marks are needed.
+    """
+    for run in given.runs:
+        draft.drop(run)
+    for key in given.watches:
+        draft.unwatch(key)
+    draft.start_afresh()
+    names = {run.run_id for run in (*given.runs, *given.ended)} | {command.run_id for command in given.pending}
+    names |= {watch.ask_id for watch in given.watches.values() if watch.ask_id}
+    names |= {touch.run_id for touch in given.touches} | set(_asked(draft, given))
+    draft.forward = Forward(user, tuple(sorted(names)))
+
+
+def _asked(draft: Draft, given: ContactState) -> Iterator[str]:
+    """Yield the ids of what runs have asked at experiments."""
+    for run in given.runs:
+        plan = draft.catalog.plan(run.journey, run.version)
+        step = None if plan is None else plan.steps.get(run.step)
+        if isinstance(step, Experiment):
+            yield ask_id(run, step)
+
+
+def forwarded_to(draft: Draft, record: Applied) -> str | None:
+    """Return the user to whom ``record`` belongs because it names a run that was handed over; None: it stays here."""
+    forward = draft.forward
+    if forward is None:
+        return None
+    match record:
+        case Outcome():
+            name = record.run_id
+        case Event():
+            name = str(record.properties.get("run_id"))
+        case Reply():
+            name = record.ask_id
+        case _:
+            return None
+    if name not in forward.names:
+        return None
+    if isinstance(record, Outcome):
+        draft.pending = tuple(one for one in draft.pending if one.command_id != record.command_id)
+    return forward.to
+
+
+def take_over(draft: Draft, answer: Handover) -> None:
+    """Take what ``answer`` brings; its runs first see what happened here while they were on their way."""
+    link = answered(draft, answer.anonymous)
+    if link is None or answer.state is None:
+        return
+    given = _DECODER.decode(answer.state)
+    arrived = merge(draft, given)
+    for run in arrived:
+        rival = _rival(draft, run)
+        if rival is not None:
+            exit_run(draft, max(run, rival, key=_age), MERGED)
+    _catch_up(draft, link, [run.run_id for run in arrived])
+
+
+def _rival(draft: Draft, run: Run) -> Run | None:
+    """Return the other run of the same journey and key, unless contacts may be in it more than once."""
+    plan = draft.catalog.plan(run.journey, run.version)
+    if plan is not None and plan.journey.entry.reentry.mode == "always":
+        return None
+    others = (other for other in draft.runs.values() if other.run_id != run.run_id)
+    return next((other for other in others if (other.journey, other.key) == (run.journey, run.key)), None)
+
+
+def _age(run: Run) -> tuple[int, str]:
+    return run.entered_at, run.run_id
+
+
+def _catch_up(draft: Draft, link: Linked, arrived: list[str]) -> None:
+    if link.overflowed:
+        for name in arrived:
+            run = draft.runs.get(name)
+            plan = None if run is None else draft.catalog.plan(run.journey, run.version)
+            if run is not None and plan is not None and plan.journey.policy.purpose == "marketing":
+                exit_run(draft, run, MERGE_OVERFLOW)
+        return
+    now = draft.now
+    for event in link.events:
+        draft.now = min(event.timestamp, event.received_at, draft.log_time)
+        draft.event = event_data(event)
+        if event.type == "consent" and ends_runs(event):
+            exit_by_consent(draft, str(event.properties.get("topic")))
+        credit_goals(draft, event.name)
+        exit_by_event(draft, event.name, only=arrived)
+        feed_waits(draft, event.name, only=arrived)
+    draft.now = now

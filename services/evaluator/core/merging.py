@@ -1,0 +1,83 @@
+"""What two contacts that turn out to be one know together."""
+
+from __future__ import annotations
+
+import msgspec
+
+from services.evaluator.core.consent import newest_of
+from services.evaluator.core.draft import Draft
+from services.evaluator.core.history import HISTORY_AT_MOST
+from services.evaluator.core.measures import SAMPLES_AT_MOST
+from services.evaluator.core.profile import RECENT_AT_MOST
+from services.evaluator.core.slots import MeasureSlot
+from services.evaluator.core.state import NEVER, ContactState, Passage, Run, Sample, Total
+
+KEPT_APART = frozenset({"contact", "seq", "seen", "anonymous_id", "coordination", "links", "forward"})
+"""Fields that are each row's own. Every other field of ``ContactState`` is merged: a test sees to it."""
+
+
+def merge(draft: Draft, given: ContactState) -> list[Run]:
+    """Take ``given`` into the draft and return the runs that came with it; what the draft says itself counts first."""
+    draft.traits = {**given.traits, **draft.traits}
+    draft.consent = newest_of(draft.consent, given.consent)
+    draft.history = {
+        key: tuple(sorted((*draft.history.get(key, ()), *given.history.get(key, ())))[-HISTORY_AT_MOST:])
+        for key in draft.history.keys() | given.history.keys()
+    }
+    draft.passages = {**given.passages, **draft.passages} | {
+        key: _later(given.passages[key], draft.passages[key]) for key in given.passages.keys() & draft.passages.keys()
+    }
+    draft.recent = tuple(sorted((*draft.recent, *given.recent), key=lambda one: one[1])[-RECENT_AT_MOST:])
+    draft.ended = (*draft.ended, *given.ended)
+    draft.sent = tuple(sorted((*draft.sent, *given.sent), key=lambda mark: mark.at))
+    draft.touches = (*draft.touches, *given.touches)
+    draft.been = (*draft.been, *(journey for journey in given.been if journey not in draft.been))
+    draft.pending = (
+        *draft.pending,
+        *(msgspec.structs.replace(one, contact=one.contact or given.contact) for one in given.pending),
+    )
+    draft.samples = {**given.samples, **draft.samples}
+    distinct = _distinct_keys(draft)
+    draft.measures = {
+        key: _all_of(draft.measures.get(key, ()), given.measures.get(key, ()), distinct=key in distinct)
+        for key in draft.measures.keys() | given.measures.keys()
+    }
+    draft.totals = {**given.totals, **draft.totals} | {
+        key: _summed(draft.totals[key], given.totals[key]) for key in draft.totals.keys() & given.totals.keys()
+    }
+    draft.active_at = max(draft.active_at, given.active_at)
+    for watch in given.watches.values():
+        known = draft.watches.get(watch.key)
+        if known is None or known.due < watch.due:
+            draft.watch(watch)
+    return [draft.receive(run) for run in given.runs]
+
+
+def _distinct_keys(draft: Draft) -> set[str]:
+    slots = (slot for found in draft.catalog.history.values() for slot in found)
+    return {slot.key for slot in slots if isinstance(slot, MeasureSlot) and slot.kind == "distinct"}
+
+
+def _all_of(one: tuple[Sample, ...], other: tuple[Sample, ...], *, distinct: bool) -> tuple[Sample, ...]:
+    samples = sorted((*one, *other), key=lambda sample: sample.at)
+    if distinct:
+        newest = {sample.value: sample for sample in samples}
+        samples = sorted(newest.values(), key=lambda sample: sample.at)
+    return tuple(samples[-SAMPLES_AT_MOST:])
+
+
+def _summed(one: Total, other: Total) -> Total:
+    newest = max(one, other, key=lambda total: total.last_at)
+    return Total(
+        count=one.count + other.count,
+        sum=one.sum + other.sum,
+        min=min(one.min, other.min),
+        max=max(one.max, other.max),
+        last=newest.last,
+        last_at=newest.last_at,
+    )
+
+
+def _later(one: Passage, other: Passage) -> Passage:
+    """Return the passage that keeps the contact out longer."""
+    return max(one, other, key=lambda passage: NEVER if passage.again_at is None else passage.again_at)
