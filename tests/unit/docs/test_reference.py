@@ -117,7 +117,9 @@ def test_every_end_of_a_message_is_explained() -> None:
 
 
 def test_every_end_of_a_run_that_no_journey_names_is_explained() -> None:
-    assert constants("advance.py", "entry.py", "exits.py", "steps.py") == first_words(REASONS, "## Reasons of `exited`")
+    assert constants("advance.py", "entry.py", "exits.py", "handover.py", "steps.py") == first_words(
+        REASONS, "## Reasons of `exited`"
+    )
 
 
 def test_every_reason_of_regret_is_explained() -> None:
