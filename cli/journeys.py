@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +13,7 @@ from shared.errors import ConfigurationError
 from shared.journeys.faults import Fault, JourneyFaultsError
 from shared.journeys.files import load_definitions
 from shared.journeys.model import Definitions
+from shared.journeys.schema.kinds import KINDS
 
 
 @click.group()
@@ -87,6 +89,16 @@ def _load(folder: Path, faults: list[Fault]) -> Definitions:
     except JourneyFaultsError as error:
         faults.extend(error.faults)
         return Definitions(journeys=())
+
+
+@journeys.command()
+@click.option("--kind", default="journey", show_default=True, type=click.Choice([*KINDS, "test"]))
+def schema(kind: str) -> None:
+    """Print the JSON Schema of a kind of file, for editors."""
+    from cli.simulator.schema import schema_of_tests  # noqa: PLC0415 - only this command needs its packages
+    from shared.journeys.schema.kinds import json_schema  # noqa: PLC0415
+
+    click.echo(json.dumps(schema_of_tests() if kind == "test" else json_schema(kind), indent=2, ensure_ascii=False))
 
 
 @journeys.command("test")

@@ -17,7 +17,7 @@ from shared.journeys.faults import suggestion
 from shared.journeys.reader import Node
 
 STATUSES = tuple(CONSENT_NAMES)
-_TYPES = ("track", "identify", "page", "screen")
+TYPES = ("track", "identify", "page", "screen")
 _KINDS = ("event", "type", "consent")
 _KNOWN = ("at", "arrives", "id", *_KINDS, "properties", "traits")
 _SYSTEM = {name: status for status, name in CONSENT_NAMES.items()}
@@ -82,7 +82,7 @@ def arrival_of(happening: Happening) -> Arrival:
 def _calls(node: Node, fields: dict[str, Node]) -> list[dict[str, Any]]:
     if "consent" in fields:
         return consents(read_consent(fields["consent"]))
-    kind = fields["type"].choice(_TYPES, "type") if "type" in fields else "track"
+    kind = fields["type"].choice(TYPES, "type") if "type" in fields else "track"
     if kind == "track" and "event" not in fields:
         node.fault("`event` is missing: what does the contact do?")
         return []
