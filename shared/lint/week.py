@@ -89,10 +89,13 @@ def _own(known: Study) -> Week:
     if entry.reentry.mode == "always":
         return Week(None, "each trigger starts a run of its own (`reentry.mode: always`)")
     again = None
-    if entry.reentry.mode == "after_exit":
-        again = 0 if entry.on_retrigger == "restart" else entry.reentry.cooldown
-        if again + _first_send(known.unfolded) == 0:
-            return Week(None, "it sends at once and may be entered again at once (`reentry.cooldown`)")
+    if entry.on_retrigger == "restart":
+        again = 0  # a run inside is replaced whatever `reentry` says
+    elif entry.reentry.mode == "after_exit":
+        again = entry.reentry.cooldown
+    if again is not None and again + _first_send(known.unfolded) == 0:
+        word = "on_retrigger" if entry.on_retrigger == "restart" else "reentry.cooldown"
+        return Week(None, f"it sends at once and may be entered again at once (`{word}`)")
     most = _search(known, known.unfolded, again)
     return Week(most, "its waits and its `cooldown`" if most is not None else "its waits and `cooldown` are very short")
 

@@ -6,14 +6,16 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 
-from hypothesis import given, settings
+import msgspec
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from shared.clock import DAY, HOUR, MINUTE
 from shared.journeys.flow.proofs import Study, study, verdict
 from shared.journeys.flow.structure import unreached
-from shared.journeys.model import ExitAfter, Journey
+from shared.journeys.model import Entry, ExitAfter, Journey, Reentry
 from shared.journeys.promises import NoSendAfter
+from shared.lint.week import WEEK, worst_week
 from shared.messages.journal import JournalRecord
 from tests.builders import an_event, at
 from tests.unit.evaluator.playing import happens
@@ -81,3 +83,30 @@ def test_where_no_send_after_an_event_is_proved_none_happens(
     for run in runs_of(journey, happened):
         since = [when for when in times if when > run[0].at]
         assert [] == [when for when in sent(run) if since and when > since[0]]
+
+
+ENTRIES = st.builds(
+    Entry,
+    reentry=st.builds(
+        Reentry,
+        mode=st.sampled_from(["after_exit", "after_exit", "never"]),
+        cooldown=st.sampled_from([0, HOUR, 2 * DAY]),
+    ),
+    on_retrigger=st.sampled_from(["ignore", "restart"]),
+)
+OFTEN = st.lists(
+    st.tuples(GAPS, st.sampled_from(["Go", "Go", "Go", "X", "Y"]), st.integers(0, 3)), min_size=5, max_size=25
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(random_journeys(), ENTRIES, OFTEN)
+def test_no_week_has_more_messages_than_the_worst(
+    journey: Journey, entry: Entry, happened: list[tuple[int, str, int]]
+) -> None:
+    journey = msgspec.structs.replace(journey, entry=entry)
+    most = worst_week(study(journey)).most
+    assume(most is not None)
+    times = sorted(when for run in runs_of(journey, happened) for when in sent(run))
+    weeks = [sum(start <= when < start + WEEK for when in times) for start in times]
+    assert max(weeks, default=0) <= (most or 0)

@@ -61,6 +61,12 @@ DAILY = "[{id: a, MAIL}, {id: rest, wait: {for: 1d}}, {id: again, goto: {step: a
         ),
         (
             TWO,
+            {"policy": NEWS, "entry": "{on_retrigger: restart, reentry: {mode: never}}"},
+            Week(None, "it sends at once and may be entered again at once (`on_retrigger`)"),
+        ),
+        (LATE, {"policy": NEWS, "entry": "{on_retrigger: restart, reentry: {mode: never}}"}, Week(7, SHORT)),
+        (
+            TWO,
             {**entry("{mode: always}"), "policy": "{topic: news, frequency_cap: [{max: 2, per: 3d}]}"},
             Week(6, "the frequency cap of 2 per 3d"),
         ),
