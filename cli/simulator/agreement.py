@@ -69,17 +69,39 @@ class _Seen(msgspec.Struct):
 
 def compare(catalog: Catalog, recording: Iterable[Recorded]) -> Agreement:
     """Return how the decisions of ``recording`` agree with those that ``catalog`` makes of its events."""
-    found = Agreement()
+    found, elsewhere = Agreement(), _Elsewhere()
     for number, records in groupby(recording, key=lambda recorded: recorded.partition):
-        _Partition(found, PartitionReplay(catalog, number), number).compare(records)
+        _Partition(found, PartitionReplay(catalog, number), number, elsewhere).compare(records)
+    elsewhere.settle(found)
     return found
+
+
+class _Elsewhere:
+    """Cancels that one partition decides for another: of commands that a visitor's run had before it was a user's."""
+
+    def __init__(self) -> None:
+        self.decided: dict[Identity, bytes] = {}
+        self.recorded: dict[Identity, _Seen] = {}
+
+    def settle(self, found: Agreement) -> None:
+        """Compare both, once every partition was seen."""
+        for identity, seen in self.recorded.items():
+            digest = self.decided.pop(identity, None)
+            if digest is None:
+                found.differences.append(f"line {seen.line}: this record of {identity[0]} is not decided again")
+            elif digest != seen.digest:
+                found.differences.append(f"line {seen.line}: recorded other than decided: {identity[1]}")
+            else:
+                found.agreed(identity[0])
+        found.open += len(self.decided)
 
 
 class _Partition:
     """The comparison of one partition."""
 
-    def __init__(self, found: Agreement, replay: PartitionReplay, number: int) -> None:
+    def __init__(self, found: Agreement, replay: PartitionReplay, number: int, elsewhere: _Elsewhere) -> None:
         self._found = found
+        self._elsewhere = elsewhere
         self._replay = replay
         self._number = number
         self._recorded: dict[Identity, _Seen] = {}
@@ -152,6 +174,9 @@ class _Partition:
             identity = _identity_of(output.topic, output.value)
             if identity is None:
                 continue
+            if output.topic == CANCELS and output.partition is None:
+                self._elsewhere.decided[identity] = _digest(output.value)
+                continue
             if output.topic == EVENTS:
                 self._awaited[identity[1]] = _digest(output.value)
                 continue
@@ -166,8 +191,10 @@ class _Partition:
                 self._differ(f"line {seen.line}: recorded other than decided: {_text(output)}")
 
     def _finish(self) -> None:
-        for (topic, _), seen in self._recorded.items():
-            if not seen.decided:
+        for (topic, name), seen in self._recorded.items():
+            if not seen.decided and topic == CANCELS:
+                self._elsewhere.recorded[topic, name] = seen
+            elif not seen.decided:
                 self._differ(f"line {seen.line}: this record of {topic} is not decided again")
         for (topic, identity), output in self._missing.items():
             if topic in self._whole:

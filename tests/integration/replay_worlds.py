@@ -1,10 +1,11 @@
-"""What contacts do in the replay tests: five journeys whose waits take seconds, and calls drawn by lot.
+"""What contacts do in the replay tests: six journeys whose waits take seconds, and calls drawn by lot.
 
 The quiet hours end some seconds after the test began, so that what they defer leaves while it runs.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
@@ -21,7 +22,9 @@ from shared.journeys.files import load_definitions
 from shared.log import LogRecord
 from shared.messages import codec
 from shared.messages.command import SendCommand
+from shared.messages.coordination import Ask, Reply
 from shared.messages.event import Event, Tick
+from shared.messages.identity import Handover, Link
 from shared.messages.journal import JournalRecord
 from shared.messages.outcome import Outcome, OutcomeStatus, outcome_of
 from shared.messages.topics import INCARNATION_KEY
@@ -100,6 +103,23 @@ policy: {topic: news}
 steps:
   - {id: pause, wait: {for: 1s}}
   - {id: offer, send: {channels: [email], template: {email: {subject: Offer, text: Hello}}}}
+---
+schema: journey/v1
+id: invited
+version: 1
+trigger: {type: event, event: Product Viewed}
+entry: {rate: {max: 20, per: 1s}, limit: 60, reentry: {mode: never}}
+goals: [{id: bought, event: Order Completed, window: 1d}]
+policy: {purpose: transactional}
+steps:
+  - id: subject
+    experiment:
+      salt: subject
+      winner: {goal: bought, after: 3s, min_samples: 3}
+      variants:
+        - {id: short, weight: 1, then: [{id: say, send: {channels: [email], template: {email: {subject: A, text: B}}}}]}
+        - {id: long, weight: 1, then: [{id: tell, send: {channels: [email], template: {email: {subject: C, text: D}}}}]}
+  - {id: rest, wait: {for: 5s}}
 """
 
 
@@ -114,7 +134,10 @@ def write_journeys(folder: Path, now: int, quiet: int) -> Path:
 
 
 def first_calls(contact: str, random: Random, now: int) -> Iterator[dict[str, Any]]:
-    """Yield what ``contact`` does at first: say who it is, perhaps consent, fill, view, buy; some late, some twice."""
+    """Yield what ``contact`` does at first: say who it is, perhaps consent, fill, view, buy; some late, some twice.
+
+    Some begin as visitors and log in on the way.
+    """
     # The quiet hours are over for those who are far away; and some have a zone that is none.
     traits = {"timezone": random.choice(["Asia/Tokyo", "America/New_York", "UTC", "Nowhere/At_All"])}
     traits |= random.choice(
@@ -124,9 +147,13 @@ def first_calls(contact: str, random: Random, now: int) -> Iterator[dict[str, An
     topics = [topic for topic in ("carts", "news") if random.random() < 0.8]
     calls += [{"type": "consent", "topic": topic, "status": "granted"} for topic in topics]
     calls += [_track(random, now) for _ in range(random.randint(1, 5))]
+    login = random.choice([0, 0, 0, random.randint(1, len(calls))])
     for number, call in enumerate(calls):
-        done = {**call, "userId": contact, "messageId": f"{contact}-{number}"}
+        who = {"anonymousId": f"v-{contact}"} if number < login else {"userId": contact}
+        done = {**call, **who, "messageId": f"{contact}-{number}"}
         yield from [done] * random.choice((1,) * 9 + (2,))
+    if login:
+        yield {"type": "identify", "userId": contact, "anonymousId": f"v-{contact}", "messageId": f"{contact}-login"}
 
 
 def later_call(contact: str, random: Random, now: int) -> dict[str, Any]:
@@ -202,13 +229,28 @@ def assert_everything_happened(logs: Sequence[Sequence[LogRecord]], journal: Seq
     for log in logs:
         kinds = {type(codec.EVENTS.decode(it.value)) for it in _readable(log)[1:]}
         assert {Event, Outcome, Tick} <= kinds
+    assert {Link, Handover, Ask, Reply} <= {
+        type(codec.EVENTS.decode(it.value)) for log in logs for it in _readable(log)[1:]
+    }
+    assert_runs_are_whole(journal)
     decisions = {(it.decision, it.reason if it.decision in ("skip", "deferred", "exited") else None) for it in journal}
     wanted: set[tuple[str, str | None]] = {
-        (kind, None) for kind in ("entered", "not_entered", "send", "sent", "update", "emit", "converted")
+        (kind, None) for kind in ("entered", "not_entered", "send", "sent", "update", "emit", "converted", "winner")
     }
     wanted |= {("deferred", "quiet_hours"), ("deferred", "capped"), ("skip", "no_consent")}
     wanted |= {("skip", "unreachable"), ("exited", "converted"), ("exited", "completed")}
     assert set() == wanted - decisions
+
+
+def assert_runs_are_whole(journal: Sequence[JournalRecord]) -> None:
+    """Each run is entered once and ended at most once, in whichever row it lives; some went over to another row."""
+    once = {it.id: it for it in journal}.values()  # a crash writes some again
+    entered = Counter(it.run for it in once if it.decision == "entered")
+    exited = Counter(it.run for it in once if it.decision == "exited")
+    assert set(entered.values()) == set(exited.values()) == {1}
+    assert exited.keys() <= entered.keys()
+    visitors = {it.run for it in journal if it.decision == "entered" and it.contact.startswith("a:")}
+    assert visitors & {it.run for it in journal if it.decision == "exited" and it.contact.startswith("u:")}
 
 
 def _readable(log: Iterable[LogRecord]) -> list[LogRecord]:

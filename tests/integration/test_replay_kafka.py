@@ -13,12 +13,14 @@ import pytest
 
 from cli.simulator.calls import call_to_event
 from shared.clock import system_clock
+from shared.ids import contact_key
 from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import KafkaPublisher
 from shared.kafka.reader import KafkaLogReader
 from shared.log import LogRecord, Output
 from shared.messages import codec
 from shared.messages.command import SendCommand
+from shared.messages.event import Event
 from shared.messages.topics import COMMANDS, EVENTS, INCARNATION_KEY
 from shared.settings import KafkaSettings
 from tests.builders import an_event
@@ -42,6 +44,10 @@ pytestmark = pytest.mark.integration
 
 PARTITIONS = 2
 QUIET_SECONDS = 15
+
+
+def _key(event: Event) -> bytes:
+    return (contact_key(event.user_id, event.anonymous_id) or "").encode()
 
 
 class World:
@@ -95,7 +101,7 @@ class World:
         mixed = []
         while any(doings):
             mixed.append(call_to_event(self.random.choice([rest for rest in doings if rest]).pop(0), now, ""))
-        self._publish([Output(EVENTS, f"u:{event.user_id}".encode(), codec.encode(event)) for event in mixed])
+        self._publish([Output(EVENTS, _key(event), codec.encode(event)) for event in mixed])
 
     def spoil(self) -> None:
         """Put records into the log that cannot be applied."""
