@@ -22,6 +22,7 @@ SHOWN: frozenset[Decision] = frozenset(
         "call",
         "update",
         "emit",
+        "migrated",
         "exited",
         "converted",
         "regret",

@@ -17,6 +17,7 @@ from shared.journeys.model import (
     all_steps,
 )
 from shared.journeys.reader import Node
+from shared.journeys.sending import Policy
 
 
 def check_journey(journey: Journey, fields: Mapping[str, Node], steps: Mapping[str, Node]) -> None:
@@ -29,7 +30,7 @@ def check_journey(journey: Journey, fields: Mapping[str, Node], steps: Mapping[s
             fields[name].fault(f"a journey has at least one {what}")
     if _gotos(journey, steps) and journey.steps and not _broken(fields):
         _ways(journey, fields, steps)
-    _topic(journey, fields)
+    _topic(journey, fields, steps)
     _unique_goals(journey, fields)
     _unique_triggers(journey, fields)
     _migrations(journey, fields)
@@ -71,18 +72,24 @@ def _gotos(journey: Journey, positions: Mapping[str, Node]) -> bool:
     return good
 
 
-def _topic(journey: Journey, fields: Mapping[str, Node]) -> None:
+def _topic(journey: Journey, fields: Mapping[str, Node], steps: Mapping[str, Node]) -> None:
+    """What is sent as marketing has a topic: its step's or its journey's."""
     policy = fields.get("policy")
-    known = {} if policy is None else policy.value
-    if (
-        not isinstance(known, dict)
-        or "topic" in known
-        or not any(isinstance(step, Send) for step in all_steps(journey.steps))
-    ):
+    if policy is not None and not policy.is_a(dict):
         return
-    if "purpose" not in known or known["purpose"].value == "marketing":
+    sends = [step for step in all_steps(journey.steps) if isinstance(step, Send)]
+    purpose = None if policy is None else policy.value.get("purpose")
+    marketing = purpose is None or purpose.value == "marketing"  # anything else that is wrong is a fault by itself
+    if marketing and any(step.policy is None and _lacks_topic(journey.policy) for step in sends):
         at = policy or fields["steps"]
         at.fault("a marketing journey that sends names its consent `topic` in `policy`")
+    for step in sends:
+        if step.policy is not None and _lacks_topic(step.policy):
+            steps[step.id].fault(f"`{step.id}` sends marketing and names no consent `topic`")
+
+
+def _lacks_topic(policy: Policy) -> bool:
+    return policy.purpose == "marketing" and policy.topic is None
 
 
 def _unique_goals(journey: Journey, fields: Mapping[str, Node]) -> None:

@@ -16,12 +16,10 @@ from shared.journeys.model import (
     DateTrigger,
     Enrol,
     ExitOnAudience,
-    Goal,
     Journey,
     JourneyTrigger,
     Notify,
     ScheduleTrigger,
-    Send,
     ThresholdTrigger,
     WaitFor,
     all_steps,
@@ -59,8 +57,6 @@ def later_words(journey: Journey) -> Iterator[str]:
         yield "backfill"
     if entry.reentry.max is not None or entry.reentry.mode == "per_key":
         yield "reentry"
-    for goal in journey.goals:
-        yield from _fields(goal)
 
 
 def _fields(one: object) -> Iterator[str]:
@@ -69,9 +65,5 @@ def _fields(one: object) -> Iterator[str]:
             yield "aggregate: rate"
         case WaitFor() if one.since != "step":
             yield "since"
-        case Send() if one.mode != "first_reachable" or one.data or one.locale or one.on_fail != "next" or one.policy:
-            yield "send"
-        case Goal() if one.attribution != "last_send":
-            yield "attribution"
         case _:
             pass

@@ -47,10 +47,12 @@ def resolve(*layers: Given) -> Policy:
 
 INHERIT = "inherit"
 NONE = "none"
-"""Quiet hours or a send window of a narrower layer that lift those of a wider one."""
+"""A holdout, quiet hours or a send window of a narrower layer that lifts that of a wider one."""
 
 
 def _holdout(node: Node) -> Holdout | None:
+    if node.is_a(str) and node.value == NONE:
+        return None
     fields = node.fields(("percent", "salt"), required=("percent", "salt"))
     if not {"percent", "salt"} <= fields.keys():
         return None

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shared.journeys.model import Branch, ExitAfter, ExitIf, ExitOnAudience, ExitOnEvent, Journey, WaitFor, all_steps
+from shared.journeys.model import (
+    Branch,
+    ExitAfter,
+    ExitIf,
+    ExitOnAudience,
+    ExitOnEvent,
+    Journey,
+    Send,
+    WaitFor,
+    all_steps,
+)
 from shared.journeys.predicate import Aggregate, All, Any, Condition, Not, Performed
+from shared.journeys.sending import Policy
 
 
 def conditions_of(journey: Journey) -> Iterator[Condition]:
@@ -27,6 +38,14 @@ def conditions_of(journey: Journey) -> Iterator[Condition]:
         elif isinstance(step, WaitFor):
             found += [one for awaited in step.any for one in (awaited.condition, awaited.where)]
     return (condition for condition in found if condition is not None)
+
+
+def policies_of(journey: Journey) -> Iterator[Policy]:
+    """Yield the policy of ``journey`` and those that its steps have of their own."""
+    yield journey.policy
+    for step in all_steps(journey.steps):
+        if isinstance(step, Send) and step.policy is not None:
+            yield step.policy
 
 
 def parts_of(condition: Condition, *, events: bool = True) -> Iterator[Condition]:

@@ -19,6 +19,7 @@ Decision = Literal[
     "update",
     "emit",
     "winner",
+    "migrated",
     "exited",
     "converted",
     "regret",

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from services.evaluator.core.catalog import Catalog
+from services.evaluator.core.catalog import Catalog, Plan
 from services.evaluator.core.changes import HOPS
-from services.evaluator.core.consent import ends_runs
+from services.evaluator.core.consent import is_revoked, stated_channel
 from services.evaluator.core.coordinator import coordinate
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.effects import Advance
 from services.evaluator.core.entry import enter_by_event, enter_by_watch, take_reply
-from services.evaluator.core.exits import ERROR, exit_by_consent, exit_by_event, exit_run
-from services.evaluator.core.goals import credit_goals
+from services.evaluator.core.exits import ERROR, MAX_DURATION, exit_by_consent, exit_by_event, exit_run
+from services.evaluator.core.goals import credit_goals, note_click
 from services.evaluator.core.handover import forwarded_to, hand_over, take_over
 from services.evaluator.core.history import note_activity, note_history
 from services.evaluator.core.line import leave_line
 from services.evaluator.core.links import ask_again, is_link, keep_for_links
 from services.evaluator.core.marks import note_marks
+from services.evaluator.core.migration import migrate_runs
 from services.evaluator.core.occurrence import EventArrived, Occurrence, TimerDue
 from services.evaluator.core.profile import apply_consent, apply_profile, event_data, remember, remember_id
 from services.evaluator.core.settle import settle
@@ -86,6 +87,7 @@ def _event(catalog: Catalog, state: ContactState, occurrence: EventArrived) -> A
     if draft.forward is not None and (to := forwarded_to(draft, record)) is not None:
         draft.post(to, record)
         return draft.finish()
+    migrate_runs(draft)
     match record:
         case Outcome() | Event():
             _behaviour(draft, record)
@@ -118,10 +120,11 @@ def _behaviour(draft: Draft, record: Event | Outcome) -> None:
             if draft.catalog.asks_online:
                 note_activity(draft, record)
             keep_for_links(draft, record)
-            if record.type == "consent" and apply_consent(draft, record) and ends_runs(record):
-                exit_by_consent(draft, str(record.properties.get("topic")))
+            if record.type == "consent" and apply_consent(draft, record) and is_revoked(record):
+                exit_by_consent(draft, str(record.properties.get("topic")), stated_channel(record))
         case _:
             assert_never(record)
+    note_click(draft, record.name)
     credit_goals(draft, record.name)
     exit_by_event(draft, record.name)
     leave_line(draft, record.name)
@@ -132,6 +135,7 @@ def _behaviour(draft: Draft, record: Event | Outcome) -> None:
 
 def _timer(catalog: Catalog, state: ContactState, due: TimerDue) -> Advance:
     draft = _timer_draft(catalog, state, due)
+    migrate_runs(draft)
     if due.timer.kind == "watch":
         watch = draft.watches[due.timer.step]
         draft.unwatch(watch.key, fired=True)
@@ -140,17 +144,25 @@ def _timer(catalog: Catalog, state: ContactState, due: TimerDue) -> Advance:
         else:
             enter_by_watch(draft, watch)
         return draft.finish()
-    run = draft.runs[due.run_id]
+    run = draft.runs.get(due.run_id)
+    if run is None or due.timer not in run.timers:  # its journey's new version ended it or has other times
+        return draft.finish()
     plan = catalog.plan(run.journey, run.version)
     if plan is None:
         exit_run(draft, run, JOURNEY_STOPPED)
     elif due.timer.kind == "exit":
         run = draft.disarm(run, "exit", fired=True)
-        rule = plan.journey.exits[int(due.timer.step)]
-        exit_run(draft, run, rule.reason if isinstance(rule, ExitAfter) else JOURNEY_STOPPED)
+        exit_run(draft, run, _reason(plan, due.timer))
     else:
         wake(draft, plan, run, due.timer)
     return draft.finish()
+
+
+def _reason(plan: Plan, timer: Timer) -> str:
+    if timer.step == MAX_DURATION:
+        return MAX_DURATION
+    rule = plan.journey.exits[int(timer.step)]
+    return rule.reason if isinstance(rule, ExitAfter) else JOURNEY_STOPPED
 
 
 def _timer_draft(catalog: Catalog, state: ContactState, due: TimerDue) -> Draft:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -19,14 +19,17 @@ from shared.journeys.model import (
     Goal,
     InactivityTrigger,
     Journey,
+    Send,
     Step,
     ThresholdTrigger,
     Wait,
     all_steps,
     blocks,
 )
-from shared.journeys.predicate import Condition, InJourney, MessageWas, Online
-from shared.journeys.walk import conditions_of, parts_of
+from shared.journeys.predicate import Condition, InJourney, MessageWas, Online, Performed
+from shared.journeys.promises import InFlight, MinGap, NoSendAfter
+from shared.journeys.sending import Policy
+from shared.journeys.walk import conditions_of, parts_of, policies_of
 from shared.walltime.zones import load_zone
 
 UTC = ZoneInfo("UTC")
@@ -40,7 +43,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     ``following`` None: the run ends behind that step. ``exits_at`` are the exit rules that an event of that name may
     fulfil, in their order; ``exits_asked`` those that every other event may. ``asked_about`` are the steps of whose
-    messages some condition asks what became.
+    messages some condition asks what became; ``goal_window`` and ``min_gap`` are how long its messages are remembered.
     """
 
     journey: Journey
@@ -51,6 +54,11 @@ class Plan(msgspec.Struct, frozen=True):
     exits_at: dict[str, tuple[ExitCheck, ...]]
     exits_asked: tuple[ExitCheck, ...]
     asked_about: frozenset[str]
+    min_gap: int
+
+    def policy(self, step: Send) -> Policy:
+        """Return what the messages of ``step`` may do: its own policy, or else the journey's."""
+        return step.policy or self.journey.policy
 
     def into(self, step: Step, block: tuple[Step, ...]) -> str | None:
         """Return the first step of ``block`` inside ``step``, or what follows ``step`` when it is empty."""
@@ -76,7 +84,8 @@ class Catalog(msgspec.Struct, frozen=True):
     ``history`` maps each event that some condition asks for to its slots: nothing else is kept. ``cap_window`` is the
     longest span that a frequency cap looks back; ``asked_ever`` are the journeys that some condition asks for the past
     of; ``asks_online`` says whether some condition asks when the contact was last active; ``zone`` and ``locale`` are
-    the workspace's.
+    the workspace's. ``adopting`` are, by journey, the versions that take runs of older ones over or end them, in their
+    order.
     """
 
     plans: dict[tuple[str, int], Plan] = {}
@@ -92,6 +101,7 @@ class Catalog(msgspec.Struct, frozen=True):
     audiences: dict[str, Audience] = {}
     locale: str | None = None
     asks_online: bool = False
+    adopting: dict[str, tuple[Plan, ...]] = {}
 
     def plan(self, journey: str, version: int) -> Plan | None:
         """Return that version, or None when this catalogue does not hold it."""
@@ -100,11 +110,16 @@ class Catalog(msgspec.Struct, frozen=True):
 
 def catalog_of(definitions: Definitions) -> Catalog:
     """Return the catalogue of what a folder defines."""
-    built = build_catalog(definitions.journeys, load_zone(definitions.timezone), definitions.audiences)
-    return msgspec.structs.replace(built, locale=definitions.locale)
+    zone = load_zone(definitions.timezone)
+    return build_catalog(definitions.journeys, zone, definitions.audiences, definitions.locale)
 
 
-def build_catalog(journeys: Iterable[Journey], zone: ZoneInfo = UTC, audiences: Iterable[Audience] = ()) -> Catalog:
+def build_catalog(
+    journeys: Iterable[Journey],
+    zone: ZoneInfo = UTC,
+    audiences: Iterable[Audience] = (),
+    locale: str | None = None,
+) -> Catalog:
     """Return the catalogue of ``journeys``; of several versions of one journey the highest takes the entries."""
     plans = {(journey.id, journey.version): _plan(journey) for journey in journeys}
     newest = {plan.journey.id: plan for _, plan in sorted(plans.items())}
@@ -138,12 +153,14 @@ def build_catalog(journeys: Iterable[Journey], zone: ZoneInfo = UTC, audiences: 
         watched_by={event: tuple(found) for event, found in watched.items()},
         watched_from_first_sight=tuple(first_sight),
         goals_on={event: tuple(found) for event, found in goals.items()},
-        history=slots_of(condition for plan in plans.values() for condition in conditions_of(plan.journey)),
-        cap_window=max((cap.per for plan in plans.values() for cap in plan.journey.policy.caps), default=0),
+        history=slots_of(_asked(plans.values())),
+        cap_window=_cap_window(plans.values()),
         asked_ever=frozenset(part.id for part in asked if isinstance(part, InJourney) and part.state == "ever"),
         asks_online=any(isinstance(part, Online) for part in asked),
         zone=zone,
         audiences={audience.id: audience for audience in audiences},
+        locale=locale,
+        adopting=_adopting(plans),
     )
 
 
@@ -160,6 +177,7 @@ def _plan(journey: Journey) -> Plan:
         exits_at={name: tuple(_exit_checks(journey, name)) for name in names},
         exits_asked=tuple(_exit_checks(journey, None)),
         asked_about=frozenset(part.step for part in _parts([journey]) if isinstance(part, MessageWas)),
+        min_gap=max((it.gap for it in journey.invariants if isinstance(it, MinGap)), default=0),
     )
 
 
@@ -189,6 +207,26 @@ def _link(block: tuple[Step, ...], after: str | None, following: dict[str, str |
 def _parts(journeys: Iterable[Journey]) -> Iterator[Condition]:
     """Yield every condition of ``journeys``, those inside others too."""
     return (part for journey in journeys for condition in conditions_of(journey) for part in parts_of(condition))
+
+
+def _asked(plans: Iterable[Plan]) -> Iterator[Condition]:
+    """Yield the conditions that events are kept for; an invariant asks for one as a condition does."""
+    for plan in plans:
+        yield from conditions_of(plan.journey)
+        yield from (Performed(event=it.event) for it in plan.journey.invariants if isinstance(it, NoSendAfter))
+
+
+def _cap_window(plans: Iterable[Plan]) -> int:
+    caps = (cap for plan in plans for policy in policies_of(plan.journey) for cap in policy.caps)
+    return max((cap.per for cap in caps), default=0)
+
+
+def _adopting(plans: Mapping[tuple[str, int], Plan]) -> dict[str, tuple[Plan, ...]]:
+    found: dict[str, tuple[Plan, ...]] = {}
+    for (journey, _), plan in sorted(plans.items()):
+        if plan.journey.in_flight != InFlight():
+            found[journey] = (*found.get(journey, ()), plan)
+    return found
 
 
 def resets(step: Step, event: str) -> bool:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from services.evaluator.core.conditions import kept_value_of
+from services.evaluator.core.conditions import values_of
 from services.evaluator.core.consent import state_consent
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.exits import exit_by_consent
 from services.evaluator.core.state import Run
 from shared.ids import derived_id
-from shared.journeys.model import Emit, Update, Value
-from shared.journeys.predicate import Expression
+from shared.journeys.model import Emit, Update
 from shared.messages.event import Event
 
 MOST_HOPS = 10
@@ -23,7 +21,7 @@ TAGS = "tags"
 
 def update(draft: Draft, run: Run, step: Update) -> None:
     """Change traits, tags and consent as ``step`` says."""
-    traits: dict[str, Any] = {**draft.traits, **_values(draft, run, step.set)}
+    traits: dict[str, Any] = {**draft.traits, **values_of(step.set, draft.scope(run, own=True))}
     for name, amount in step.increment.items():
         former = traits.get(name)
         known = former if isinstance(former, int | float) and not isinstance(former, bool) else 0
@@ -59,15 +57,8 @@ def emit(draft: Draft, run: Run, step: Emit) -> None:
         received_at=draft.log_time,
         user_id=name if kind == "u" else None,
         anonymous_id=name if kind == "a" else None,
-        properties=_values(draft, run, step.properties),
+        properties=values_of(step.properties, draft.scope(run, own=True)),
         context={HOPS: hops},
     )
     draft.events = (*draft.events, event)
     draft.note_run("emit", run, step=step.id, detail={"event": step.event, "message_id": event.message_id})
-
-
-def _values(draft: Draft, run: Run, given: Mapping[str, Value]) -> dict[str, Any]:
-    scope = draft.scope(run, own=True)
-    return {
-        name: kept_value_of(value, scope) if isinstance(value, Expression) else value for name, value in given.items()
-    }

@@ -16,6 +16,7 @@ from services.evaluator.core.slots import history_key, kind_of, measure_key
 from services.evaluator.core.state import Consent, Run, Sample, Total
 from shared.expressions import compile_condition, compile_expression
 from shared.ids import short_hash
+from shared.journeys.model import Value as Given
 from shared.journeys.predicate import (
     Aggregate,
     All,
@@ -158,6 +159,11 @@ def holds(condition: Condition | None, scope: Scope) -> bool:  # noqa: C901, PLR
 def value_of(expression: Expression, scope: Scope) -> Value:
     """Return the value of ``expression``; None when anything that it needs is missing."""
     return compile_expression(expression.text).evaluate(scope.roots)
+
+
+def values_of(given: Mapping[str, Given], scope: Scope) -> dict[str, Value]:
+    """Return each value of ``given`` as it stands, or worked out, as a row keeps it."""
+    return {name: kept_value_of(one, scope) if isinstance(one, Expression) else one for name, one in given.items()}
 
 
 def kept_value_of(expression: Expression, scope: Scope) -> Value:

@@ -19,7 +19,7 @@ def stated(known: Mapping[str, Consent], event: Event, at: int) -> dict[str, Con
     By the time at which it was said and not by arrival: an old grant that comes late does not undo a revocation. Of two
     said at one time the revocation counts.
     """
-    key = consent_key(str(event.properties.get("topic", "")), _channel(event))
+    key = consent_key(str(event.properties.get("topic", "")), stated_channel(event))
     made = Consent(event.properties.get("status") == "granted", at)
     return _newest(known, key, made)
 
@@ -55,11 +55,12 @@ def allows(known: Mapping[str, Consent], topic: str | None, channel: str) -> boo
     return all(statement.granted for statement in said if statement.at == newest)
 
 
-def ends_runs(event: Event) -> bool:
-    """Tell whether ``event`` takes a whole topic's consent away; for one channel the others may still be used."""
-    return event.properties.get("status") != "granted" and _channel(event) is None
+def is_revoked(event: Event) -> bool:
+    """Tell whether the consent ``event`` takes consent away."""
+    return event.properties.get("status") != "granted"
 
 
-def _channel(event: Event) -> str | None:
+def stated_channel(event: Event) -> str | None:
+    """Return the channel that the consent ``event`` is about; None: all of them."""
     channel = event.properties.get("channel")
     return channel if isinstance(channel, str) and channel else None

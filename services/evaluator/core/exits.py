@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from services.evaluator.core.conditions import holds
 from services.evaluator.core.draft import Draft
-from services.evaluator.core.state import Passage, Run
+from services.evaluator.core.state import Passage, PendingCommand, Run
 from shared.clock import DAY
 from shared.journeys.model import Reentry
 from shared.messages.command import Cancel
 
 CONSENT_REVOKED = "consent_revoked"
+SEND_FAILED = "send_failed"
+"""Reason of a run that ends because no message of a send left (``on_fail: exit``)."""
+MAX_DURATION = "max_duration"
+"""Reason of a run that lasted as long as its journey's ``invariants`` allow."""
 LATEST_EVENT = DAY
 """An event later than this may enter a journey that the contact has left meanwhile."""
 PASSAGES_AT_MOST = 500
@@ -73,9 +77,18 @@ def _cancel_commands(draft: Draft, run: Run) -> None:
     draft.ended = tuple(ended for ended in draft.ended if ended.run_id != run.run_id)
     for command in draft.pending:
         if command.run_id == run.run_id:
-            contact = command.contact or draft.contact
-            cancel = Cancel(command_id=command.command_id, contact=contact, reason="exited", at=draft.log_time)
-            draft.cancels = (*draft.cancels, cancel)
+            _cancel(draft, command, "exited")
+
+
+def _cancel(draft: Draft, command: PendingCommand, reason: Literal["exited", "no_consent"]) -> None:
+    """Call ``command`` back, once: of two reasons the first stands."""
+    if command.cancelled:
+        return
+    cancelled = msgspec.structs.replace(command, cancelled=True)
+    draft.pending = tuple(cancelled if other is command else other for other in draft.pending)
+    contact = command.contact or draft.contact
+    cancel = Cancel(command_id=command.command_id, contact=contact, reason=reason, at=draft.log_time)
+    draft.cancels = (*draft.cancels, cancel)
 
 
 def exit_by_event(draft: Draft, name: str, *, only: Collection[str] | None = None) -> None:
@@ -96,13 +109,20 @@ def exit_by_event(draft: Draft, name: str, *, only: Collection[str] | None = Non
                 break
 
 
-def exit_by_consent(draft: Draft, topic: str) -> None:
-    """End each marketing run of ``topic``, which has lost the contact's consent."""
-    for run in (*draft.runs.values(), *draft.ended):
+def exit_by_consent(draft: Draft, topic: str, channel: str | None = None) -> None:
+    """Stop what has lost the contact's consent for ``topic``: on all channels, or on one.
+
+    On all, each marketing run of the topic ends. Unsettled messages that need this consent and may leave by such a
+    channel are cancelled, also those that a step of a run of another topic sent; that run goes on.
+    """
+    for run in (*draft.runs.values(), *draft.ended) if channel is None else ():
         plan = draft.catalog.plan(run.journey, run.version)
         policy = None if plan is None else plan.journey.policy
         if policy and policy.purpose == "marketing" and policy.topic == topic:
             _exit(draft, run, CONSENT_REVOKED)
+    for command in draft.pending:
+        if command.topic == topic and (channel is None or channel in command.channels):
+            _cancel(draft, command, "no_consent")
 
 
 def _exit(draft: Draft, run: Run, reason: str) -> None:

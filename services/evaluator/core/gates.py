@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import msgspec
 
 from services.evaluator.core.addresses import addresses
+from services.evaluator.core.catalog import Plan
 from services.evaluator.core.conditions import in_bucket
 from services.evaluator.core.consent import allows
 from services.evaluator.core.draft import Draft
+from services.evaluator.core.invariants import broken_by_send
 from services.evaluator.core.local_time import contact_zone
 from services.evaluator.core.state import Run, SentMark
 from shared.ids import short_hash
 from shared.journeys.model import Send
 from shared.journeys.predicate import Channel
-from shared.journeys.sending import Cap, Policy
+from shared.journeys.sending import Cap
 from shared.walltime.windows import closed_until, spread, window_of
 
 Action = Literal["send", "skip", "defer", "exit"]
@@ -29,18 +32,23 @@ class Verdict(msgspec.Struct, frozen=True):
     until: int = 0
     channels: dict[Channel, str] = {}
     checks: tuple[tuple[str, bool], ...] = ()
+    detail: dict[str, Any] = {}
 
 
 class _Refusal(msgspec.Struct, frozen=True):
     action: Action = "skip"
     until: int = 0
     max_defer: int | None = None
+    detail: dict[str, Any] = {}
 
 
-def judge(draft: Draft, run: Run, policy: Policy, step: Send) -> Verdict:
-    """Return whether the message of ``step`` may leave now. ``run.tried_at`` is when it was first asked, if before."""
-    first = draft.now if run.tried_at is None else run.tried_at
-    gate = _Gate(draft, run, policy, step, first)
+def judge(draft: Draft, plan: Plan, run: Run, step: Send, channels: Sequence[Channel]) -> Verdict:
+    """Return whether a message of ``step`` may leave now by one of ``channels``.
+
+    ``run.tried_at`` is when it was first asked, if before.
+    """
+    gate = _Gate(draft, plan, run, step, channels)
+    first = gate.first
     checks: list[tuple[str, bool]] = []
     for reason, check in _ORDER:
         refusal = check(gate)
@@ -51,21 +59,22 @@ def judge(draft: Draft, run: Run, policy: Policy, step: Send) -> Verdict:
                 action = "skip"
             if action == "defer" and step.expires is not None and refusal.until >= first + step.expires:
                 action, reason_given = "skip", "expired"
-            return Verdict(action, reason_given, refusal.until, checks=tuple(checks))
+            return Verdict(action, reason_given, refusal.until, checks=tuple(checks), detail=refusal.detail)
     return Verdict("send", channels=gate.channels, checks=tuple(checks))
 
 
 class _Gate:
     """One message on its way through the checks; they narrow ``channels`` down."""
 
-    def __init__(self, draft: Draft, run: Run, policy: Policy, step: Send, first: int) -> None:
+    def __init__(self, draft: Draft, plan: Plan, run: Run, step: Send, channels: Sequence[Channel]) -> None:
         self.draft = draft
+        self.plan = plan
         self.run = run
-        self.policy = policy
+        self.policy = plan.policy(step)
         self.step = step
-        self.first = first
-        self.marketing = policy.purpose == "marketing"
-        self.channels = addresses(draft.traits, step.channels)
+        self.first = draft.now if run.tried_at is None else run.tried_at
+        self.marketing = self.policy.purpose == "marketing"
+        self.channels = addresses(draft.traits, channels)
 
     def expired(self) -> _Refusal | None:
         expires = self.step.expires
@@ -89,6 +98,10 @@ class _Gate:
     def max_sends(self) -> _Refusal | None:
         most = self.policy.max_sends
         return _Refusal() if most is not None and self.run.sends >= most else None
+
+    def invariant(self) -> _Refusal | None:
+        broken = broken_by_send(self.draft, self.plan, self.run, self.step)
+        return None if broken is None else _Refusal(detail={"invariant": broken})
 
     def capped(self) -> _Refusal | None:
         if not self.marketing:
@@ -157,6 +170,7 @@ _ORDER = (
     ("unreachable", _Gate.unreachable),
     ("no_consent", _Gate.no_consent),
     ("max_sends", _Gate.max_sends),
+    ("invariant", _Gate.invariant),
     ("capped", _Gate.capped),
     ("quiet_hours", _Gate.quiet_hours),
     ("outside_window", _Gate.outside_window),

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from services.evaluator.core.consent import ends_runs
+from services.evaluator.core.consent import is_revoked, stated_channel
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.exits import exit_by_consent, exit_by_event, exit_run
 from services.evaluator.core.experiments import ask_id
@@ -137,8 +137,8 @@ def _catch_up(draft: Draft, link: Linked, arrived: list[str]) -> None:
     for event in link.events:
         draft.now = min(event.timestamp, event.received_at, draft.log_time)
         draft.event = event_data(event)
-        if event.type == "consent" and ends_runs(event):
-            exit_by_consent(draft, str(event.properties.get("topic")))
+        if event.type == "consent" and is_revoked(event):
+            exit_by_consent(draft, str(event.properties.get("topic")), stated_channel(event))
         credit_goals(draft, event.name)
         exit_by_event(draft, event.name, only=arrived)
         feed_waits(draft, event.name, only=arrived)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from services.evaluator.core.draft import Draft
+from services.evaluator.core.parts import message_ids
 from services.evaluator.core.state import Run
-from shared.ids import command_id
+from shared.journeys.model import Step
 from shared.messages.event import Event
 from shared.messages.outcome import Outcome
 
@@ -27,9 +28,10 @@ def note_marks(draft: Draft, record: Event | Outcome) -> None:
         return
     for run in draft.runs.values():
         plan = draft.catalog.plan(run.journey, run.version)
-        for step in () if plan is None else plan.asked_about:
+        asked = () if plan is None else (plan.steps[name] for name in plan.asked_about if name in plan.steps)
+        for step in asked:
             if _is_about(record, run, step):
-                mark(draft, run, step, became)
+                mark(draft, run, step.id, became)
 
 
 def mark(draft: Draft, run: Run, step: str, became: tuple[str, ...]) -> None:
@@ -45,13 +47,13 @@ def unmarked(run: Run, step: str) -> dict[str, int]:
     return {name: at for name, at in run.marks.items() if name.partition("/")[0] != step} if run.marks else run.marks
 
 
-def _is_about(record: Event | Outcome, run: Run, step: str) -> bool:
+def _is_about(record: Event | Outcome, run: Run, step: Step) -> bool:
     """Tell whether ``record`` is about the newest message of ``step``: by its command, else its run, else journey."""
     said: dict[str, Any] = record.properties if isinstance(record, Event) else {"command_id": record.command_id}
-    if said.get("step", step) != step or step not in run.visits:
+    if said.get("step", step.id) != step.id or step.id not in run.visits:
         return False
     if said.get("command_id") is not None:
-        return bool(said["command_id"] == command_id(run.run_id, step, run.visits[step]))
+        return said["command_id"] in message_ids(run, step)
     if said.get("run_id") is not None:
         return bool(said["run_id"] == run.run_id)
     return "step" in said and said.get("journey") == run.journey

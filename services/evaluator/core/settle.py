@@ -1,10 +1,15 @@
-"""Applies the outcome of a command: it is no longer pending, and a message that never left gives its slot back."""
+"""Applies the outcome of a command: it is no longer pending, and a message that never left gives its slot back.
+
+A run does not wait for outcomes; one that says ``on_fail: exit`` ends when the last of a send's messages has failed.
+"""
 
 from __future__ import annotations
 
 import msgspec
 
 from services.evaluator.core.draft import Draft
+from services.evaluator.core.exits import SEND_FAILED, end_run
+from services.evaluator.core.state import PendingCommand, visit_key
 from shared.messages.journal import Decision
 from shared.messages.outcome import Outcome, OutcomeStatus
 
@@ -18,9 +23,10 @@ _DECISIONS: dict[OutcomeStatus, Decision] = {
 
 def settle(draft: Draft, outcome: Outcome) -> None:
     """Take ``outcome`` in. One for a command that is not pending (settled already) is noted nowhere."""
-    unsettled = tuple(command for command in draft.pending if command.command_id != outcome.command_id)
-    if len(unsettled) == len(draft.pending):
+    settled = next((command for command in draft.pending if command.command_id == outcome.command_id), None)
+    if settled is None:
         return
+    unsettled = tuple(command for command in draft.pending if command is not settled)
     draft.pending = unsettled
     if all(command.run_id != outcome.run_id for command in unsettled):
         draft.ended = tuple(run for run in draft.ended if run.run_id != outcome.run_id)
@@ -32,9 +38,7 @@ def settle(draft: Draft, outcome: Outcome) -> None:
     if outcome.status in ("skipped", "failed"):
         draft.sent = tuple(mark for mark in draft.sent if mark.command_id != outcome.command_id)
         draft.touches = tuple(touch for touch in draft.touches if touch.command_id != outcome.command_id)
-        run = draft.runs.get(outcome.run_id)
-        if run is not None:
-            draft.change(run, sends=run.sends - 1)
+    _count(draft, settled, left=outcome.status in ("sent", "ambiguous"))
     draft.note(
         _DECISIONS[outcome.status],
         outcome.journey,
@@ -45,3 +49,18 @@ def settle(draft: Draft, outcome: Outcome) -> None:
         command_id=outcome.command_id,
         reason=outcome.reason,
     )
+    run = draft.runs.get(outcome.run_id)
+    waits = run is not None and run.step == settled.step and run.tried_at is not None
+    if run is not None and run.undelivered.get(visit_key(settled.step, settled.visit)) == 0 and not waits:
+        end_run(draft, run, SEND_FAILED)
+
+
+def _count(draft: Draft, settled: PendingCommand, *, left: bool) -> None:
+    """Note in the run that a message of it has left, or never will."""
+    run, key = draft.runs.get(settled.run_id), visit_key(settled.step, settled.visit)
+    if run is None or (left and key not in run.undelivered):
+        return
+    undelivered = {name: count for name, count in run.undelivered.items() if name != key}
+    if not left and key in run.undelivered:
+        undelivered[key] = run.undelivered[key] - 1
+    draft.change(run, sends=run.sends - (not left), undelivered=undelivered)

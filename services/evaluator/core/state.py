@@ -36,6 +36,9 @@ class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ``visits`` counts how often each step was entered. ``sends`` counts messages decided and not known to have failed.
     ``tried_at`` is when the message that is deferred now was first asked for; ``variants`` the experiment ways taken.
     ``marks`` say when the newest message of a step was last ``step/opened`` and so on, where a condition asks for it.
+    ``deferred`` are the messages of the step that wait, by channel (``mode: all``, else empty), with when each is asked
+    for again. ``undelivered`` counts, by visit of a send whose failure ends the run (``visit_key``), its messages that
+    are under way, for as long as none has left.
     """
 
     run_id: str
@@ -54,12 +57,16 @@ class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
     tried_at: int | None = None
     variants: dict[str, str] = {}
     marks: dict[str, int] = {}
+    deferred: dict[str, int] = {}
+    undelivered: dict[str, int] = {}
 
 
 class PendingCommand(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A command that was decided and whose outcome is not known yet.
+    """A command that was decided at the step's ``visit`` and whose outcome is not known yet.
 
-    ``contact`` is the key under which it was published, where that is another: before a handover.
+    ``contact`` is the key under which it was published, where that is another: before a handover. It may leave by any
+    of ``channels``. ``topic`` is the one whose consent it needs; None: it needs none. One that is ``cancelled`` has an
+    outcome all the same; it may have left before.
     """
 
     command_id: str
@@ -68,12 +75,17 @@ class PendingCommand(msgspec.Struct, frozen=True, array_like=True, gc=False):
     version: int
     step: str
     contact: str = ""
+    visit: int = 1
+    channels: tuple[str, ...] = ()
+    topic: str | None = None
+    cancelled: bool = False
 
 
 class Touch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A send that a later goal may be credited to, until ``until``; ``credited`` are the goals already counted.
 
-    ``variants`` are the ways that the run had taken at experiments that a goal decides.
+    ``variants`` are the ways that the run had taken at experiments that a goal decides; ``clicks`` the times of the
+    contact's last clicks on it.
     """
 
     command_id: str
@@ -85,6 +97,7 @@ class Touch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     until: int
     credited: tuple[str, ...] = ()
     variants: dict[str, str] = {}
+    clicks: tuple[int, ...] = ()
 
 
 class Watch(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -190,6 +203,11 @@ class Forward(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     to: str
     names: tuple[str, ...] = ()
+
+
+def visit_key(step: str, visit: int) -> str:
+    """Return the key of a step's visit in ``Run.undelivered``."""
+    return f"{step}#{visit}"
 
 
 class ContactState(msgspec.Struct, frozen=True, array_like=True, gc=False):

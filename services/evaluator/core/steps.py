@@ -8,7 +8,7 @@ from services.evaluator.core.catalog import Plan, resets
 from services.evaluator.core.changes import emit, update
 from services.evaluator.core.conditions import holds
 from services.evaluator.core.draft import Draft
-from services.evaluator.core.exits import ERROR, end_run, exit_run
+from services.evaluator.core.exits import ERROR, MAX_DURATION, end_run, exit_run
 from services.evaluator.core.experiments import go, picked, stays_at, way
 from services.evaluator.core.send import send
 from services.evaluator.core.state import Run, Timer
@@ -27,6 +27,7 @@ from shared.journeys.model import (
     Wait,
     WaitFor,
 )
+from shared.journeys.promises import MaxDuration
 from shared.messages.coordination import Reply
 
 COMPLETED = "completed"
@@ -189,11 +190,19 @@ def _reset(draft: Draft, run: Run, step: Wait) -> None:
 
 
 def exit_timers(plan: Plan, entered_at: int) -> tuple[Timer, ...]:
-    """Return a timer for each exit rule that applies some time after entry; its ``step`` is the rule's number."""
-    return tuple(
+    """Return a timer for each exit that applies some time after entry: its ``step`` is the rule's number.
+
+    The last is for the longest time that the journey's invariants allow.
+    """
+    rules = (
         Timer(entered_at + rule.after, "exit", str(number))
         for number, rule in enumerate(plan.journey.exits)
         if isinstance(rule, ExitAfter)
+    )
+    invariants = plan.journey.invariants
+    return (
+        *rules,
+        *(Timer(entered_at + it.most, "exit", MAX_DURATION) for it in invariants if isinstance(it, MaxDuration)),
     )
 
 

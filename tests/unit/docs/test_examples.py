@@ -33,7 +33,7 @@ from shared.journeys.model import (
 )
 from shared.journeys.parse import parse_journey
 from shared.journeys.templates import parse_template
-from shared.journeys.workspace import Surroundings
+from shared.journeys.workspace import Surroundings, parse_workspace
 from shared.metrics import Metrics
 from tests.builders import JOURNEYS, ROOT
 from tests.fakes import FakeClock, RecordingPublisher
@@ -56,6 +56,8 @@ def test_every_document_in_a_page_is_valid(page: Path) -> None:
     for block in blocks(page, "yaml"):
         if block.startswith("schema: template/v1"):
             parse_template(page.name, block)
+        elif block.startswith("schema: workspace/v1"):
+            parse_workspace(page.name, block)
         elif block.startswith("schema: journey/v1"):
             parse_journey(page.name, block, shipped())
         elif block.startswith("schema: catalogue/v1"):
@@ -95,9 +97,9 @@ def test_every_part_of_a_journey_in_a_page_is_valid(page: str, block: str) -> No
 
 
 def test_each_verb_is_shown() -> None:
-    """But for `send` and `exit`, which the walk-through shows."""
+    """But for `exit`, which the walk-through shows."""
     shown = {type(step) for _, block in PARTS if block.startswith("- ") for step in all_steps(steps_of(block))}
-    assert {Wait, WaitFor, Branch, Experiment, Update, Emit, Goto} <= shown
+    assert {Wait, WaitFor, Branch, Experiment, Send, Update, Emit, Goto} <= shown
 
 
 def steps_of(block: str) -> tuple[Step, ...]:

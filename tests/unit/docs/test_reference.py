@@ -12,7 +12,9 @@ from services.evaluator.core.addresses import ADDRESS_TRAITS
 from services.ingest.schemas import CONSENT_NAMES, FIXED_NAMES, MESSAGE_NAMES
 from shared.clock import DAY
 from shared.journeys import conditions, later, steps
+from shared.journeys.model import Send
 from shared.journeys.sending import Policy
+from shared.journeys.workspace import Workspace
 from shared.messages.command import Hours
 from shared.messages.event import Event, Marker, Tick
 from shared.messages.journal import Decision
@@ -74,7 +76,7 @@ def test_every_check_before_a_send_is_explained_in_its_order() -> None:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "_ORDER"
     ]
     names = texts(order)
-    assert 8 == len(names)
+    assert 9 == len(names)
     assert names == [row[0].strip("`") for row in table(REASONS, "The evaluator asks in this order")]
 
 
@@ -94,7 +96,7 @@ def test_the_reason_of_an_event_that_is_not_emitted_is_explained() -> None:
 
 
 def test_every_end_of_a_message_is_explained() -> None:
-    """``skipped`` by the dispatcher and ``failed``. The cancels that there are all say ``exited``."""
+    """``skipped`` by the dispatcher and ``failed``, and what a cancel may say."""
     skipped, failed = set(get_args(get_type_hints(Hours)["reason"])), {"internal_error"}
     for node in trees(DELIVERY):
         if called(node) == "_end" and isinstance(node, ast.Call) and "skipped" in texts(node.args[1]):
@@ -103,23 +105,18 @@ def test_every_end_of_a_message_is_explained() -> None:
             skipped |= set(texts(node.args[0]))
         if called(node) == "_next_channel" and isinstance(node, ast.Call):
             failed |= set(texts(node.args[1]))
-    cancelled = {
-        text
-        for node in trees(*CORE.glob("*.py"))
-        if called(node) == "Cancel" and isinstance(node, ast.Call)
-        for keyword in node.keywords
-        if keyword.arg == "reason"
-        for text in texts(keyword.value)
-    }
-    assert {"exited"} == cancelled
+    cancel = function(CORE / "exits.py", "_cancel")
+    [reason] = [argument.annotation for argument in cancel.args.args if argument.arg == "reason"]
+    assert reason is not None
+    cancelled = set(texts(reason))
+    assert {"exited", "no_consent"} == cancelled
     assert skipped | cancelled == first_words(REASONS, "The dispatcher asks again")
     assert failed == first_words(REASONS, "## Reasons of `failed`")
 
 
 def test_every_end_of_a_run_that_no_journey_names_is_explained() -> None:
-    assert constants("advance.py", "entry.py", "exits.py", "handover.py", "steps.py") == first_words(
-        REASONS, "## Reasons of `exited`"
-    )
+    found = constants("advance.py", "entry.py", "exits.py", "handover.py", "migration.py", "steps.py")
+    assert found == first_words(REASONS, "## Reasons of `exited`")
 
 
 def test_every_reason_of_regret_is_explained() -> None:
@@ -213,10 +210,10 @@ def test_the_topics_page_names_the_kinds_of_record() -> None:
     assert "| `events` | `event`, `outcome`, `tick`, `marker` |" in page
 
 
-def test_the_journeys_page_names_the_trait_of_each_channel() -> None:
+def test_the_page_on_sending_names_the_trait_of_each_channel() -> None:
     shown = {
         row[0].strip("`"): tuple(re.findall(r"`(\w+)`", row[1]))
-        for row in table("docs/journeys.md", "The address is a trait")
+        for row in table("docs/journeys/sending.md", "The address is a trait")
     }
     assert shown == {channel: traits for channel, traits in ADDRESS_TRAITS.items() if traits}
 
@@ -226,5 +223,18 @@ def test_the_page_explains_each_word_of_steps_conditions_and_policy() -> None:
     assert set(steps._VERBS) - set(later.KINDS.values()) == words
     shown = {word.partition(":")[0] for word in first_words("docs/journeys.md", "### Conditions")}
     assert set(conditions._KINDS) - set(later.KINDS.values()) == shown
-    named = first_words("docs/journeys.md", "### `policy`")
+    named = first_words("docs/journeys/sending.md", "## `policy`")
     assert {field if field != "caps" else "frequency_cap" for field in Policy.__struct_fields__} == named
+
+
+def test_the_page_on_sending_explains_each_word_of_a_send() -> None:
+    rows = table("docs/journeys/sending.md", "## The step `send`")
+    named = {word for row in rows for word in re.findall(r"`(\w+)`", row[0])}
+    own = {"policy": {"purpose", "topic", "frequency_cap", "quiet_hours"}}
+    words = {word for field in Send.__struct_fields__ for word in own.get(field, {field})}
+    assert words - {"id"} == named
+
+
+def test_the_page_on_the_workspace_explains_each_of_its_words() -> None:
+    named = first_words("docs/journeys/workspace.md", '"default"')
+    assert {"schema", *Workspace.__struct_fields__} == named

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from textwrap import dedent, indent
 
+import msgspec
+
 from services.evaluator.core.catalog import UTC
 from shared.clock import from_iso
 from shared.journeys.model import Journey
@@ -21,12 +23,18 @@ GO = an_event("Go", at("10:00"))
 
 
 def journey(
-    steps: str, *, name: str = "trip", policy: str = "{purpose: transactional}", trigger: str = "Go", more: str = ""
+    steps: str,
+    *,
+    name: str = "trip",
+    version: int = 1,
+    policy: str = "{purpose: transactional}",
+    trigger: str = "Go",
+    more: str = "",
 ) -> Journey:
     """Return the journey of ``steps``; ``more`` are further lines of the top. ``MAIL`` in them stands for a send."""
     lines = indent(dedent(steps).strip("\n").replace("MAIL", MAIL), "  ")
     return a_journey(
-        f"schema: journey/v1\nid: {name}\nversion: 1\ntrigger: {{type: event, event: {trigger}}}\n"
+        f"schema: journey/v1\nid: {name}\nversion: {version}\ntrigger: {{type: event, event: {trigger}}}\n"
         f"policy: {policy}\n{dedent(more)}\nsteps:\n{lines}\n"
     )
 
@@ -46,6 +54,14 @@ def happens(
     ]
     given = (journeys,) if isinstance(journeys, Journey) else journeys
     return play(given, log, until=until, zone=UTC if zone is None else load_zone(zone))
+
+
+def revoked(when: int, topic: str, channel: str | None = None) -> Event:
+    """Return the event of consent being revoked, for all channels or for one."""
+    event = consented(when, topic, "revoked")
+    if channel is None:
+        return event
+    return msgspec.structs.replace(event, properties={**event.properties, "channel": channel})
 
 
 def told(verdict: Verdict) -> list[tuple[str, str | None, int]]:

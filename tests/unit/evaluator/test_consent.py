@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from services.evaluator.core.consent import allows, ends_runs, state_consent, stated
+from services.evaluator.core.consent import allows, is_revoked, state_consent, stated, stated_channel
 from services.evaluator.core.state import Consent
 from tests.builders import at, consented
 
@@ -47,6 +48,10 @@ def test_of_two_statements_of_one_moment_the_revocation_stands() -> None:
     assert revoked == stated(granted, consented(LATE, "news", "revoked"), LATE)
 
 
-def test_only_a_whole_topics_revocation_ends_runs() -> None:
-    assert ends_runs(consented(EARLY, "news", "revoked"))
-    assert not ends_runs(consented(EARLY, "news"))
+def test_a_statement_is_about_one_channel_or_about_all() -> None:
+    revoked = consented(EARLY, "news", "revoked")
+    assert is_revoked(revoked)
+    assert not is_revoked(consented(EARLY, "news"))
+    assert stated_channel(revoked) is None
+    of_sms = msgspec.structs.replace(revoked, properties={**revoked.properties, "channel": "sms"})
+    assert "sms" == stated_channel(of_sms)

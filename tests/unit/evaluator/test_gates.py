@@ -24,7 +24,8 @@ def last_checks(verdict: Verdict) -> list[tuple[str, bool]]:
 
 # ---- the order ----------------------------------------------------------------------------------------------------
 
-ORDER = ["expired", "held_out", "unreachable", "no_consent", "max_sends", "capped", "quiet_hours", "outside_window"]
+ORDER = ["expired", "held_out", "unreachable", "no_consent", "max_sends"]
+ORDER += ["invariant", "capped", "quiet_hours", "outside_window"]
 EVERYTHING = (
     "max_sends: 5, holdout: {percent: 0, salt: s}, frequency_cap: [{max: 9, per: 1d}], "
     "quiet_hours: {from: '21:00', to: '08:00'}, send_window: {from: '08:00', to: '21:00'}"

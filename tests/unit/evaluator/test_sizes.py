@@ -85,7 +85,8 @@ def test_an_epoch_is_cut_between_the_timers_of_one_contact() -> None:
     while host.processor.has_due:
         epochs.append(host.processor.fire(500, caught_up=True))
         host.store.keep(epochs[-1])
-    assert [True] * 9 == [fits_a_batch(epoch) for epoch in epochs]
+    assert 9 <= len(epochs)
+    assert all(fits_a_batch(epoch) for epoch in epochs)
     assert 80 == sum(len(commands(epoch)) for epoch in epochs)
     seqs = [record.seq for epoch in epochs for record in journal(epoch)]
     assert list(range(seqs[0], seqs[0] + 160)) == seqs

@@ -1,0 +1,104 @@
+"""Which message a conversion is credited to: ``attribution: last_send``, ``last_click`` and ``any_send``."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from shared.messages.event import Event
+from tests.builders import an_event, at
+from tests.oracle import Verdict
+from tests.unit.evaluator.playing import GO, happens, journey
+
+STEPS = "- {id: one, MAIL}\n- {id: pause, wait: {for: 1h}}\n- {id: two, MAIL}\n- {id: rest, wait: {for: 9d}}"
+"""Messages at 10:00 and at 11:00."""
+
+
+def buying(attribution: str, *events: Event, bought: int = at("12:00"), window: str = "1d") -> Verdict:
+    goal = f"{{id: sale, event: Order Completed, window: {window}, attribution: {attribution}}}"
+    trip = journey(STEPS, more=f"goals: [{goal}]\nentry: {{reentry: {{mode: always}}}}")
+    order = an_event("Order Completed", bought)
+    messages = sorted((GO, *events, order), key=lambda event: event.received_at)
+    return happens(trip, *messages, until=at("12:00", day=8))
+
+
+def credited(verdict: Verdict) -> list[str | None]:
+    return [record.step for record in verdict.journal if record.decision == "converted"]
+
+
+def clicked(step: str, when: int, **more: str) -> Event:
+    properties = {"journey": "trip", "step": step, **more}
+    return msgspec.structs.replace(an_event("Message Clicked", when), properties=properties)
+
+
+def test_last_send_credits_the_last_message_before_the_event() -> None:
+    assert ["two"] == credited(buying("last_send"))
+    assert ["one"] == credited(buying("last_send", bought=at("10:30")))
+
+
+def test_last_click_credits_the_last_message_that_was_clicked() -> None:
+    assert ["one"] == credited(buying("last_click", clicked("one", at("11:30"))))
+    assert ["two"] == credited(buying("last_click", clicked("one", at("11:30")), clicked("two", at("11:40"))))
+    assert ["one"] == credited(buying("last_click", clicked("two", at("11:30")), clicked("one", at("11:40"))))
+
+
+def test_without_a_click_there_is_no_credit() -> None:
+    assert [] == credited(buying("last_click"))
+    elsewhere = an_event("Message Clicked", at("11:30"), journey="other", step="one")
+    assert [] == credited(buying("last_click", elsewhere))
+
+
+def test_a_click_after_the_event_does_not_count() -> None:
+    """Also when the event arrives after it."""
+    late = an_event("Order Completed", at("11:30"), received=at("11:50"))
+    goal = "goals: [{id: sale, event: Order Completed, attribution: last_click}]"
+    verdict = happens(journey(STEPS, more=goal), GO, clicked("two", at("11:40")), late, until=at("12:00"))
+    assert [] == credited(verdict)
+    verdict = happens(journey(STEPS, more=goal), GO, clicked("two", at("11:20")), late, until=at("12:00"))
+    assert ["two"] == credited(verdict)
+
+
+@pytest.mark.parametrize(("bought", "expected"), [(at("10:29", day=2), ["one"]), (at("10:30", day=2), [])])
+def test_the_window_of_last_click_runs_from_the_click(bought: int, expected: list[str]) -> None:
+    """Two days after the message, one day after the click."""
+    assert expected == credited(buying("last_click", clicked("one", at("10:30", day=1)), bought=bought))
+
+
+def test_a_click_is_known_by_the_command_as_well() -> None:
+    first = buying("last_click").commands[0]
+    click = an_event("Message Clicked", at("11:30"), command_id=first.command_id)
+    assert ["one"] == credited(buying("last_click", click))
+    unknown = an_event("Message Clicked", at("11:30"), command_id="no such command")
+    assert [] == credited(buying("last_click", unknown))
+
+
+def test_a_click_names_its_run_where_there_are_several() -> None:
+    again = an_event("Go", at("10:01"))
+    first = buying("last_click", again).commands[0]
+    verdict = buying("last_click", again, clicked("one", at("11:30"), run_id=first.run_id))
+    assert [first.run_id] == [record.run for record in verdict.journal if record.decision == "converted"]
+
+
+def test_any_send_credits_each_run_once_by_its_last_message() -> None:
+    verdict = buying("any_send", an_event("Go", at("10:01")))
+    found = [record for record in verdict.journal if record.decision == "converted"]
+    assert ["two", "two"] == [record.step for record in found]
+    assert 2 == len({record.run for record in found})
+    assert 1 == len(credited(buying("last_send", an_event("Go", at("10:01")))))
+
+
+def test_a_run_is_credited_once_whatever_the_attribution() -> None:
+    second = an_event("Order Completed", at("12:30"))
+    click = clicked("one", at("11:30"))
+    for attribution in ("last_send", "last_click", "any_send"):
+        assert 1 == len(credited(buying(attribution, click, second)))
+
+
+def test_only_so_many_clicks_on_one_message_are_kept() -> None:
+    clicks = [
+        msgspec.structs.replace(clicked("one", at("11:30") + number), message_id=f"click {number}")
+        for number in range(25)
+    ]
+    state = buying("last_click", *clicks, window="3d").states["u:c1"]
+    [touch] = [touch for touch in state.touches if touch.clicks]
+    assert [at("11:30") + number for number in range(5, 25)] == list(touch.clicks)
