@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -14,6 +15,9 @@ from shared.journeys.faults import Fault, JourneyFaultsError
 from shared.journeys.files import load_definitions
 from shared.journeys.model import Definitions
 from shared.journeys.schema.kinds import KINDS
+
+if TYPE_CHECKING:  # only two commands need the engine's packages
+    from cli.simulator.engine import Arrival, Failure
 
 
 @click.group()
@@ -27,10 +31,28 @@ def journeys() -> None:
 @click.option("--log", type=click.File("rb"), help="A file of `kikkake log record`, in place of --events.")
 @click.option("--until", default=None, help="30d after the last event, or an ISO time; default: until nothing is due.")
 @click.option("--explain", is_flag=True, help="Also print the cause, the checks and when the run goes on.")
-def simulate(folder: Path, events: BinaryIO | None, log: BinaryIO | None, until: str | None, explain: bool) -> None:  # noqa: FBT001
+@click.option("--compare", "other", type=click.Path(path_type=Path), help="A folder: what would its journeys change?")
+@click.option("--format", "style", default=None, type=click.Choice(["table", "json", "ndjson"]), help="Of --compare.")
+def simulate(
+    folder: Path,
+    events: BinaryIO | None,
+    log: BinaryIO | None,
+    until: str | None,
+    *,
+    explain: bool,
+    other: Path | None,
+    style: str | None,
+) -> None:
     """Print what the journeys would decide over recorded events: one decision a line, the same on every run."""
     if (events is None) == (log is None):
         raise click.UsageError("name one file, with --events or with --log")
+    if other is None and style is not None:
+        raise click.UsageError("--format belongs to --compare")
+    if other is not None:
+        if events is None:
+            raise click.UsageError("--compare works on --events")
+        _compare((folder, other), events, until, style or "table", explain=explain)
+        return
     if log is not None:
         if until is not None:
             raise click.UsageError("--until belongs to --events: a recorded log ends where it ends")
@@ -43,26 +65,60 @@ def _simulate(folder: Path, events: BinaryIO, until: str | None, *, explain: boo
     from cli.simulator.calls import read_calls  # noqa: PLC0415 - only this command needs its packages
     from cli.simulator.decisions import effective, line_of  # noqa: PLC0415
     from cli.simulator.engine import simulate as run  # noqa: PLC0415
-    from cli.simulator.times import parse_until  # noqa: PLC0415
 
     faults: list[Fault] = []
     live = _load(folder, faults)
     arrivals = list(read_calls(_name_of(events), events, faults))
-    if faults:
-        for fault in faults:
-            click.echo(str(fault), err=True)
-        sys.exit(1)
-    try:
-        end = None if until is None else parse_until(until, max((arrival.at for arrival in arrivals), default=0))
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--until") from error
+    _stop_at(faults)
+    end = _end(until, max((arrival.at for arrival in arrivals), default=0))
     simulated = run(live, arrivals, until=end)
     out = click.get_binary_stream("stdout")
     out.writelines(f"{line_of(decided, explain=explain)}\n".encode() for decided in effective(simulated.decided))
     out.flush()
-    for failure in simulated.failures:
+    _exit_with(simulated.failures)
+
+
+def _compare(folders: tuple[Path, Path], events: BinaryIO, until: str | None, style: str, *, explain: bool) -> None:
+    from cli.simulator.calls import read_calls  # noqa: PLC0415 - only this command needs its packages
+    from cli.simulator.compare import compare, rewindable  # noqa: PLC0415
+    from cli.simulator.tables import lines_of  # noqa: PLC0415
+
+    faults: list[Fault] = []
+    base, other = (_load(folder, faults) for folder in folders)
+    lines = rewindable(events)
+
+    def arrivals() -> Iterator[Arrival]:
+        lines.seek(0)
+        return read_calls(_name_of(events), lines, faults)
+
+    last = max((arrival.at for arrival in arrivals()), default=0)
+    _stop_at(faults)
+    found = compare(base, other, arrivals, until=_end(until, last), explain=explain)
+    for line in lines_of(found, style, *map(str, folders)):
+        click.echo(line)
+    _exit_with(found.failures)
+
+
+def _stop_at(faults: Sequence[Fault]) -> None:
+    for fault in faults:
+        click.echo(str(fault), err=True)
+    if faults:
+        sys.exit(1)
+
+
+def _end(until: str | None, last: int) -> int | None:
+    from cli.simulator.times import parse_until  # noqa: PLC0415 - only these commands need its packages
+
+    try:
+        return None if until is None else parse_until(until, last)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--until") from error
+
+
+def _exit_with(failures: Sequence[Failure]) -> None:
+    for failure in failures:
         click.echo(f"kikkake: contact {failure.contact}, {failure.what}: {failure.error}; report this", err=True)
-    sys.exit(1 if simulated.failures else 0)
+    sys.exit(1 if failures else 0)
 
 
 def _replay(folder: Path, log: BinaryIO, *, explain: bool) -> None:

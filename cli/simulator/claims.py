@@ -7,7 +7,7 @@ from typing import assert_never
 
 import msgspec
 
-from cli.simulator.decisions import effective, in_zone
+from cli.simulator.decisions import effective, in_zone, said
 from cli.simulator.engine import Decided, Simulator
 from cli.simulator.scenario import (
     Calls,
@@ -97,7 +97,7 @@ def explain(claim: Claim, trial: Trial) -> list[str]:
 def timeline(trial: Trial) -> list[str]:
     """Return what was decided, one decision a line."""
     start = trial.scenario.start
-    rows = [(format_offset(found.record.at, start), _said(found.record)) for found in trial.decided]
+    rows = [(format_offset(found.record.at, start), said(found.record)) for found in trial.decided]
     if not rows:
         return ["nothing was decided"]
     width = max(len(offset) for offset, _ in rows)
@@ -184,11 +184,3 @@ def _actual(form: Form, trial: Trial) -> Sequence[str]:
             return [*timeline(trial), *([f"the texts of {form.step}:", *texts] if texts else [])]
         case _:
             return timeline(trial)
-
-
-def _said(record: JournalRecord) -> str:
-    words = [record.decision, record.step if record.decision not in ("exited", "not_entered") else None, record.reason]
-    text = " ".join(word for word in words if word)
-    if record.channel and record.decision == "send":
-        text = f"{text} by {record.channel}"
-    return f"{text} {record.goal}" if record.goal else text

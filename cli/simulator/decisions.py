@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from cli.simulator.engine import Decided
-from shared.messages.journal import Decision
+from shared.messages.journal import Decision, JournalRecord
 from shared.walltime.zones import local, zone
 
 SHOWN: frozenset[Decision] = frozenset(
@@ -72,6 +72,15 @@ def line_of(decided: Decided, *, explain: bool = False) -> str:
         if decided.next_timer_at is not None:
             shown["next_timer_at"] = in_zone(decided.next_timer_at, decided.timezone)
     return json.dumps({key: value for key, value in shown.items() if value is not None}, sort_keys=True)
+
+
+def said(record: JournalRecord) -> str:
+    """Return the decision in words, without when and by whom."""
+    words = [record.decision, record.step if record.decision not in ("exited", "not_entered") else None, record.reason]
+    text = " ".join(word for word in words if word)
+    if record.channel and record.decision == "send":
+        text = f"{text} by {record.channel}"
+    return f"{text} {record.goal}" if record.goal else text
 
 
 def in_zone(at: int, timezone: object) -> str:

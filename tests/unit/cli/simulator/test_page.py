@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 
@@ -31,6 +32,11 @@ def test_a_command_prints_what_the_page_shows(
     journey, test = blocks(PAGE, "yaml")
     (tmp_path / "cart.yaml").write_text(journey)
     (tmp_path / "cart.test.yaml").write_text(test)
+    assert {"version: 1", "for: 45m"} <= set(re.findall("version: 1|for: 45m", journey))
+    (tmp_path / "sooner").mkdir()
+    (tmp_path / "sooner/cart.yaml").write_text(
+        journey.replace("version: 1", "version: 2").replace("for: 45m", "for: 30m")
+    )
     [events] = blocks(PAGE, "json")
     (tmp_path / "day.ndjson").write_text(events)
     monkeypatch.chdir(tmp_path)
