@@ -31,6 +31,14 @@ class Metrics:
             "commands_pending", "Commands decided whose outcome is not known yet", "partition"
         )
         self.contacts = self._gauge("contacts", "Contacts with a row, by partition owned here", "partition")
+        self.contacts_behind = self._gauge(
+            "contacts_behind",
+            "Contacts that have not adopted the newest journeys' dates and schedules yet",
+            "partition",
+        )
+        self.invalid_zones = self._counter(
+            "invalid_zones", "Time zones of contacts that are none: the workspace's is taken"
+        )
         self.consumer_lag = self._gauge(
             "consumer_lag_seconds",
             "Age of the oldest record not yet applied, of the partition furthest behind; 0 when caught up",

@@ -7,7 +7,8 @@ from typing import Any
 
 from shared.clock import from_iso
 from shared.journeys.model import Journey
-from shared.journeys.parse import parse_journey
+from shared.journeys.parse import NOTHING, parse_journey
+from shared.journeys.workspace import Surroundings
 from shared.log import LogRecord
 from shared.messages import codec
 from shared.messages.event import Event, EventRecord
@@ -108,9 +109,9 @@ steps:
 """
 
 
-def a_journey(text: str = CART) -> Journey:
+def a_journey(text: str = CART, around: Surroundings = NOTHING) -> Journey:
     """Return the journey in ``text``; the cart journey by default."""
-    return parse_journey("journey.yaml", text)
+    return parse_journey("journey.yaml", text, around)
 
 
 def a_record(offset: int, message: EventRecord, *, key: str | None = "u:c1", timestamp: int | None = None) -> LogRecord:

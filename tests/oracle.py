@@ -16,7 +16,7 @@ from services.evaluator.core.effects import Advance
 from services.evaluator.core.occurrence import Applied, EventArrived
 from services.evaluator.core.state import ContactState
 from shared.ids import contact_key
-from shared.journeys.model import Journey
+from shared.journeys.model import Audience, Journey
 from shared.log import LogRecord
 from shared.messages import codec
 from shared.messages.command import Cancel, SendCommand
@@ -40,13 +40,18 @@ class Verdict(msgspec.Struct):
 
 
 def judge(
-    journeys: Iterable[Journey], log: Sequence[LogRecord], *, until: int | None = None, zone: ZoneInfo = UTC
+    journeys: Iterable[Journey],
+    log: Sequence[LogRecord],
+    *,
+    until: int | None = None,
+    zone: ZoneInfo = UTC,
+    audiences: Iterable[Audience] = (),
 ) -> Verdict:
     """Return what the core decides over the records of one partition; ``until`` runs the log time on at the end.
 
     The log is all there is: what the core emits changes nothing unless it stands in the log, as a host puts it there.
     """
-    catalog = build_catalog(journeys, zone)
+    catalog = build_catalog(journeys, zone, audiences)
     verdict = Verdict()
     log_time = 0
     for place, record in enumerate(log):

@@ -13,10 +13,11 @@ from collections.abc import Iterable
 import msgspec
 
 from services.dispatcher.core.rows import End, ended, with_channels
+from services.evaluator.core.adoption import is_behind
 from services.evaluator.core.advance import abandon, advance, next_timer
 from services.evaluator.core.catalog import Catalog, catalog_of
 from services.evaluator.core.effects import Advance, Posted
-from services.evaluator.core.occurrence import Applied, EventArrived
+from services.evaluator.core.occurrence import Adopted, Applied, EventArrived
 from services.evaluator.core.state import ContactState
 from services.evaluator.timers import DueIndex
 from shared.clock import DAY
@@ -100,6 +101,14 @@ class Simulator:
         self._cancelled: dict[str, str] = {}
         self._own: deque[tuple[str, Event | SendCommand | Posted]] = deque()
         self._index = DueIndex()
+
+    def adopt(self, catalog: Catalog) -> None:
+        """Let ``catalog`` decide from now on; every contact that is known adopts it at once."""
+        self.catalog = catalog
+        for contact, state in [known for known in self.states.items() if is_behind(catalog, known[1])]:
+            result = advance(catalog, state, Adopted(self.log_time))
+            self._take(contact, result)
+            self._index.set(contact, result.state.next_due)
 
     def arrive(self, arrival: Arrival) -> None:
         """Apply ``arrival``, and before it everything that is due before it."""

@@ -12,7 +12,6 @@ from cli.simulator.documents import read_tests
 from cli.simulator.engine import AT_MOST, Arrival, Simulator
 from cli.simulator.happenings import Happening, arrival_of, consents
 from cli.simulator.scenario import Contact, Scenario
-from services.evaluator.core.catalog import catalog_of
 from services.ingest.errors import IngestError
 from shared.errors import KikkakeError
 from shared.journeys.faults import Fault, JourneyFaultsError
@@ -88,15 +87,15 @@ def play(scenario: Scenario, defined: Definitions) -> Simulator:
     """Return what the scenario's journey makes of it. Raises KikkakeError when it cannot be run."""
     begin = min([scenario.start, *(arrival.at for arrival in scenario.arrivals)])
     known = list(_known(scenario.contact, begin))
-    # The contact is known from before: what tells us so starts no run.
+    # The contact is known from before: what tells us so starts no run, and dates count from the beginning on.
     names = {arrival.event.name for arrival in known}
-    triggers = tuple(trigger for trigger in scenario.journey.triggers if getattr(trigger, "event", None) not in names)
-    alone = msgspec.structs.replace(defined, journeys=(scenario.journey,))
-    quiet = msgspec.structs.replace(scenario.journey, triggers=triggers)
-    simulator = Simulator(msgspec.structs.replace(defined, journeys=(quiet,)))
+    simulator = Simulator(msgspec.structs.replace(defined, journeys=(scenario.journey,)))
+    awake = simulator.catalog
+    quiet = {name: found for name, found in awake.triggered_by.items() if name not in names}
+    simulator.catalog = msgspec.structs.replace(awake, triggered_by=quiet, dated={}, number=0)
     for arrival in known:
         simulator.arrive(arrival)
-    simulator.catalog = catalog_of(alone)
+    simulator.adopt(awake)
     for arrival in scenario.arrivals:
         simulator.arrive(arrival)
     latest = max(scenario.start + AT_MOST, simulator.log_time)

@@ -51,6 +51,7 @@ class EpochBuilder:
         self._outputs: list[Output] = []
         self._tallies: list[Tally] = []
         self._lateness: list[int] = []
+        self._invalid_zones = 0
         self._counts: dict[str, int] = {}
         self._grown: dict[str, int] = {}
 
@@ -115,6 +116,7 @@ class EpochBuilder:
             else:
                 held.remove(kept)
                 self._emit(EVENTS, cancel.contact, _withdrawn(kept, cancel))
+        self._invalid_zones += result.invalid_zones
         timers = result.timers
         self.count(
             timers_armed=timers.armed,
@@ -157,7 +159,15 @@ class EpochBuilder:
         )
         if not (rows or self._outputs or consumed):
             meta = self._meta
-        return Epoch(rows, tuple(self._outputs), meta, consumed, tuple(self._tallies), tuple(self._lateness))
+        return Epoch(
+            rows=rows,
+            outputs=tuple(self._outputs),
+            meta=meta,
+            consumed=consumed,
+            tallies=tuple(self._tallies),
+            lateness=tuple(self._lateness),
+            invalid_zones=self._invalid_zones,
+        )
 
     def _journal(self, record: JournalRecord) -> None:
         output = self._output(JOURNAL, record.contact, record)

@@ -23,7 +23,8 @@ class Tally(msgspec.Struct, frozen=True):
 class Epoch(msgspec.Struct, frozen=True):
     """Rows, outputs and cursor that agree. ``consumed`` is how many of the records that were offered it covers.
 
-    ``lateness`` has, for each timer that fired, how many ms of log time it was overdue.
+    ``lateness`` has, for each timer that fired, how many ms of log time it was overdue; ``invalid_zones`` is how many
+    time zones were learned that are none.
     """
 
     rows: dict[str, bytes]
@@ -32,6 +33,7 @@ class Epoch(msgspec.Struct, frozen=True):
     consumed: int
     tallies: tuple[Tally, ...] = ()
     lateness: tuple[int, ...] = ()
+    invalid_zones: int = 0
 
     @property
     def empty(self) -> bool:

@@ -39,7 +39,8 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
 
     ``next_offset`` is the first offset of the source not yet applied, in the log of id ``incarnation``; ``log_time``
     never goes back; ``epoch`` counts saved epochs; the outputs of every epoch up to ``acknowledged`` are durable.
-    ``term`` is the claim under which it was written (Kafka host).
+    ``term`` is the claim under which it was written (Kafka host). ``catalog`` is the number of the catalogue that
+    decides since the log time ``catalog_since``.
     """
 
     version: int = META_VERSION
@@ -50,6 +51,8 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int = 0
     acknowledged: int = 0
     counters: Counters = Counters()
+    catalog: int = 0
+    catalog_since: int = 0
 
 
 _ENCODER = msgspec.msgpack.Encoder()

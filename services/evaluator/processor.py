@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from services.evaluator.builder import EpochBuilder
-from services.evaluator.core.advance import abandon, advance, next_timer
+from services.evaluator.core.advance import abandon, advance, next_own
 from services.evaluator.core.catalog import Catalog
 from services.evaluator.core.effects import Advance
-from services.evaluator.core.occurrence import Applied, EventArrived
+from services.evaluator.core.occurrence import Applied, EventArrived, TimerDue
 from services.evaluator.core.state import NEVER, ContactState
 from services.evaluator.epoch import ContactStore, Epoch
 from services.evaluator.meta import Meta, decode_meta
@@ -64,12 +64,15 @@ class PartitionProcessor:
         meta = Meta() if saved is None else decode_meta(saved)
         if meta.incarnation != incarnation:
             meta = msgspec.structs.replace(meta, incarnation=incarnation, next_offset=0)
+        if meta.catalog != catalog.number:
+            meta = msgspec.structs.replace(meta, catalog=catalog.number, catalog_since=meta.log_time)
         self.meta = meta
         self._incarnation = short_hash(incarnation)
         self._rows: OrderedDict[str, tuple[Row, int]] = OrderedDict()
         self._index = DueIndex()
         self._held: set[str] = set()
         self._pending: Counter[str] = Counter()
+        self._behind: dict[str, None] = {}
         self.contacts = 0
         for contact, value in store.scan():
             self.contacts += not contact.startswith(PREFIX)
@@ -100,6 +103,11 @@ class PartitionProcessor:
     def holding(self) -> bool:
         """Whether commands are held back until the partition has caught up."""
         return bool(self._held)
+
+    @property
+    def behind(self) -> int:
+        """How many contacts have not adopted the catalogue yet."""
+        return len(self._behind)
 
     @property
     def has_due(self) -> bool:
@@ -156,6 +164,16 @@ class PartitionProcessor:
             self._put(build, contact, msgspec.structs.replace(row, held=()))
             if build.full:
                 break
+        return self._finish(build, 0)
+
+    def sweep(self, limit: int, *, caught_up: bool) -> Epoch:
+        """Let up to ``limit`` contacts adopt the catalogue. Who it is, and when, makes no difference to any of them."""
+        build = self._begin()
+        left = limit
+        while left and self._behind and not build.full:
+            contact = next(reversed(self._behind))
+            self._note(contact, self._fire(build, contact, self._row(build, contact), caught_up=caught_up))
+            left -= 1
         return self._finish(build, 0)
 
     def _begin(self) -> EpochBuilder:
@@ -249,15 +267,18 @@ class PartitionProcessor:
     def _fire(self, build: EpochBuilder, contact: str, row: Row, *, caught_up: bool) -> Row:
         """Fire the contact's timers that are due before the log time, those they arm included.
 
-        Ends early when the epoch is full, but never before the first: what was begun goes on.
+        In its place among them stands the adoption of the catalogue, by who has not yet. Ends early when the epoch is
+        full, but never before the first: what was begun goes on.
         """
-        while (due := next_timer(row.state, build.log_time)) is not None:
+        since = self.meta.catalog_since
+        while (due := next_own(self.catalog, row.state, build.log_time, since=since)) is not None:
             try:
                 result = advance(self.catalog, row.state, due)
             except Exception as error:  # noqa: BLE001 - a journey that raises loses its own run and no other
                 self._on_error("timer_raised", error)
                 result = abandon(self.catalog, row.state, due)
-            build.late(build.log_time - due.timer.due)
+            if isinstance(due, TimerDue):
+                build.late(build.log_time - due.timer.due)
             row = build.take(row, result, caught_up=caught_up)
             self._put(build, contact, row)
             if build.full:
@@ -290,7 +311,7 @@ class PartitionProcessor:
         self._note(contact, row)
 
     def _note(self, contact: str, row: Row) -> None:
-        self._note_head(contact, Head(row.state.next_due, len(row.state.pending), len(row.held)))
+        self._note_head(contact, Head(row.state.next_due, len(row.state.pending), len(row.held), row.state.adopted))
 
     def _note_head(self, contact: str, head: Head) -> None:
         self._index.set(contact, head.next_due)
@@ -302,3 +323,7 @@ class PartitionProcessor:
             self._held.add(contact)
         else:
             self._held.discard(contact)
+        if head.adopted == self.catalog.number or contact.startswith(PREFIX):
+            self._behind.pop(contact, None)
+        else:
+            self._behind[contact] = None

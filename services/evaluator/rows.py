@@ -5,7 +5,8 @@
     bytes 0-7    next_due, unsigned big-endian ms; 2**64-1: no timer
     bytes 8-9    commands pending, unsigned
     bytes 10-11  commands held back, unsigned
-    byte 12      schema version of the body
+    byte 12      schema version
+    bytes 13-20  number of the catalogue that the contact has adopted, unsigned; not in version 1, where it is none
     the rest     msgpack of ``Row``
 """
 
@@ -19,8 +20,11 @@ from services.evaluator.core.state import ContactState
 from shared.errors import BadMessageError
 from shared.messages.command import SendCommand
 
-ROW_VERSION = 1
-_HEAD = struct.Struct(">QHHB")
+ROW_VERSION = 2
+_HEAD = struct.Struct(">QHHBQ")
+_FIRST_HEAD = struct.Struct(">QHHB")
+"""Version 1's, and how each version's begins."""
+_ADOPTED = struct.Struct(">Q")
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
@@ -42,6 +46,7 @@ class Head(msgspec.Struct, frozen=True):
     next_due: int
     pending: int
     held: int
+    adopted: int = 0
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -53,24 +58,34 @@ def encode_row(row: Row) -> bytes:
     """Return the stored form of ``row``."""
     state = row.state
     # A timer of a run that was entered before 1970 is as overdue as any.
-    head = _HEAD.pack(max(0, state.next_due), min(len(state.pending), _MOST), min(len(row.held), _MOST), ROW_VERSION)
-    return head + _ENCODER.encode(row)
+    due, pending, held = max(0, state.next_due), min(len(state.pending), _MOST), min(len(row.held), _MOST)
+    return _HEAD.pack(due, pending, held, ROW_VERSION, state.adopted) + _ENCODER.encode(row)
 
 
 def read_head(value: bytes) -> Head:
     """Return the head of a stored row. Raises BadMessageError when the row is of another release."""
-    if len(value) < _HEAD.size:
-        raise BadMessageError("a contact row is cut short")
-    due, pending, held, version = _HEAD.unpack_from(value)
-    if version != ROW_VERSION:
-        raise BadMessageError(f"a contact row has schema version {version}; this release reads {ROW_VERSION}")
-    return Head(due, pending, held)
+    return _split(value)[0]
 
 
 def decode_row(value: bytes) -> Row:
     """Return the row of its stored form. Raises BadMessageError."""
-    read_head(value)
+    _, size = _split(value)
     try:
-        return _DECODER.decode(memoryview(value)[_HEAD.size :])
+        return _DECODER.decode(memoryview(value)[size:])
     except msgspec.DecodeError as error:
         raise BadMessageError(f"a contact row cannot be read: {error}") from error
+
+
+def _split(value: bytes) -> tuple[Head, int]:
+    """Return the head of a stored row, and how long it is."""
+    if len(value) < _FIRST_HEAD.size:
+        raise BadMessageError("a contact row is cut short")
+    due, pending, held, version = _FIRST_HEAD.unpack_from(value)
+    if version == 1:
+        return Head(due, pending, held), _FIRST_HEAD.size
+    if version != ROW_VERSION:
+        raise BadMessageError(f"a contact row has schema version {version}; this release reads 1 and {ROW_VERSION}")
+    if len(value) < _HEAD.size:
+        raise BadMessageError("a contact row is cut short")
+    [adopted] = _ADOPTED.unpack_from(value, _FIRST_HEAD.size)
+    return Head(due, pending, held, adopted), _HEAD.size

@@ -23,6 +23,8 @@ _LOG = structlog.get_logger(__name__)
 
 FIRE_AT_ONCE = 500
 """Contacts whose timers fire in one epoch: some 20 ms of work, so that a herd never holds up a record for long."""
+SWEEP_AT_ONCE = 200
+"""Contacts that adopt a new catalogue in one epoch: some 20 ms of work, between two looks at records and timers."""
 TICK_EVERY = 100
 """At most one tick in 100 ms of machine time and partition (architecture: lateness p99 under 1 s needs no more)."""
 MARK_EVERY = 500
@@ -108,6 +110,7 @@ class PartitionRunner:
                 return
             await self._fire()
             await self._release()
+            await self._sweep()
             try:
                 await self._tick()
                 await self._mark()
@@ -121,6 +124,7 @@ class PartitionRunner:
         self._metrics.contacts.labels(partition).set(processor.contacts)
         self._metrics.timers_pending.labels(partition).set(processor.timers)
         self._metrics.commands_pending.labels(partition).set(processor.commands_pending)
+        self._metrics.contacts_behind.labels(partition).set(processor.behind)
         counters = processor.meta.counters
         for kind in counters.__struct_fields__:
             self._metrics.conservation.labels(partition, kind).set(getattr(counters, kind))
@@ -128,7 +132,8 @@ class PartitionRunner:
     def forget(self) -> None:
         """Take the gauges of this partition away: another worker reports them now."""
         partition = str(self.processor.partition)
-        for gauge in (self._metrics.contacts, self._metrics.timers_pending, self._metrics.commands_pending):
+        metrics = self._metrics
+        for gauge in (metrics.contacts, metrics.contacts_behind, metrics.timers_pending, metrics.commands_pending):
             gauge.remove(partition)
         for kind in self.processor.meta.counters.__struct_fields__:
             self._metrics.conservation.remove(partition, kind)
@@ -141,6 +146,11 @@ class PartitionRunner:
         # A timer that is due may be an exit's: what it deletes must not have left before.
         if self.caught_up and self.processor.holding and not self.processor.has_due:
             await self._save(partial(self.processor.release, FIRE_AT_ONCE))
+
+    async def _sweep(self) -> None:
+        # What waits goes first: records of the log, and timers that are due.
+        if self.caught_up and self.processor.behind and not self.processor.has_due:
+            await self._save(partial(self.processor.sweep, SWEEP_AT_ONCE, caught_up=self.caught_up))
 
     async def _tick(self) -> None:
         now = self._pace()
@@ -180,6 +190,7 @@ class PartitionRunner:
             self._metrics.decisions.labels(tally.journey, tally.decision, tally.reason).inc()
         for lateness in epoch.lateness:
             self._metrics.timer_lateness.observe(lateness / SECOND)
+        self._metrics.invalid_zones.inc(epoch.invalid_zones)
         return epoch.consumed
 
     def _refuse_after_failure(self) -> None:

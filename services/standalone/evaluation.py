@@ -114,6 +114,8 @@ class Evaluation:
 
     def _rest(self) -> int:
         """Return the ms of machine time until time itself asks for something."""
+        if self.runner.processor.behind:
+            return TICK_EVERY // 10
         due = self.runner.processor.next_due
         if due == NEVER:
             return _LONGEST_REST

@@ -33,7 +33,11 @@ from shared.journeys.times import parse_clock, parse_days, parse_zone
 CHANNELS: tuple[Channel, ...] = ("email", "sms", "whatsapp", "line", "push", "web_push", "in_app", "webhook", "slack")
 
 
-_PARTS = {"event": ("name", "properties"), "trigger": ("name", "properties"), "journey": ("id", "version")}
+_PARTS = {
+    "event": ("name", "properties"),
+    "trigger": ("name", "properties", "occurrence"),
+    "journey": ("id", "version"),
+}
 """What stands right below these roots; below ``contact`` and ``context`` stands what the site and the journey name."""
 
 

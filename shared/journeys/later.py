@@ -10,16 +10,13 @@ from collections.abc import Iterator
 from shared.journeys.model import (
     ApiTrigger,
     AudienceTrigger,
-    CalendarTrigger,
     Call,
     Collect,
-    DateTrigger,
     Enrol,
     ExitOnAudience,
     Journey,
     JourneyTrigger,
     Notify,
-    ScheduleTrigger,
     ThresholdTrigger,
     WaitFor,
     all_steps,
@@ -29,9 +26,6 @@ from shared.journeys.walk import conditions_of, parts_of
 
 KINDS: dict[type, str] = {
     AudienceTrigger: "type: audience",
-    DateTrigger: "type: date",
-    CalendarTrigger: "type: calendar",
-    ScheduleTrigger: "type: schedule",
     ApiTrigger: "type: api",
     JourneyTrigger: "type: journey",
     ExitOnAudience: "audience_left",
@@ -51,8 +45,6 @@ def later_words(journey: Journey) -> Iterator[str]:
             yield KINDS[type(one)]
         yield from _fields(one)
     entry = journey.entry
-    if entry.window is not None:
-        yield "window"
     if entry.backfill != "none":
         yield "backfill"
     if entry.reentry.max is not None or entry.reentry.mode == "per_key":

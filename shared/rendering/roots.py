@@ -10,7 +10,7 @@ ROOTS: dict[str, tuple[str, ...]] = {
     "context": (),
     "data": (),
     "event": ("name", "properties"),
-    "trigger": ("name", "properties"),
+    "trigger": ("name", "properties", "occurrence"),
     "journey": ("id", "version"),
     "message": ("id", "step", "timezone"),
     "now": (),

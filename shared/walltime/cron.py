@@ -40,6 +40,12 @@ def check_cron(expression: object) -> str:
     return expression
 
 
+def is_beat(expression: str) -> bool:
+    """Tell whether ``expression`` goes on evenly, whatever the clock does; else each time of the clock comes once."""
+    minute, hour = expression.split()[:2]
+    return minute.startswith("*") or hour.startswith("*")
+
+
 def next_cron(expression: str, after: int, where: ZoneInfo) -> int | None:
     """Return the first time of ``expression`` strictly after ``after``, None when none comes within 50 years.
 
@@ -47,9 +53,8 @@ def next_cron(expression: str, after: int, where: ZoneInfo) -> int | None:
     """
     if not _possible(expression):
         return None
-    minute, hour = expression.split()[:2]
     try:
-        if minute.startswith("*") or hour.startswith("*"):
+        if is_beat(expression):
             return _next_beat(expression, after, where)
         return _next_fixed(expression, after, where)
     except (StopIteration, OverflowError):

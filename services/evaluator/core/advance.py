@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import assert_never
 
+import msgspec
+
+from services.evaluator.core.adoption import adopt, is_behind
 from services.evaluator.core.catalog import Catalog, Plan
 from services.evaluator.core.changes import HOPS
 from services.evaluator.core.consent import is_revoked, stated_channel
 from services.evaluator.core.coordinator import coordinate
+from services.evaluator.core.dates import follow_merge, follow_traits, occur
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.effects import Advance
 from services.evaluator.core.entry import enter_by_event, enter_by_watch, take_reply
@@ -19,7 +23,7 @@ from services.evaluator.core.line import leave_line
 from services.evaluator.core.links import ask_again, is_link, keep_for_links
 from services.evaluator.core.marks import note_marks
 from services.evaluator.core.migration import migrate_runs
-from services.evaluator.core.occurrence import EventArrived, Occurrence, TimerDue
+from services.evaluator.core.occurrence import Adopted, EventArrived, Occurrence, TimerDue
 from services.evaluator.core.profile import apply_consent, apply_profile, event_data, remember, remember_id
 from services.evaluator.core.settle import settle
 from services.evaluator.core.state import ContactState, Run, Timer, Watch
@@ -46,8 +50,24 @@ def advance(catalog: Catalog, state: ContactState, occurrence: Occurrence) -> Ad
             return _event(catalog, state, occurrence)
         case TimerDue():
             return _timer(catalog, state, occurrence)
+        case Adopted():
+            draft = Draft(catalog, state, now=occurrence.at, log_time=occurrence.at, cause=f"adopted:{catalog.number}")
+            migrate_runs(draft)
+            adopt(draft)
+            follow_traits(draft, state.traits)
+            return draft.finish()
         case _:
             assert_never(occurrence)
+
+
+def next_own(catalog: Catalog, state: ContactState, before: int, *, since: int) -> TimerDue | Adopted | None:
+    """Return what happens to the contact next of its own accord before ``before``, or None.
+
+    ``since`` is when the catalogue came to be: what was due before goes first, what it arms comes after.
+    """
+    if not is_behind(catalog, state):
+        return next_timer(state, before)
+    return next_timer(state, since) or Adopted(since)
 
 
 def next_timer(state: ContactState, before: int) -> TimerDue | None:
@@ -67,8 +87,13 @@ def _watch_order(watch: Watch) -> tuple[int, str, str, str]:
     return watch.due, watch.journey, "", watch.key
 
 
-def abandon(catalog: Catalog, state: ContactState, due: TimerDue) -> Advance:
-    """Return the state without the run whose timer raised: one bad run harms itself only."""
+def abandon(catalog: Catalog, state: ContactState, due: TimerDue | Adopted) -> Advance:
+    """Return the state without the run whose timer raised: one bad run harms itself only.
+
+    A contact that cannot adopt the catalogue goes on with what it had.
+    """
+    if isinstance(due, Adopted):
+        return Advance(state=msgspec.structs.replace(state, adopted=catalog.number))
     draft = _timer_draft(catalog, state, due)
     if due.timer.kind == "watch":
         draft.unwatch(due.timer.step, fired=True)
@@ -95,12 +120,14 @@ def _event(catalog: Catalog, state: ContactState, occurrence: EventArrived) -> A
             hand_over(draft, record)
         case Handover():
             take_over(draft, record)
+            follow_merge(draft)
         case Ask() | Conversion():
             coordinate(draft, record)
         case Reply():
             take_reply(draft, record)
         case _:
             assert_never(record)
+    follow_traits(draft, state.traits)
     return draft.finish()
 
 
@@ -131,23 +158,37 @@ def _behaviour(draft: Draft, record: Event | Outcome) -> None:
     feed_waits(draft, record.name)
     feed_watches(draft, record.name, first_sight=first_sight)
     enter_by_event(draft, record.name)
+    if first_sight and draft.catalog.number:
+        adopt(draft)
 
 
 def _timer(catalog: Catalog, state: ContactState, due: TimerDue) -> Advance:
     draft = _timer_draft(catalog, state, due)
     migrate_runs(draft)
     if due.timer.kind == "watch":
-        watch = draft.watches[due.timer.step]
-        draft.unwatch(watch.key, fired=True)
-        if is_link(watch):
-            ask_again(draft, watch)
-        else:
-            enter_by_watch(draft, watch)
-        return draft.finish()
+        _fire_watch(draft, due.timer.step)
+    else:
+        _fire_timer(draft, due)
+    follow_traits(draft, state.traits)
+    return draft.finish()
+
+
+def _fire_watch(draft: Draft, key: str) -> None:
+    watch = draft.watches[key]
+    draft.unwatch(key, fired=True)
+    if is_link(watch):
+        ask_again(draft, watch)
+    elif watch.occurrence:
+        occur(draft, watch)
+    else:
+        enter_by_watch(draft, watch)
+
+
+def _fire_timer(draft: Draft, due: TimerDue) -> None:
     run = draft.runs.get(due.run_id)
     if run is None or due.timer not in run.timers:  # its journey's new version ended it or has other times
-        return draft.finish()
-    plan = catalog.plan(run.journey, run.version)
+        return
+    plan = draft.catalog.plan(run.journey, run.version)
     if plan is None:
         exit_run(draft, run, JOURNEY_STOPPED)
     elif due.timer.kind == "exit":
@@ -155,7 +196,6 @@ def _timer(catalog: Catalog, state: ContactState, due: TimerDue) -> Advance:
         exit_run(draft, run, _reason(plan, due.timer))
     else:
         wake(draft, plan, run, due.timer)
-    return draft.finish()
 
 
 def _reason(plan: Plan, timer: Timer) -> str:

@@ -8,9 +8,12 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from services.evaluator.core.slots import Slot, slots_of
+from shared.ids import short_hash
 from shared.journeys.model import (
     AbsenceTrigger,
     Audience,
+    CalendarTrigger,
+    DateTrigger,
     Definitions,
     EventTrigger,
     ExitAfter,
@@ -19,6 +22,7 @@ from shared.journeys.model import (
     Goal,
     InactivityTrigger,
     Journey,
+    ScheduleTrigger,
     Send,
     Step,
     ThresholdTrigger,
@@ -78,6 +82,14 @@ class Watcher(msgspec.Struct, frozen=True):
         return f"{self.plan.journey.id}/{self.number}"
 
 
+class Dated(msgspec.Struct, frozen=True):
+    """A trigger by time: each contact waits for its next occurrence, in a watch of key ``key``."""
+
+    key: str
+    plan: Plan
+    trigger: DateTrigger | CalendarTrigger | ScheduleTrigger
+
+
 class Catalog(msgspec.Struct, frozen=True):
     """Every journey version that may hold contacts, and the newest of each journey, which takes entries.
 
@@ -85,7 +97,8 @@ class Catalog(msgspec.Struct, frozen=True):
     longest span that a frequency cap looks back; ``asked_ever`` are the journeys that some condition asks for the past
     of; ``asks_online`` says whether some condition asks when the contact was last active; ``zone`` and ``locale`` are
     the workspace's. ``adopting`` are, by journey, the versions that take runs of older ones over or end them, in their
-    order.
+    order. ``number`` tells catalogues apart that ask for other watches of a contact (0: for none); it is the same in
+    every process.
     """
 
     plans: dict[tuple[str, int], Plan] = {}
@@ -93,6 +106,9 @@ class Catalog(msgspec.Struct, frozen=True):
     triggered_by: dict[str, tuple[tuple[Plan, int, EventTrigger | ThresholdTrigger], ...]] = {}
     watched_by: dict[str, tuple[Watcher, ...]] = {}
     watched_from_first_sight: tuple[Watcher, ...] = ()
+    watching: frozenset[str] = frozenset()
+    dated: dict[str, Dated] = {}
+    number: int = 0
     goals_on: dict[str, tuple[tuple[str, Goal], ...]] = {}
     history: dict[str, tuple[Slot, ...]] = {}
     cap_window: int = 0
@@ -126,6 +142,7 @@ def build_catalog(
     triggered: dict[str, list[tuple[Plan, int, EventTrigger | ThresholdTrigger]]] = {}
     watched: dict[str, list[Watcher]] = {}
     first_sight: list[Watcher] = []
+    dated: dict[str, Dated] = {}
     for plan in sorted(newest.values(), key=lambda plan: (-plan.journey.entry.priority, plan.journey.id)):
         for number, trigger in enumerate(plan.journey.triggers):
             match trigger:
@@ -139,6 +156,9 @@ def build_catalog(
                 case AbsenceTrigger():
                     for event in (trigger.after, trigger.missing):
                         watched.setdefault(event, []).append(Watcher(plan, number, trigger))
+                case DateTrigger() | CalendarTrigger() | ScheduleTrigger():
+                    key = f"{trigger.__struct_config__.tag}:{plan.journey.id}/{number}"
+                    dated[key] = Dated(key, plan, trigger)
                 case _:
                     raise NotImplementedError
     goals: dict[str, list[tuple[str, Goal]]] = {}
@@ -152,6 +172,9 @@ def build_catalog(
         triggered_by={event: tuple(found) for event, found in triggered.items()},
         watched_by={event: tuple(found) for event, found in watched.items()},
         watched_from_first_sight=tuple(first_sight),
+        watching=frozenset(watcher.key for watchers in watched.values() for watcher in watchers),
+        dated=dated,
+        number=_number(dated.values(), zone),
         goals_on={event: tuple(found) for event, found in goals.items()},
         history=slots_of(_asked(plans.values())),
         cap_window=_cap_window(plans.values()),
@@ -162,6 +185,20 @@ def build_catalog(
         locale=locale,
         adopting=_adopting(plans),
     )
+
+
+def watched_key(key: str) -> str:
+    """Return the ``Watcher.key`` that the key of a watch begins with."""
+    return "/".join(key.split("/", 2)[:2])
+
+
+def _number(dated: Iterable[Dated], zone: ZoneInfo) -> int:
+    """Return the hash of what decides when the triggers by time occur. Whom they then let in is asked at each time."""
+    times = []
+    for one in sorted(dated, key=lambda one: one.key):
+        blind = {name: None for name in ("where", "audience") if name in one.trigger.__struct_fields__}
+        times.append((one.key, msgspec.structs.replace(one.trigger, **blind)))
+    return short_hash(msgspec.json.encode((times, zone.key)).decode()) if times else 0
 
 
 def _plan(journey: Journey) -> Plan:

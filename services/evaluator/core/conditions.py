@@ -110,7 +110,7 @@ class Scope:
                 "contact": {**self.known.traits, "id": self.known.contact.partition(":")[2]},
                 "event": self.event,
                 "context": {} if run is None else run.context,
-                "trigger": {} if run is None else run.event,
+                "trigger": self.event if run is None else run.event,
                 "journey": {} if run is None else {"id": run.journey, "version": run.version},
                 "message": {},
                 "now": self.now,
@@ -154,6 +154,12 @@ def holds(condition: Condition | None, scope: Scope) -> bool:  # noqa: C901, PLR
             return scope.known.active_at > scope.now - condition.within
         case _:
             raise NotImplementedError
+
+
+def is_member(audience: str, scope: Scope) -> bool:
+    """Tell whether the contact is in ``audience`` now; nobody is in one that is not defined."""
+    found = scope.catalog.audiences.get(audience)
+    return found is not None and holds(found.where, scope)
 
 
 def value_of(expression: Expression, scope: Scope) -> Value:

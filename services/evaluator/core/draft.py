@@ -48,6 +48,7 @@ class Draft:
         "_journal",
         "_seq",
         "active_at",
+        "adopted",
         "anonymous_id",
         "been",
         "cancels",
@@ -63,10 +64,12 @@ class Draft:
         "forward",
         "history",
         "hops",
+        "invalid_zones",
         "links",
         "log_time",
         "measures",
         "now",
+        "occurred",
         "passages",
         "pending",
         "posted",
@@ -106,6 +109,9 @@ class Draft:
         self.active_at: int = state.active_at
         self.links: dict[str, Linked] = state.links
         self.forward: Forward | None = state.forward
+        self.adopted = state.adopted
+        self.occurred: dict[str, tuple[str, ...]] = state.occurred
+        self.invalid_zones = 0
         self.runs: dict[str, Run] = {run.run_id: run for run in state.runs}
         self.pending: tuple[PendingCommand, ...] = state.pending
         self.ended: tuple[Run, ...] = state.ended
@@ -251,6 +257,8 @@ class Draft:
             active_at=self.active_at,
             links=self.links,
             forward=self.forward,
+            adopted=self.adopted,
+            occurred=self.occurred,
         )
         return Advance(
             state=state,
@@ -260,6 +268,7 @@ class Draft:
             events=self.events,
             posted=self.posted,
             timers=TimerTally(self._armed, self._fired, self._cancelled),
+            invalid_zones=self.invalid_zones,
         )
 
 
@@ -275,6 +284,7 @@ _KNOWLEDGE = (
     "measures",
     "totals",
     "active_at",
+    "occurred",
     "ended",
     "sent",
     "touches",

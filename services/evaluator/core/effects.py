@@ -28,7 +28,7 @@ class Advance(msgspec.Struct, frozen=True):
 
     ``events`` are of our own, for the contact's log; ``posted`` are records for the rows of other keys, with the key.
 
-    ``duplicate``: the event was applied before, nothing follows.
+    ``duplicate``: the event was applied before, nothing follows. ``invalid_zones``: time zones learned that are none.
     """
 
     state: ContactState
@@ -39,3 +39,4 @@ class Advance(msgspec.Struct, frozen=True):
     posted: tuple[tuple[str, Posted], ...] = ()
     timers: TimerTally = TimerTally()
     duplicate: bool = False
+    invalid_zones: int = 0

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import msgspec
 
-from services.evaluator.core.catalog import Plan
-from services.evaluator.core.conditions import holds, kept_value_of, value_of
+from services.evaluator.core.catalog import Dated, Plan, watched_key
+from services.evaluator.core.conditions import holds, is_member, kept_value_of, value_of
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.exits import ERROR, exit_run, passage_key
 from services.evaluator.core.line import called, in_line, is_coordinated, join_line, line_key
-from services.evaluator.core.state import Run, Watch
+from services.evaluator.core.state import OCCURRENCE, Run, Watch
 from services.evaluator.core.steps import exit_timers, hear_way, proceed
 from services.evaluator.core.thresholds import crosses
 from shared.ids import run_id
-from shared.journeys.model import EventTrigger, ThresholdTrigger
+from shared.journeys.model import DateTrigger, EventTrigger, ThresholdTrigger, Window
 from shared.messages.coordination import Reply
 
 RESTARTED = "restarted"
 """Reason of a run that a new trigger replaced (``on_retrigger: restart``)."""
+_DATE = len("2026-05-17")
 
 
 def enter_by_event(draft: Draft, name: str) -> None:
@@ -47,18 +48,27 @@ def take_reply(draft: Draft, reply: Reply) -> None:
 
 
 def enter_by_watch(draft: Draft, watch: Watch) -> None:
-    """Enter the journey of a watch that came due: what it waited for did not happen, or it is the contact's turn."""
+    """Enter the journey of a watch that came due: its trigger is fulfilled, or it is the contact's turn."""
     plan = draft.catalog.newest.get(watch.journey)
-    if plan is None:
+    dated = draft.catalog.dated.get(watch.key)
+    if plan is None or not (dated or in_line(watch) or watched_key(watch.key) in draft.catalog.watching):
         return
-    draft.event = watch.event
+    draft.event = {OCCURRENCE: watch.occurrence[:_DATE]} if watch.occurrence else watch.event
     draft.cause = watch.cause or draft.cause
     before = draft.savepoint()
     try:
-        _try_enter(draft, plan, max_age=None, is_turn=in_line(watch))
+        if dated is None or _lets_in(draft, dated):
+            _try_enter(draft, plan, max_age=None, is_turn=in_line(watch))
     except Exception as error:  # noqa: BLE001 - whatever one journey does, the others go on
         draft.rewind(before)
         _refuse(draft, plan, error)
+
+
+def _lets_in(draft: Draft, dated: Dated) -> bool:
+    """Tell whether the trigger's own conditions hold at the occurrence; when they do not, nothing is noted."""
+    trigger, scope = dated.trigger, draft.scope()
+    audience = None if isinstance(trigger, DateTrigger) else trigger.audience
+    return (audience is None or is_member(audience, scope)) and holds(trigger.where, scope)
 
 
 def _refuse(draft: Draft, plan: Plan, error: Exception) -> None:
@@ -96,6 +106,8 @@ def _refusal(draft: Draft, plan: Plan, max_age: int | None, key: str, inside: Ru
     entry = plan.journey.entry
     if max_age is not None and draft.log_time - draft.now > max_age:
         return "too_old"
+    if entry.window is not None and not _is_open(entry.window, draft.now):
+        return "outside_entry_window"
     if inside is not None and entry.on_retrigger != "restart" and entry.reentry.mode != "always":
         return "already_inside"
     if line_key(plan.journey.id, key) in draft.watches:
@@ -106,6 +118,10 @@ def _refusal(draft: Draft, plan: Plan, max_age: int | None, key: str, inside: Ru
     if passage is not None and inside is None and (passage.again_at is None or draft.now < passage.again_at):
         return "cooldown"
     return None
+
+
+def _is_open(window: Window, now: int) -> bool:
+    return (window.start is None or window.start <= now) and (window.end is None or now < window.end)
 
 
 def _enter(draft: Draft, plan: Plan, key: str) -> None:

@@ -6,8 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from shared.journeys.times import CONTACT, WORKSPACE
+from shared.journeys.times import CONTACT, UTC, WORKSPACE
 from shared.walltime.zones import load_zone, zone
+
+
+def is_invalid(name: object) -> bool:
+    """Tell whether the trait ``timezone`` is known and names no zone."""
+    return name is not None and zone(name, UTC)[1]
 
 
 def contact_zone(name: str, traits: Mapping[str, Any], workspace: ZoneInfo, fallback: str | None = None) -> ZoneInfo:

@@ -10,9 +10,9 @@ from services.evaluator.core.history import HISTORY_AT_MOST
 from services.evaluator.core.measures import SAMPLES_AT_MOST
 from services.evaluator.core.profile import RECENT_AT_MOST
 from services.evaluator.core.slots import MeasureSlot
-from services.evaluator.core.state import NEVER, ContactState, Passage, Run, Sample, Total
+from services.evaluator.core.state import NEVER, OCCURRED_AT_MOST, ContactState, Passage, Run, Sample, Total
 
-KEPT_APART = frozenset({"contact", "seq", "seen", "anonymous_id", "coordination", "links", "forward"})
+KEPT_APART = frozenset({"contact", "seq", "seen", "anonymous_id", "coordination", "links", "forward", "adopted"})
 """Fields that are each row's own. Every other field of ``ContactState`` is merged: a test sees to it."""
 
 
@@ -46,9 +46,14 @@ def merge(draft: Draft, given: ContactState) -> list[Run]:
         key: _summed(draft.totals[key], given.totals[key]) for key in draft.totals.keys() & given.totals.keys()
     }
     draft.active_at = max(draft.active_at, given.active_at)
+    draft.occurred = {
+        key: tuple(sorted({*draft.occurred.get(key, ()), *given.occurred.get(key, ())})[-OCCURRED_AT_MOST:])
+        for key in given.occurred.keys() | draft.occurred.keys()
+    }
     for watch in given.watches.values():
         known = draft.watches.get(watch.key)
-        if known is None or known.due < watch.due:
+        # What waits for a time is armed anew (``dates.follow_merge``): the time is that of the whole contact.
+        if not watch.occurrence and (known is None or known.due < watch.due):
             draft.watch(watch)
     return [draft.receive(run) for run in given.runs]
 

@@ -36,4 +36,10 @@ class TimerDue(msgspec.Struct, frozen=True):
     timer: Timer
 
 
-Occurrence = EventArrived | TimerDue
+class Adopted(msgspec.Struct, frozen=True):
+    """The catalogue became another one at ``at``: from then on the contact waits for its dates and schedules."""
+
+    at: int
+
+
+Occurrence = EventArrived | TimerDue | Adopted

@@ -17,6 +17,14 @@ NEVER = 2**64 - 1
 """A due time that never comes; it sorts after every other and fills eight bytes."""
 
 
+OCCURRENCE = "occurrence"
+"""What the ``event`` of a run has that a date, calendar or schedule started: the occurrence's local date."""
+
+
+OCCURRED_AT_MOST = 10
+"""Occurrences of one trigger that are remembered: those that a new date or zone may bring back."""
+
+
 class Timer(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Something that happens at ``due``.
 
@@ -101,10 +109,12 @@ class Touch(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Watch(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Something that must not happen before ``due``: then ``journey`` is entered.
+    """What the contact waits for outside of any run: at ``due`` the ``journey`` is entered.
 
-    ``since`` is when the watch began and ``event`` what began it, as templates see it. Of a contact that waits for its
-    turn to enter (``ask_id``), ``cause`` is what it wanted to enter by, and ``due`` its turn (NEVER: not known yet).
+    Either something must not happen before: ``since`` is when that began and ``event`` what began it, as templates see
+    it. Or a time of the contact's clock comes: ``occurrence`` is its local date, of a schedule with time and offset. Or
+    it is the contact's turn to enter (``ask_id``): ``cause`` is what it wanted to enter by, ``due`` its turn (NEVER:
+    not known yet).
     """
 
     key: str
@@ -114,6 +124,7 @@ class Watch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     event: dict[str, Any]
     cause: str = ""
     ask_id: str = ""
+    occurrence: str = ""
 
 
 class Sample(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -219,11 +230,13 @@ class ContactState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     frequency cap may count. ``passages`` has an entry for each journey and key that is closed to the contact for now;
     ``been`` are the journeys that it has ever been in, of those that some condition asks for. ``ended`` are the runs
     that ended by their own steps while a command of theirs is not settled: their exit rules still cancel it.
-    ``watches`` and ``samples`` are what triggers by absence, inactivity and threshold keep; ``measures`` and ``totals``
-    what ``aggregate`` asks for, in a window and over the whole life. ``active_at`` is when the contact last did
-    something on the site, if some condition asks (0: never). The row of a journey as a whole (key ``j:<journey id>``)
-    has its ``coordination`` and none of the rest. ``links`` are the anonymous contacts that a user was seen with, by
-    key; ``forward`` says to whom an anonymous contact was handed over.
+    ``watches`` and ``samples`` are what triggers by absence, inactivity, time and threshold keep; ``measures`` and
+    ``totals`` what ``aggregate`` asks for, in a window and over the whole life. ``active_at`` is when the contact last
+    did something on the site, if some condition asks (0: never). The row of a journey as a whole (key
+    ``j:<journey id>``) has its ``coordination`` and none of the rest. ``links`` are the anonymous contacts that a user
+    was seen with, by key; ``forward`` says to whom an anonymous contact was handed over. ``occurred`` are the last
+    occurrences of each trigger by time: none comes twice. ``adopted`` is the number of the catalogue whose triggers by
+    time are armed.
     """
 
     contact: str
@@ -249,6 +262,8 @@ class ContactState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     active_at: int = 0
     links: dict[str, Linked] = {}
     forward: Forward | None = None
+    adopted: int = 0
+    occurred: dict[str, tuple[str, ...]] = {}
 
     @property
     def next_due(self) -> int:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, assert_never
 
-from services.evaluator.core.catalog import Watcher
+from services.evaluator.core.catalog import Watcher, watched_key
 from services.evaluator.core.conditions import holds
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.state import Watch
 from shared.journeys.model import AbsenceTrigger, InactivityTrigger
 
 WATCHES_AT_MOST = 200
-"""Watches of one contact (carts, orders, journeys); the one due last goes first."""
+"""Such watches of one contact (carts, orders, journeys); the one due last goes first."""
 
 
 def feed_watches(draft: Draft, name: str, *, first_sight: bool) -> None:
@@ -43,7 +43,10 @@ def _arm(draft: Draft, watcher: Watcher, key: str, span: int) -> None:
         return
     draft.watch(Watch(key, watcher.plan.journey.id, due, draft.now, draft.event))
     if len(draft.watches) > WATCHES_AT_MOST:
-        draft.unwatch(max(draft.watches.values(), key=lambda watch: (watch.due, watch.key)).key)
+        # Nothing would arm the others again.
+        fed = [watch for watch in draft.watches.values() if watched_key(watch.key) in draft.catalog.watching]
+        if len(fed) > WATCHES_AT_MOST:
+            draft.unwatch(max(fed, key=lambda watch: (watch.due, watch.key)).key)
 
 
 def _span(watcher: Watcher) -> int:

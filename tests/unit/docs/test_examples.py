@@ -18,6 +18,8 @@ from services.dispatcher.channels.inbox import InboxChannel
 from services.ingest.app import create_app
 from services.standalone.inbox import create_inbox_router
 from shared.catalogue.reader import parse_catalogue
+from shared.journeys.calendars import SCHEMA as CALENDAR_SCHEMA
+from shared.journeys.calendars import parse_calendar
 from shared.journeys.files import load_definitions
 from shared.journeys.model import (
     Branch,
@@ -44,11 +46,16 @@ HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 MAKE = re.compile(r"(?:^|`)\s*make ([a-z][a-z-]*)", re.MULTILINE)
 
 
-def shipped() -> Surroundings:
+def shipped(page: Path | None = None) -> Surroundings:
+    """Return what a journey in a page may name: the templates that we ship, and the calendars that the page shows."""
+    documents = [] if page is None else blocks(page, "yaml")
+    calendars = [parse_calendar("page", block) for block in documents if block.startswith(f"schema: {CALENDAR_SCHEMA}")]
     sends = [
         step for journey in load_definitions(JOURNEYS).journeys for step in journey.steps if isinstance(step, Send)
     ]
-    return Surroundings(templates={step.template.id: step.template for step in sends})
+    return Surroundings(
+        templates={step.template.id: step.template for step in sends}, calendars={it.id: it for it in calendars}
+    )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
@@ -59,9 +66,11 @@ def test_every_document_in_a_page_is_valid(page: Path) -> None:
         elif block.startswith("schema: workspace/v1"):
             parse_workspace(page.name, block)
         elif block.startswith("schema: journey/v1"):
-            parse_journey(page.name, block, shipped())
+            parse_journey(page.name, block, shipped(page))
         elif block.startswith("schema: catalogue/v1"):
             parse_catalogue(page.name, block)
+        elif block.startswith(f"schema: {CALENDAR_SCHEMA}"):
+            parse_calendar(page.name, block)
         elif block.startswith("schema: journey-test/v1"):
             # Run, with the journey that its page shows, by tests/unit/cli/simulator/test_page.py.
             assert page.name == "simulate.md"

@@ -45,8 +45,18 @@ def test_a_held_command_comes_back_whole() -> None:
 
 def test_the_head_is_read_without_the_body() -> None:
     row = a_full_row()
-    assert Head(at("10:45", day=1), 1, 1) == read_head(encode_row(row)[:13])
-    assert Head(NEVER, 0, 0) == read_head(encode_row(EMPTY)[:13] + b"garbage")
+    assert Head(at("10:45", day=1), 1, 1) == read_head(encode_row(row)[:21])
+    assert Head(NEVER, 0, 0) == read_head(encode_row(EMPTY)[:21] + b"garbage")
+    adopted = Row(ContactState(contact="u:c1", adopted=2**63 - 1))
+    assert Head(NEVER, 0, 0, 2**63 - 1) == read_head(encode_row(adopted)[:21])
+
+
+def test_a_row_of_the_first_version_is_read_as_one_without_a_catalogue() -> None:
+    """Its head had thirteen bytes; the state was shorter by what has been added since."""
+    first = encode_row(a_full_row())[:12] + b"\x01" + msgspec.msgpack.encode([["u:c1", 3], 7])
+    assert Head(at("10:45", day=1), 1, 1, 0) == read_head(first)
+    assert Row(ContactState(contact="u:c1", seq=3), offset=7) == decode_row(first)
+    assert Head(at("10:45", day=1), 1, 1, 0) == read_head(first[:13])
 
 
 def test_the_due_time_stands_first_so_that_others_can_read_it() -> None:
@@ -71,19 +81,19 @@ def test_a_row_of_another_release_is_refused() -> None:
             read(bytes(value))
 
 
-@pytest.mark.parametrize("value", [b"", b"\x00" * 12])
+@pytest.mark.parametrize("value", [b"", b"\x00" * 12, b"\x00" * 12 + b"\x02" + b"\x00" * 7])
 def test_a_row_that_is_cut_short_is_refused(value: bytes) -> None:
     with pytest.raises(BadMessageError, match="cut short"):
         read_head(value)
 
 
-@pytest.mark.parametrize("rest", [b"", b"\xc1", b"\x90", encode_row(EMPTY)[13:-1]])
+@pytest.mark.parametrize("rest", [b"", b"\xc1", b"\x90", encode_row(EMPTY)[21:-1]])
 def test_a_body_that_cannot_be_read_is_refused(rest: bytes) -> None:
     with pytest.raises(BadMessageError, match="cannot be read"):
-        decode_row(encode_row(EMPTY)[:13] + rest)
+        decode_row(encode_row(EMPTY)[:21] + rest)
 
 
 def test_a_row_that_an_older_writer_made_still_reads() -> None:
     """Fields are only ever added at the end, with a default."""
     short = msgspec.msgpack.encode([["u:c1", 3], 7])
-    assert Row(ContactState(contact="u:c1", seq=3), offset=7) == decode_row(encode_row(EMPTY)[:13] + short)
+    assert Row(ContactState(contact="u:c1", seq=3), offset=7) == decode_row(encode_row(EMPTY)[:21] + short)
