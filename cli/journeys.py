@@ -148,13 +148,16 @@ def _load(folder: Path, faults: list[Fault]) -> Definitions:
 
 
 @journeys.command()
-@click.option("--kind", default="journey", show_default=True, type=click.Choice([*KINDS, "test"]))
+@click.option("--kind", default="journey", show_default=True, type=click.Choice([*KINDS, "catalogue", "test"]))
 def schema(kind: str) -> None:
     """Print the JSON Schema of a kind of file, for editors."""
     from cli.simulator.schema import schema_of_tests  # noqa: PLC0415 - only this command needs its packages
+    from shared.catalogue.schema import schema_of_catalogues  # noqa: PLC0415
     from shared.journeys.schema.kinds import json_schema  # noqa: PLC0415
 
-    click.echo(json.dumps(schema_of_tests() if kind == "test" else json_schema(kind), indent=2, ensure_ascii=False))
+    others = {"catalogue": schema_of_catalogues, "test": schema_of_tests}
+    made = others[kind]() if kind in others else json_schema(kind)
+    click.echo(json.dumps(made, indent=2, ensure_ascii=False))
 
 
 @journeys.command("test")

@@ -13,6 +13,8 @@ from jsonschema import Draft202012Validator
 
 from cli.simulator import documents
 from cli.simulator.schema import schema_of_tests
+from shared.catalogue import reader
+from shared.catalogue.schema import schema_of_catalogues
 from shared.journeys import audiences, calendars, parse, templates, workspace
 from shared.journeys.document import read_document
 from shared.journeys.faults import Fault
@@ -25,6 +27,7 @@ READERS: dict[str, Any] = {
     "audience": audiences,
     "calendar": calendars,
     "workspace": workspace,
+    "catalogue": reader,
     "test": documents,
 }
 """The module that reads each kind of document."""
@@ -60,7 +63,8 @@ class Read:
 @cache
 def schema(kind: str) -> Draft202012Validator:
     """Return the validator of ``kind``."""
-    return Draft202012Validator(schema_of_tests() if kind == "test" else json_schema(kind))
+    others = {"catalogue": schema_of_catalogues, "test": schema_of_tests}
+    return Draft202012Validator(others[kind]() if kind in others else json_schema(kind))
 
 
 def plain(node: Node) -> Any:

@@ -11,7 +11,7 @@ from cli.main import cli
 from tests.schemas import schema
 
 
-@pytest.mark.parametrize("kind", ["journey", "template", "audience", "calendar", "workspace", "test"])
+@pytest.mark.parametrize("kind", ["journey", "template", "audience", "calendar", "workspace", "catalogue", "test"])
 def test_each_kind_has_its_schema(kind: str) -> None:
     result = CliRunner().invoke(cli, ["journeys", "schema", "--kind", kind])
     assert 0 == result.exit_code

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cli.simulator.documents import read_tests
+from shared.catalogue.reader import parse_catalogue
 from shared.journeys.audiences import parse_audience
 from shared.journeys.calendars import parse_calendar
 from shared.journeys.faults import JourneyFaultsError
@@ -39,6 +40,7 @@ def read(kind: str, text: str) -> None:
         "audience": parse_audience,
         "calendar": parse_calendar,
         "workspace": parse_workspace,
+        "catalogue": parse_catalogue,
     }[kind]
     with suppress(JourneyFaultsError):
         parse("f.yaml", text)
