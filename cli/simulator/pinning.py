@@ -14,7 +14,7 @@ from shared.journeys.model import Journey
 
 
 def has_holdout(journey: Journey) -> bool:
-    """Tell whether ``journey`` holds contacts out."""
+    """Tell whether ``journey`` holds contacts out; a step with a policy of its own has its journey's holdout."""
     return getattr(journey.policy, "holdout", None) is not None
 
 
@@ -31,8 +31,27 @@ def pinned(journey: Journey, contact: Contact) -> Journey:
     if contact.holdout is not None and has_holdout(journey):
         policy: Any = journey.policy
         holdout = msgspec.structs.replace(policy.holdout, percent=100) if contact.holdout else None
-        journey = msgspec.structs.replace(journey, policy=msgspec.structs.replace(policy, holdout=holdout))
+        journey = msgspec.structs.replace(
+            journey,
+            policy=msgspec.structs.replace(policy, holdout=holdout),
+            steps=_with_holdout(journey.steps, holdout),
+        )
     return journey
+
+
+def _with_holdout(value: Any, holdout: Any) -> Any:
+    """Return ``value`` with ``holdout`` in the policy of each step that has one of its own."""
+    match value:
+        case tuple():
+            return tuple(_with_holdout(item, holdout) for item in value)
+        case msgspec.Struct():
+            blocks = [name for name in value.__struct_fields__ if isinstance(getattr(value, name), tuple)]
+            fields = {name: _with_holdout(getattr(value, name), holdout) for name in blocks}
+            if (policy := getattr(value, "policy", None)) is not None:
+                fields["policy"] = msgspec.structs.replace(policy, holdout=holdout)
+            return msgspec.structs.replace(value, **fields) if fields else value
+        case _:
+            return value
 
 
 def _with_variants(value: Any, chosen: dict[str, str]) -> Any:

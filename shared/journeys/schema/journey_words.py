@@ -122,6 +122,7 @@ JOURNEY_WORDS: dict[type, Wording] = {
             "topic": word(form=ID),
             "max_sends": word(form=integer(1, 1000)),
             "caps": word("frequency_cap", {"anyOf": [choice("inherit"), listed(ref("cap"))]}),
+            "holdout": word(form={"anyOf": [ref("holdout"), choice("none")]}),
             "quiet_hours": word(form={"anyOf": [ref("quiet_hours"), choice("none")]}),
             "send_window": word(form={"anyOf": [ref("send_window"), choice("none")]}),
         }

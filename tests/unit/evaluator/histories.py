@@ -8,6 +8,8 @@ import msgspec
 from hypothesis import strategies as st
 
 from shared.clock import DAY, HOUR, MINUTE
+from shared.journeys.model import Send, all_steps
+from shared.journeys.promises import MaxDuration
 from shared.messages.event import EventRecord, Tick
 from shared.messages.outcome import OutcomeStatus
 from tests.builders import CART, a_journey, an_event, consented, identified
@@ -85,12 +87,57 @@ steps:
   - {id: rest, wait: {until: {time: "18:00", latest: 5h}}}
   - {id: tell, emit: {event: Browsed}}
 """
-JOURNEYS = tuple(a_journey(text) for text in (CART, ONCE, RESTARTED, CONFIRMATION, GREETING, NURTURE, ECHO))
-POLICIES = {journey.id: journey.policy for journey in JOURNEYS}
+ALARM = """
+schema: journey/v1
+id: alarm
+version: 1
+trigger: {type: event, event: Product Viewed}
+entry: {reentry: {mode: always}}
+goals:
+  - {id: sale, event: Order Completed, attribution: any_send}
+  - {id: clicked, event: Product Added, attribution: last_click}
+policy: {topic: news, max_sends: 4, frequency_cap: [{max: 1, per: 3h, channel: sms, when_capped: defer, max_defer: 1d}]}
+invariants: [{max_sends: 4}, {min_gap: 10m}, {max_duration: 2d}]
+steps:
+  - id: both
+    send:
+      {channels: [email, sms, push], mode: all, on_fail: exit, data: {seen: {expr: contact.seen}}, template: TEXTS}
+  - {id: nap, wait: {for: 40m}}
+  - id: offer
+    send:
+      channels: [email, sms]
+      mode: preferred
+      topic: cart_reminders
+      on_fail: exit
+      locale: {expr: event.properties.name}
+      frequency_cap: [{max: 2, per: 1d, topic: cart_reminders, when_capped: next_channel}]
+      quiet_hours: {from: "20:00", to: "09:00", max_defer: 12h}
+      template: TEXTS
+  - {id: rest, wait: {for: 3h}}
+  - {id: receipt, send: {channels: [email], purpose: transactional, template: TEXTS}}
+""".replace("TEXTS", "{email: {subject: A, text: B}, sms: {text: B}, push: {title: A, body: B}}")
+JOURNEYS = tuple(a_journey(text) for text in (CART, ONCE, RESTARTED, CONFIRMATION, GREETING, NURTURE, ECHO, ALARM))
+"""What a new word does is put to the test of every history by a journey here that uses it."""
+POLICIES = {
+    (journey.id, step.id): step.policy or journey.policy
+    for journey in JOURNEYS
+    for step in all_steps(journey.steps)
+    if isinstance(step, Send)
+}
+"""What each send may do."""
 MAX_SENDS = {journey.id: journey.policy.max_sends for journey in JOURNEYS}
-TOPICS = {journey.id: journey.policy.topic for journey in JOURNEYS if journey.policy.purpose == "marketing"}
+LONGEST = {
+    journey.id: promised.most
+    for journey in JOURNEYS
+    for promised in journey.invariants
+    if isinstance(promised, MaxDuration)
+}
 CONTACTS = ("u:1", "a:2")
 ZONES = {"u:1": "UTC", "a:2": "Asia/Tokyo"}
+TRAITS = {
+    "u:1": {"email": "1@example.jp", "phone": "+8190", "timezone": ZONES["u:1"], "preferred_channel": "sms"},
+    "a:2": {"email": "2@example.jp", "phone": "+8191", "push_token": "t", "timezone": ZONES["a:2"]},
+}
 LAST = 60 * 24 * HOUR
 """Long after every history: by then every run is over."""
 
@@ -144,6 +191,13 @@ def of(kind: str, late: int, message_id: str) -> Callable[[int, str], EventRecor
             case "granted" | "revoked":
                 event = consented(now, "news" if late else "cart_reminders", kind)
                 return msgspec.structs.replace(event, message_id=f"{event.message_id}:{late}")
+            case "revoked by sms":
+                event = consented(now, "news", "revoked")
+                properties = {**event.properties, "channel": "sms"}
+                return msgspec.structs.replace(event, message_id=f"sms@{now}", properties=properties)
+            case "Message Clicked":
+                event = an_event(kind, now)
+                return msgspec.structs.replace(event, properties={"journey": "alarm", "step": "both"})
             case "tick":
                 return Tick(partition=0)
             case _:
@@ -162,7 +216,7 @@ KINDS = st.sampled_from(
     ["Product Added"] * 4
     + ["Product Viewed"] * 2
     + ["Order Completed"] * 2
-    + ["Browsed", "Browsed", "identify", "granted", "revoked", "tick", "tick"]
+    + ["Browsed", "Browsed", "identify", "granted", "revoked", "revoked by sms", "Message Clicked", "tick", "tick"]
 )
 LATE = st.sampled_from([0, 0, 0, 10 * MINUTE, 50 * MINUTE])
 MESSAGE_IDS = st.sampled_from(["", "", "", "m1", "m2"])

@@ -25,7 +25,7 @@ from tests.unit.evaluator.histories import (
     CONTACTS,
     JOURNEYS,
     LAST,
-    ZONES,
+    TRAITS,
     Fired,
     Happens,
     Offered,
@@ -47,7 +47,7 @@ class Host:
         self.lost: list[Output] = []
         self.restart()
         for contact in CONTACTS:
-            self.append(identified(self.now, email=f"{contact}@example.jp", timezone=ZONES[contact]), contact)
+            self.append(identified(self.now, **TRAITS[contact]), contact)
             self.append(consented(self.now, "cart_reminders"), contact)
             self.append(msgspec.structs.replace(consented(self.now, "news"), message_id="news"), contact)
 

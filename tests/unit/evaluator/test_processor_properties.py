@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from services.evaluator import builder as builder_module
 from services.evaluator.meta import decode_meta
+from shared.journeys.sending import Cap, Policy
 from shared.log import LogRecord
 from shared.messages import codec
 from shared.messages.command import Cancel, SendCommand
@@ -20,7 +21,7 @@ from shared.messages.journal import JournalRecord
 from shared.messages.outcome import Outcome
 from shared.messages.topics import EVENTS
 from tests.oracle import Verdict, judge
-from tests.unit.evaluator.histories import CONTACTS, JOURNEYS, MAX_SENDS, POLICIES, STEPS, TOPICS, ZONES, Step
+from tests.unit.evaluator.histories import CONTACTS, JOURNEYS, LAST, LONGEST, MAX_SENDS, POLICIES, STEPS, ZONES, Step
 from tests.unit.evaluator.replays import Host, by_id, decoded, played
 
 PROFILE = settings(
@@ -89,14 +90,18 @@ def is_send(record: JournalRecord) -> bool:
 def harmless(host: Host, verdict: Verdict) -> None:
     """Check what must never be: a send after its run's exit, above a cap, in quiet hours, or without consent."""
     ended: set[str] = set()
+    entered: dict[str, int] = {}
     sends: dict[str, int] = {}
     returned = {
         it.command_id for it in verdict.journal if it.decision in ("skip", "failed") and it.command_id is not None
     }
     for record in verdict.journal:
         run = record.run or ""
+        if record.decision == "entered":
+            entered[run] = record.at
         if record.decision == "exited":
             ended.add(run)
+            assert record.at - entered[run] <= LONGEST.get(record.journey, LAST)
         if is_send(record):
             assert run not in ended
             sends[run] = sends.get(run, 0) + (record.command_id not in returned)
@@ -106,31 +111,41 @@ def harmless(host: Host, verdict: Verdict) -> None:
         within_caps([record for record in verdict.journal if record.contact == contact])
         assert not [it for it in verdict.journal if it.contact == contact and is_send(it) and is_quiet(it)]
     for command in verdict.commands:
-        assert command.journey not in TOPICS or True in consents_at(
-            host.log, command, verdict.places[command.command_id]
-        )
+        consents = consents_at(host.log, command, verdict.places[command.command_id])
+        assert command.purpose == "transactional" or True in consents
 
 
 def within_caps(journal: list[JournalRecord]) -> None:
     """Check that each send found room for itself: of all marketing messages decided before and not given back."""
-    counted: dict[str, int] = {}
+    counted: dict[str, JournalRecord] = {}
     for record in journal:
         if record.decision in ("skip", "failed") and record.command_id is not None:
             counted.pop(record.command_id, None)
-        if is_send(record) and record.journey in TOPICS:
-            for cap in POLICIES[record.journey].caps:
-                assert cap.max > sum(1 for when in counted.values() if record.at - cap.per < when <= record.at)
-            counted[record.command_id or ""] = record.at
+        if is_send(record) and policy_of(record).purpose == "marketing":
+            for cap in (cap for cap in policy_of(record).caps if concerns(cap, record)):
+                same = (other for other in counted.values() if concerns(cap, other))
+                assert cap.max > sum(1 for other in same if record.at - cap.per < other.at <= record.at)
+            counted[record.command_id or ""] = record
+
+
+def policy_of(record: JournalRecord) -> Policy:
+    return POLICIES[record.journey, record.step or ""]
+
+
+def concerns(cap: Cap, sent: JournalRecord) -> bool:
+    """Tell whether ``cap``, which here is one over all journeys, counts a message."""
+    return cap.channel in (None, sent.channel) and cap.topic in (None, policy_of(sent).topic)
 
 
 def is_quiet(record: JournalRecord) -> bool:
-    """Tell whether the contact's clock shows an hour from 21 to 8, in a journey that is quiet then."""
+    """Tell whether the contact's clock shows a quiet hour of the step; here they are all over night."""
     hour = datetime.fromtimestamp(record.at / 1000, ZoneInfo(ZONES[record.contact])).hour
-    return POLICIES[record.journey].quiet_hours is not None and (hour >= 21 or hour < 8)
+    quiet = policy_of(record).quiet_hours
+    return quiet is not None and (hour >= int(quiet.start[:2]) or hour < int(quiet.end[:2]))
 
 
 def consents_at(log: list[LogRecord], command: SendCommand, place: int) -> set[bool | None]:
-    """Return what the contact's newest word on the command's topic was before and behind the record at ``place``."""
+    """Return the contact's newest word on the command's topic and channel, before and behind the ``place``."""
     said: bool | None = None
     said_at = 0
     found: set[bool | None] = set()
@@ -146,7 +161,12 @@ def consents_at(log: list[LogRecord], command: SendCommand, place: int) -> set[b
         if isinstance(message, Event) and message.type == "consent" and message.message_id not in seen:
             seen.add(message.message_id)
             told_at, granted = min(message.timestamp, log_time), message.properties["status"] == "granted"
-            if message.properties["topic"] == command.topic and (told_at, not granted) >= (said_at, not said):
+            concerned = message.properties.get("channel") in (None, command.channels[0])
+            if (
+                concerned
+                and message.properties["topic"] == command.topic
+                and (told_at, not granted) >= (said_at, not said)
+            ):
                 said_at, said = told_at, granted
     return found | {said}
 

@@ -67,3 +67,22 @@ def test_the_holdout_is_everybody_or_nobody() -> None:
 def test_a_journey_without_a_holdout_stays_as_it_is() -> None:
     assert not has_holdout(a_journey())
     assert a_journey() == pinned(a_journey(), Contact(holdout=False))
+
+
+def test_a_step_with_a_policy_of_its_own_is_held_out_as_its_journey_is() -> None:
+    text = """
+schema: journey/v1
+id: a
+version: 1
+trigger: {type: event, event: Go}
+policy: {topic: news, holdout: {percent: 5, salt: s}}
+steps:
+  - id: way
+    branch:
+      - if: contact.vip == true
+        then: [{id: mail, send: {channels: [email], quiet_hours: none, template: {email: {subject: A, text: B}}}}]
+"""
+    for held, expected in ((True, 100), (False, None)):
+        [way] = pinned(a_journey(text), Contact(holdout=held)).steps
+        [mail] = cast("Any", way).cases[0].then
+        assert expected == getattr(mail.policy.holdout, "percent", None)

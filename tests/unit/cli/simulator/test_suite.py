@@ -204,3 +204,49 @@ def test_the_shipped_tests_pass() -> None:
     shipped = {journey.id for journey in load_definitions(JOURNEYS).journeys}
     tested = {file.name.removesuffix(".test.yaml") for file in JOURNEYS.glob("*.test.yaml")}
     assert {"cart_abandonment", "order_confirmation"} <= tested <= shipped
+
+
+ALARM = """
+schema: journey/v1
+id: alarm
+version: 1
+trigger: {type: event, event: Flight Late}
+policy: {purpose: transactional}
+steps:
+  - id: tell
+    send:
+      channels: [email, sms, push]
+      mode: all
+      data: {hours: {expr: event.properties.hours}}
+      template:
+        email: {subject: Late, text: "{{ data.hours }} hours late"}
+        sms: {text: "Late: {{ data.hours }} h"}
+        push: {title: Late, body: Late}
+"""
+
+
+def test_a_claim_names_one_of_the_channels_that_a_step_sends_by(tmp_path: Path) -> None:
+    (tmp_path / "alarm.yaml").write_text(ALARM)
+    claims = """\
+      - {at: +0m, send: tell, channel: email, render: {contains: 3 hours}}
+      - {at: +0m, send: tell, channel: sms, render: {contains: "3 h"}}
+      - {count: {send: tell}, equals: 2}
+"""
+    head = """\
+schema: journey-test/v1
+journey: alarm@1
+start: "2026-03-02T10:00:00+09:00"
+contact: {traits: {email: a@example.jp, phone: "+8190"}}
+scenarios:
+  - name: each channel that reaches the contact
+    events: [{at: +0m, event: Flight Late, properties: {hours: 3}}]
+    expect:
+"""
+    (tmp_path / "alarm.test.yaml").write_text(head + claims)
+    assert (1, 0, 0) == counts(run_suite(find_files([tmp_path])))
+    (tmp_path / "alarm.test.yaml").write_text(head + "      - {send: tell, channel: push}\n")
+    assert (1, 1, 0) == counts(run_suite(find_files([tmp_path])))
+
+
+def counts(report: Report) -> tuple[int, int, int]:
+    return report.scenarios, report.failed, report.faults
