@@ -22,7 +22,15 @@ EVENTS = listed(TEXT, least=1)
 
 
 def _text(pattern: str, about: str, *examples: str) -> Schema:
-    return {"type": "string", "pattern": pattern, "description": about, "examples": list(examples)}
+    """Return a text of that pattern; editors say ``patternErrorMessage`` where another one stands."""
+    expected = f"{about} Such as {', '.join(examples)}"
+    return {
+        "type": "string",
+        "pattern": pattern,
+        "patternErrorMessage": expected,
+        "description": about,
+        "examples": list(examples),
+    }
 
 
 def _parts(channel: str) -> Schema:

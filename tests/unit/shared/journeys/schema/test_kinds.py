@@ -54,3 +54,11 @@ def test_a_journey_is_accepted() -> None:
 )
 def test_a_wrong_word_type_or_choice_is_refused(change: dict[str, object]) -> None:
     assert not schema("journey").is_valid({**JOURNEY, **change})
+
+
+def test_a_text_of_another_form_is_told_in_words() -> None:
+    forms = schema("journey").schema["$defs"]  # type: ignore[index]
+    assert (
+        "Numbers, each with a unit: s, m, h, d, w. Such as 45m, 24h, 1h30m" == forms["duration"]["patternErrorMessage"]
+    )
+    assert not [name for name, form in forms.items() if "pattern" in form and "patternErrorMessage" not in form]
