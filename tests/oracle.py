@@ -73,12 +73,17 @@ def judge(
 
 
 def play(
-    journeys: Sequence[Journey], log: Sequence[LogRecord], *, until: int | None = None, zone: ZoneInfo = UTC
+    journeys: Sequence[Journey],
+    log: Sequence[LogRecord],
+    *,
+    until: int | None = None,
+    zone: ZoneInfo = UTC,
+    audiences: Sequence[Audience] = (),
 ) -> Verdict:
     """Return what the core decides over ``log`` when all that it emits joins the log one millisecond later."""
     records = list(log)
     while True:
-        verdict = judge(journeys, records, until=until, zone=zone)
+        verdict = judge(journeys, records, until=until, zone=zone, audiences=audiences)
         known = {record.value for record in records}
         fresh = [(event.received_at, codec.encode(event), event) for event in verdict.events]
         new = sorted((it for it in fresh if it[1] not in known), key=lambda it: it[:2])

@@ -92,7 +92,7 @@ def play(scenario: Scenario, defined: Definitions) -> Simulator:
     simulator = Simulator(msgspec.structs.replace(defined, journeys=(scenario.journey,)))
     awake = simulator.catalog
     quiet = {name: found for name, found in awake.triggered_by.items() if name not in names}
-    simulator.catalog = msgspec.structs.replace(awake, triggered_by=quiet, dated={}, number=0)
+    simulator.catalog = msgspec.structs.replace(awake, triggered_by=quiet, entered_by={}, dated={}, number=0)
     for arrival in known:
         simulator.arrive(arrival)
     simulator.adopt(awake)

@@ -57,7 +57,7 @@ class PartitionProcessor:
         """``incarnation`` is the id of the source partition; ``on_error`` hears of what was dead-lettered."""
         self.partition = partition
         self.catalog = catalog
-        self._no_entries = msgspec.structs.replace(catalog, triggered_by={})
+        self._no_entries = msgspec.structs.replace(catalog, triggered_by={}, entered_by={})
         self._store = store
         self._on_error = on_error
         saved = store.load_meta()

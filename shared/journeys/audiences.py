@@ -7,8 +7,9 @@ from shared.journeys.conditions import parse_condition
 from shared.journeys.document import read_document
 from shared.journeys.faults import Fault, JourneyFaultsError
 from shared.journeys.ids import parse_id
-from shared.journeys.model import Audience
+from shared.journeys.model import EDGE_EVENTS, Audience
 from shared.journeys.predicate import (
+    Aggregate,
     Condition,
     Expression,
     InAudience,
@@ -60,6 +61,8 @@ def _check(part: Condition, at: Node) -> None:
             at.fault("an audience cannot ask about a run (`message`, `in_journey`)")
         case TimeIs() | Online():
             at.fault("an audience cannot ask what time it is (`time`, `online`)")
+        case Performed() | Aggregate() if part.event in EDGE_EVENTS.values():
+            at.fault("an audience asks about another one with `in_audience`")
         case Performed() if part.within is None:
             at.fault("`since: entry` has no meaning in an audience, which has no run; write `within`")
         case Expression():

@@ -9,11 +9,9 @@ from collections.abc import Iterator
 
 from shared.journeys.model import (
     ApiTrigger,
-    AudienceTrigger,
     Call,
     Collect,
     Enrol,
-    ExitOnAudience,
     Journey,
     JourneyTrigger,
     Notify,
@@ -21,19 +19,15 @@ from shared.journeys.model import (
     WaitFor,
     all_steps,
 )
-from shared.journeys.predicate import InAudience
 from shared.journeys.walk import conditions_of, parts_of
 
 KINDS: dict[type, str] = {
-    AudienceTrigger: "type: audience",
     ApiTrigger: "type: api",
     JourneyTrigger: "type: journey",
-    ExitOnAudience: "audience_left",
     Call: "call",
     Notify: "notify",
     Enrol: "enrol",
     Collect: "collect",
-    InAudience: "in_audience",
 }
 
 

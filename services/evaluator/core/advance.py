@@ -7,6 +7,13 @@ from typing import assert_never
 import msgspec
 
 from services.evaluator.core.adoption import adopt, is_behind
+from services.evaluator.core.audiences import (
+    adopt_audiences,
+    judge_all,
+    judge_by_event,
+    judge_by_time,
+    watches_audience,
+)
 from services.evaluator.core.catalog import Catalog, Plan
 from services.evaluator.core.changes import HOPS
 from services.evaluator.core.consent import is_revoked, stated_channel
@@ -14,12 +21,12 @@ from services.evaluator.core.coordinator import coordinate
 from services.evaluator.core.dates import follow_merge, follow_traits, occur
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.effects import Advance
-from services.evaluator.core.entry import enter_by_event, enter_by_watch, take_reply
-from services.evaluator.core.exits import ERROR, MAX_DURATION, exit_by_consent, exit_by_event, exit_run
-from services.evaluator.core.goals import credit_goals, note_click
+from services.evaluator.core.entry import enter_by_watch, take_reply
+from services.evaluator.core.exits import ERROR, MAX_DURATION, exit_by_consent, exit_run
+from services.evaluator.core.goals import note_click
 from services.evaluator.core.handover import forwarded_to, hand_over, take_over
+from services.evaluator.core.happening import follow_edges, happen
 from services.evaluator.core.history import note_activity, note_history
-from services.evaluator.core.line import leave_line
 from services.evaluator.core.links import ask_again, is_link, keep_for_links
 from services.evaluator.core.marks import note_marks
 from services.evaluator.core.migration import migrate_runs
@@ -27,8 +34,7 @@ from services.evaluator.core.occurrence import Adopted, EventArrived, Occurrence
 from services.evaluator.core.profile import apply_consent, apply_profile, event_data, remember, remember_id
 from services.evaluator.core.settle import settle
 from services.evaluator.core.state import ContactState, Run, Timer, Watch
-from services.evaluator.core.steps import due_order, feed_waits, wake
-from services.evaluator.core.watches import feed_watches
+from services.evaluator.core.steps import due_order, wake
 from shared.ids import short_hash
 from shared.journeys.model import ExitAfter
 from shared.messages.coordination import Ask, Conversion, Reply
@@ -54,6 +60,8 @@ def advance(catalog: Catalog, state: ContactState, occurrence: Occurrence) -> Ad
             draft = Draft(catalog, state, now=occurrence.at, log_time=occurrence.at, cause=f"adopted:{catalog.number}")
             migrate_runs(draft)
             adopt(draft)
+            adopt_audiences(draft)
+            follow_edges(draft)
             follow_traits(draft, state.traits)
             return draft.finish()
         case _:
@@ -121,12 +129,14 @@ def _event(catalog: Catalog, state: ContactState, occurrence: EventArrived) -> A
         case Handover():
             take_over(draft, record)
             follow_merge(draft)
+            judge_all(draft)
         case Ask() | Conversion():
             coordinate(draft, record)
         case Reply():
             take_reply(draft, record)
         case _:
             assert_never(record)
+    follow_edges(draft)
     follow_traits(draft, state.traits)
     return draft.finish()
 
@@ -152,12 +162,8 @@ def _behaviour(draft: Draft, record: Event | Outcome) -> None:
         case _:
             assert_never(record)
     note_click(draft, record.name)
-    credit_goals(draft, record.name)
-    exit_by_event(draft, record.name)
-    leave_line(draft, record.name)
-    feed_waits(draft, record.name)
-    feed_watches(draft, record.name, first_sight=first_sight)
-    enter_by_event(draft, record.name)
+    judge_by_event(draft, record.name, first_sight=first_sight)
+    happen(draft, record.name, first_sight=first_sight)
     if first_sight and draft.catalog.number:
         adopt(draft)
 
@@ -169,6 +175,7 @@ def _timer(catalog: Catalog, state: ContactState, due: TimerDue) -> Advance:
         _fire_watch(draft, due.timer.step)
     else:
         _fire_timer(draft, due)
+    follow_edges(draft)
     follow_traits(draft, state.traits)
     return draft.finish()
 
@@ -176,7 +183,9 @@ def _timer(catalog: Catalog, state: ContactState, due: TimerDue) -> Advance:
 def _fire_watch(draft: Draft, key: str) -> None:
     watch = draft.watches[key]
     draft.unwatch(key, fired=True)
-    if is_link(watch):
+    if watches_audience(key):
+        judge_by_time(draft, watch)
+    elif is_link(watch):
         ask_again(draft, watch)
     elif watch.occurrence:
         occur(draft, watch)

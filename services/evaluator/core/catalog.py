@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import assert_never
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from services.evaluator.core.audience_index import AudienceIndex, Edge, index_audiences
 from services.evaluator.core.slots import Slot, slots_of
 from shared.ids import short_hash
 from shared.journeys.model import (
     AbsenceTrigger,
     Audience,
+    AudienceTrigger,
     CalendarTrigger,
     DateTrigger,
     Definitions,
     EventTrigger,
     ExitAfter,
     ExitIf,
+    ExitOnAudience,
     ExitOnEvent,
     Goal,
     InactivityTrigger,
@@ -93,17 +97,19 @@ class Dated(msgspec.Struct, frozen=True):
 class Catalog(msgspec.Struct, frozen=True):
     """Every journey version that may hold contacts, and the newest of each journey, which takes entries.
 
-    ``history`` maps each event that some condition asks for to its slots: nothing else is kept. ``cap_window`` is the
-    longest span that a frequency cap looks back; ``asked_ever`` are the journeys that some condition asks for the past
-    of; ``asks_online`` says whether some condition asks when the contact was last active; ``zone`` and ``locale`` are
-    the workspace's. ``adopting`` are, by journey, the versions that take runs of older ones over or end them, in their
-    order. ``number`` tells catalogues apart that ask for other watches of a contact (0: for none); it is the same in
-    every process.
+    ``entered_by`` are the triggers by an audience's edge. ``history`` maps each event that some condition asks for to
+    its slots: nothing else is kept. ``cap_window`` is the longest span that a frequency cap looks back; ``asked_ever``
+    are the journeys that some condition asks for the past of; ``asks_online`` says whether some condition asks when the
+    contact was last active; ``audiences`` are those that some journey asks for; ``zone`` and ``locale`` are the
+    workspace's. ``adopting`` are, by journey, the versions that take runs of older ones over or end them, in their
+    order. ``number`` tells catalogues apart that ask for other watches or audiences of a contact (0: for none); it is
+    the same in every process.
     """
 
     plans: dict[tuple[str, int], Plan] = {}
     newest: dict[str, Plan] = {}
     triggered_by: dict[str, tuple[tuple[Plan, int, EventTrigger | ThresholdTrigger], ...]] = {}
+    entered_by: dict[Edge, tuple[tuple[Plan, int, AudienceTrigger], ...]] = {}
     watched_by: dict[str, tuple[Watcher, ...]] = {}
     watched_from_first_sight: tuple[Watcher, ...] = ()
     watching: frozenset[str] = frozenset()
@@ -114,7 +120,7 @@ class Catalog(msgspec.Struct, frozen=True):
     cap_window: int = 0
     asked_ever: frozenset[str] = frozenset()
     zone: ZoneInfo = UTC
-    audiences: dict[str, Audience] = {}
+    audiences: AudienceIndex = AudienceIndex()
     locale: str | None = None
     asks_online: bool = False
     adopting: dict[str, tuple[Plan, ...]] = {}
@@ -140,6 +146,7 @@ def build_catalog(
     plans = {(journey.id, journey.version): _plan(journey) for journey in journeys}
     newest = {plan.journey.id: plan for _, plan in sorted(plans.items())}
     triggered: dict[str, list[tuple[Plan, int, EventTrigger | ThresholdTrigger]]] = {}
+    by_edge: dict[Edge, list[tuple[Plan, int, AudienceTrigger]]] = {}
     watched: dict[str, list[Watcher]] = {}
     first_sight: list[Watcher] = []
     dated: dict[str, Dated] = {}
@@ -159,29 +166,31 @@ def build_catalog(
                 case DateTrigger() | CalendarTrigger() | ScheduleTrigger():
                     key = f"{trigger.__struct_config__.tag}:{plan.journey.id}/{number}"
                     dated[key] = Dated(key, plan, trigger)
+                case AudienceTrigger():
+                    edge = Edge(trigger.audience, trigger.edge)
+                    by_edge.setdefault(edge, []).append((plan, number, trigger))
                 case _:
                     raise NotImplementedError
-    goals: dict[str, list[tuple[str, Goal]]] = {}
-    for plan in newest.values():
-        for goal in plan.journey.goals:
-            goals.setdefault(goal.event, []).append((plan.journey.id, goal))
-    asked = tuple(_parts(plan.journey for plan in plans.values()))
+    live = [plan.journey for plan in plans.values()]
+    asked = tuple(_parts(live))
+    index = index_audiences(audiences, live)
     return Catalog(
         plans=plans,
         newest=newest,
         triggered_by={event: tuple(found) for event, found in triggered.items()},
+        entered_by={edge: tuple(found) for edge, found in by_edge.items()},
         watched_by={event: tuple(found) for event, found in watched.items()},
         watched_from_first_sight=tuple(first_sight),
         watching=frozenset(watcher.key for watchers in watched.values() for watcher in watchers),
         dated=dated,
-        number=_number(dated.values(), zone),
-        goals_on={event: tuple(found) for event, found in goals.items()},
-        history=slots_of(_asked(plans.values())),
+        number=_number(dated.values(), zone, index),
+        goals_on=_goals_on(newest.values()),
+        history=slots_of(_asked(live, index)),
         cap_window=_cap_window(plans.values()),
         asked_ever=frozenset(part.id for part in asked if isinstance(part, InJourney) and part.state == "ever"),
         asks_online=any(isinstance(part, Online) for part in asked),
         zone=zone,
-        audiences={audience.id: audience for audience in audiences},
+        audiences=index,
         locale=locale,
         adopting=_adopting(plans),
     )
@@ -192,13 +201,26 @@ def watched_key(key: str) -> str:
     return "/".join(key.split("/", 2)[:2])
 
 
-def _number(dated: Iterable[Dated], zone: ZoneInfo) -> int:
-    """Return the hash of what decides when the triggers by time occur. Whom they then let in is asked at each time."""
+def _goals_on(plans: Iterable[Plan]) -> dict[str, tuple[tuple[str, Goal], ...]]:
+    goals: dict[str, list[tuple[str, Goal]]] = {}
+    for plan in plans:
+        for goal in plan.journey.goals:
+            goals.setdefault(goal.event, []).append((plan.journey.id, goal))
+    return {event: tuple(found) for event, found in goals.items()}
+
+
+def _number(dated: Iterable[Dated], zone: ZoneInfo, index: AudienceIndex) -> int:
+    """Return the hash of what decides when the triggers by time occur, and who is in the audiences.
+
+    Whom triggers by time then let in is asked at each time.
+    """
     times = []
     for one in sorted(dated, key=lambda one: one.key):
         blind = {name: None for name in ("where", "audience") if name in one.trigger.__struct_fields__}
         times.append((one.key, msgspec.structs.replace(one.trigger, **blind)))
-    return short_hash(msgspec.json.encode((times, zone.key)).decode()) if times else 0
+    members = [(audience.id, audience.where) for audience in index.order]
+    asked = (times, zone.key, members) if members else (times, zone.key)
+    return short_hash(msgspec.json.encode(asked).decode()) if times or members else 0
 
 
 def _plan(journey: Journey) -> Plan:
@@ -227,10 +249,10 @@ def _exit_checks(journey: Journey, name: str | None) -> Iterator[ExitCheck]:
                     yield rule, rule.where
             case ExitIf():
                 yield rule, rule.condition
-            case ExitAfter():
+            case ExitAfter() | ExitOnAudience():
                 pass
             case _:
-                raise NotImplementedError
+                assert_never(rule)
 
 
 def _link(block: tuple[Step, ...], after: str | None, following: dict[str, str | None]) -> None:
@@ -246,11 +268,16 @@ def _parts(journeys: Iterable[Journey]) -> Iterator[Condition]:
     return (part for journey in journeys for condition in conditions_of(journey) for part in parts_of(condition))
 
 
-def _asked(plans: Iterable[Plan]) -> Iterator[Condition]:
-    """Yield the conditions that events are kept for; an invariant asks for one as a condition does."""
-    for plan in plans:
-        yield from conditions_of(plan.journey)
-        yield from (Performed(event=it.event) for it in plan.journey.invariants if isinstance(it, NoSendAfter))
+def _asked(journeys: Iterable[Journey], index: AudienceIndex) -> Iterator[Condition]:
+    """Yield the conditions that events are kept for: of journeys, of the audiences that they ask for.
+
+    An invariant asks for its event as a condition does.
+    """
+    for journey in journeys:
+        yield from conditions_of(journey)
+        yield from (Performed(event=it.event) for it in journey.invariants if isinstance(it, NoSendAfter))
+    for audience in index.order:
+        yield audience.where
 
 
 def _cap_window(plans: Iterable[Plan]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any as Value
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from services.evaluator.core.addresses import address
 from services.evaluator.core.catalog import Catalog
@@ -25,6 +25,7 @@ from shared.journeys.predicate import (
     Condition,
     Consented,
     Expression,
+    InAudience,
     InJourney,
     MessageWas,
     Not,
@@ -69,6 +70,10 @@ class Known(Protocol):
     @property
     def totals(self) -> Mapping[str, Total]:
         """What some condition measures over the whole life, by slot."""
+
+    @property
+    def audiences(self) -> Mapping[str, bool]:
+        """Whether it is in each audience that some journey asks for."""
 
     @property
     def active_at(self) -> int:
@@ -152,14 +157,10 @@ def holds(condition: Condition | None, scope: Scope) -> bool:  # noqa: C901, PLR
             return at is not None and (condition.within is None or at > scope.now - condition.within)
         case Online():
             return scope.known.active_at > scope.now - condition.within
+        case InAudience():
+            return scope.known.audiences.get(condition.id, False)
         case _:
-            raise NotImplementedError
-
-
-def is_member(audience: str, scope: Scope) -> bool:
-    """Tell whether the contact is in ``audience`` now; nobody is in one that is not defined."""
-    found = scope.catalog.audiences.get(audience)
-    return found is not None and holds(found.where, scope)
+            assert_never(condition)
 
 
 def value_of(expression: Expression, scope: Scope) -> Value:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from services.evaluator.core.audience_index import Edge
 from services.evaluator.core.catalog import Catalog
 from services.evaluator.core.conditions import Scope
 from services.evaluator.core.effects import Advance, Posted, TimerTally
@@ -50,6 +51,7 @@ class Draft:
         "active_at",
         "adopted",
         "anonymous_id",
+        "audiences",
         "been",
         "cancels",
         "catalog",
@@ -58,6 +60,7 @@ class Draft:
         "consent",
         "contact",
         "coordination",
+        "edges",
         "ended",
         "event",
         "events",
@@ -65,6 +68,7 @@ class Draft:
         "history",
         "hops",
         "invalid_zones",
+        "judged",
         "links",
         "log_time",
         "measures",
@@ -112,6 +116,9 @@ class Draft:
         self.adopted = state.adopted
         self.occurred: dict[str, tuple[str, ...]] = state.occurred
         self.invalid_zones = 0
+        self.audiences: dict[str, bool] = state.audiences
+        self.edges: tuple[Edge, ...] = ()
+        self.judged = state.traits, state.consent
         self.runs: dict[str, Run] = {run.run_id: run for run in state.runs}
         self.pending: tuple[PendingCommand, ...] = state.pending
         self.ended: tuple[Run, ...] = state.ended
@@ -192,6 +199,7 @@ class Draft:
         fresh = ContactState(contact=self.contact)
         for name in _KNOWLEDGE:
             setattr(self, name, getattr(fresh, name))
+        self.judged = self.traits, self.consent
 
     def change(self, run: Run, **fields: Any) -> Run:
         """Return ``run`` with ``fields`` replaced."""
@@ -259,6 +267,7 @@ class Draft:
             forward=self.forward,
             adopted=self.adopted,
             occurred=self.occurred,
+            audiences=self.audiences,
         )
         return Advance(
             state=state,
@@ -285,6 +294,7 @@ _KNOWLEDGE = (
     "totals",
     "active_at",
     "occurred",
+    "audiences",
     "ended",
     "sent",
     "touches",

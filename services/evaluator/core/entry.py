@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
+from services.evaluator.core.audience_index import Edge
 from services.evaluator.core.catalog import Dated, Plan, watched_key
-from services.evaluator.core.conditions import holds, is_member, kept_value_of, value_of
+from services.evaluator.core.conditions import holds, kept_value_of, value_of
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.exits import ERROR, exit_run, passage_key
 from services.evaluator.core.line import called, in_line, is_coordinated, join_line, line_key
@@ -13,20 +16,27 @@ from services.evaluator.core.state import OCCURRENCE, Run, Watch
 from services.evaluator.core.steps import exit_timers, hear_way, proceed
 from services.evaluator.core.thresholds import crosses
 from shared.ids import run_id
-from shared.journeys.model import DateTrigger, EventTrigger, ThresholdTrigger, Window
+from shared.journeys.model import AudienceTrigger, DateTrigger, EventTrigger, ThresholdTrigger, Window
 from shared.messages.coordination import Reply
 
 RESTARTED = "restarted"
 """Reason of a run that a new trigger replaced (``on_retrigger: restart``)."""
 _DATE = len("2026-05-17")
 
+_Trigger = EventTrigger | ThresholdTrigger | AudienceTrigger
+_Triggered = tuple[Plan, int, _Trigger]
 
-def enter_by_event(draft: Draft, name: str) -> None:
+
+def enter_by_event(draft: Draft, name: str, edge: Edge | None = None) -> None:
     """Enter each journey that the event being applied triggers, the highest priority first.
 
-    One that raises is not entered; the event still does to the others what it should.
+    One that raises is not entered; the event still does to the others what it should. ``edge`` is what an event of our
+    own tells of; one from outside that has its name tells of none.
     """
-    for plan, number, trigger in draft.catalog.triggered_by.get(name, ()):
+    triggered: Iterable[_Triggered] = draft.catalog.triggered_by.get(name, ())
+    if edge is not None:
+        triggered = sorted((*triggered, *draft.catalog.entered_by.get(edge, ())), key=_by_priority)
+    for plan, number, trigger in triggered:
         before: tuple[object, ...] | None = None
         try:
             if trigger.where is None or holds(trigger.where, draft.scope()):
@@ -68,7 +78,7 @@ def _lets_in(draft: Draft, dated: Dated) -> bool:
     """Tell whether the trigger's own conditions hold at the occurrence; when they do not, nothing is noted."""
     trigger, scope = dated.trigger, draft.scope()
     audience = None if isinstance(trigger, DateTrigger) else trigger.audience
-    return (audience is None or is_member(audience, scope)) and holds(trigger.where, scope)
+    return (audience is None or scope.known.audiences.get(audience, False)) and holds(trigger.where, scope)
 
 
 def _refuse(draft: Draft, plan: Plan, error: Exception) -> None:
@@ -76,8 +86,19 @@ def _refuse(draft: Draft, plan: Plan, error: Exception) -> None:
     draft.note("not_entered", plan.journey.id, plan.journey.version, reason=ERROR, detail=detail)
 
 
-def _applies(draft: Draft, plan: Plan, number: int, trigger: EventTrigger | ThresholdTrigger) -> bool:
-    return isinstance(trigger, EventTrigger) or crosses(draft, plan, number, trigger)
+def refuse_loop(draft: Draft, edge: Edge) -> None:
+    """Note that ``edge`` lets nobody enter: too many of them followed from one another."""
+    for plan, _, _ in draft.catalog.entered_by.get(edge, ()):
+        draft.note("not_entered", plan.journey.id, plan.journey.version, reason="audience_loop")
+
+
+def _by_priority(found: _Triggered) -> tuple[int, str, int]:
+    plan, number, _ = found
+    return -plan.journey.entry.priority, plan.journey.id, number
+
+
+def _applies(draft: Draft, plan: Plan, number: int, trigger: _Trigger) -> bool:
+    return not isinstance(trigger, ThresholdTrigger) or crosses(draft, plan, number, trigger)
 
 
 def _try_enter(draft: Draft, plan: Plan, *, max_age: int | None, is_turn: bool = False) -> None:

@@ -11,7 +11,7 @@ from services.evaluator.core.conditions import holds
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.state import Passage, PendingCommand, Run
 from shared.clock import DAY
-from shared.journeys.model import Reentry
+from shared.journeys.model import ExitOnAudience, Reentry
 from shared.messages.command import Cancel
 
 CONSENT_REVOKED = "consent_revoked"
@@ -107,6 +107,20 @@ def exit_by_event(draft: Draft, name: str, *, only: Collection[str] | None = Non
                 _regret(draft, run)
                 _exit(draft, run, rule.reason)
                 break
+
+
+def exit_by_audience(draft: Draft, audience: str) -> None:
+    """End each run with an exit rule for leaving ``audience``; one that was entered later than now, at its entry."""
+    now = draft.now
+    for run in (*draft.runs.values(), *draft.ended):
+        plan = draft.catalog.plan(run.journey, run.version)
+        rules = () if plan is None else plan.journey.exits
+        rule = next((rule for rule in rules if isinstance(rule, ExitOnAudience) and rule.audience == audience), None)
+        if rule is not None:
+            draft.now = max(now, run.entered_at)
+            _regret(draft, run)
+            _exit(draft, run, rule.reason)
+            draft.now = now
 
 
 def exit_by_consent(draft: Draft, topic: str, channel: str | None = None) -> None:

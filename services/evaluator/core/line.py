@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 import msgspec
 
 from services.evaluator.core.catalog import Plan
@@ -10,7 +12,7 @@ from services.evaluator.core.draft import Draft
 from services.evaluator.core.exits import passage_key
 from services.evaluator.core.state import NEVER, Watch
 from shared.ids import derived_id
-from shared.journeys.model import Entry, ExitOnEvent
+from shared.journeys.model import Entry, ExitAfter, ExitIf, ExitOnAudience, ExitOnEvent, ExitRule
 from shared.messages.coordination import Ask, Reply, journey_key
 
 _LINE = "line/"
@@ -63,13 +65,27 @@ def called(draft: Draft, reply: Reply) -> Watch | None:
     return None
 
 
-def leave_line(draft: Draft, name: str) -> None:
-    """Take those out of the line whom an exit rule of their journey would end: what they wait for has come about."""
+def leave_line(draft: Draft, name: str, left: str | None = None) -> None:
+    """Take those out of the line whom an exit rule of their journey would end: what they wait for has come about.
+
+    ``left`` is the audience that the contact leaves by the event.
+    """
     for watch in draft.watches.values():
         plan = draft.catalog.newest.get(watch.journey) if in_line(watch) else None
         if plan is None or draft.now < watch.since:
             continue
-        rules = (rule for rule in plan.journey.exits if isinstance(rule, ExitOnEvent) and rule.event == name)
-        if any(holds(rule.where, draft.scope()) for rule in rules):
+        if any(_ends(draft, rule, name, left) for rule in plan.journey.exits):
             draft.unwatch(watch.key)
             draft.note("not_entered", plan.journey.id, plan.journey.version, reason=EXITED)
+
+
+def _ends(draft: Draft, rule: ExitRule, name: str, left: str | None) -> bool:
+    match rule:
+        case ExitOnEvent():
+            return rule.event == name and holds(rule.where, draft.scope())
+        case ExitOnAudience():
+            return rule.audience == left
+        case ExitIf() | ExitAfter():
+            return False
+        case _:
+            assert_never(rule)

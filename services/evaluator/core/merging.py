@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from services.evaluator.core.audiences import watches_audience
 from services.evaluator.core.consent import newest_of
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.history import HISTORY_AT_MOST
@@ -50,7 +51,13 @@ def merge(draft: Draft, given: ContactState) -> list[Run]:
         key: tuple(sorted({*draft.occurred.get(key, ()), *given.occurred.get(key, ())})[-OCCURRED_AT_MOST:])
         for key in given.occurred.keys() | draft.occurred.keys()
     }
+    draft.audiences = {
+        name: draft.audiences.get(name, False) or given.audiences.get(name, False)
+        for name in sorted(draft.audiences.keys() | given.audiences.keys())
+    }
     for watch in given.watches.values():
+        if watches_audience(watch.key):
+            continue  # the audience is judged again over what both know
         known = draft.watches.get(watch.key)
         # What waits for a time is armed anew (``dates.follow_merge``): the time is that of the whole contact.
         if not watch.occurrence and (known is None or known.due < watch.due):

@@ -235,8 +235,8 @@ class ContactState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     did something on the site, if some condition asks (0: never). The row of a journey as a whole (key
     ``j:<journey id>``) has its ``coordination`` and none of the rest. ``links`` are the anonymous contacts that a user
     was seen with, by key; ``forward`` says to whom an anonymous contact was handed over. ``occurred`` are the last
-    occurrences of each trigger by time: none comes twice. ``adopted`` is the number of the catalogue whose triggers by
-    time are armed.
+    occurrences of each trigger by time: none comes twice. ``adopted`` is the number of the catalogue that the contact
+    has adopted. ``audiences`` says of each that some journey asks for whether the contact is in it.
     """
 
     contact: str
@@ -264,6 +264,7 @@ class ContactState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     forward: Forward | None = None
     adopted: int = 0
     occurred: dict[str, tuple[str, ...]] = {}
+    audiences: dict[str, bool] = {}
 
     @property
     def next_due(self) -> int:

@@ -4,7 +4,7 @@ Each union (``Trigger``, ``Condition``, ``ExitRule``, ``Step``) grows by a class
 evaluator's core; mypy's ``assert_never`` finds every place that forgot it. Durations are milliseconds.
 """
 
-from shared.journeys.model.definitions import Audience, Definitions
+from shared.journeys.model.definitions import EDGE_EVENTS, Audience, Definitions
 from shared.journeys.model.journey import (
     Attribution,
     Entry,
@@ -63,6 +63,7 @@ from shared.journeys.model.triggers import (
 )
 
 __all__ = [
+    "EDGE_EVENTS",
     "AbsenceTrigger",
     "ApiTrigger",
     "Attribution",

@@ -7,6 +7,9 @@ import msgspec
 from shared.journeys.model.journey import Journey
 from shared.journeys.predicate import Condition
 
+EDGE_EVENTS = {"entered": "Audience Entered", "left": "Audience Left"}
+"""The events of our own by which journeys can ask for a contact's coming into an audience and leaving it."""
+
 
 class Audience(msgspec.Struct, frozen=True, kw_only=True):
     """Every contact for which ``where`` holds, from the event or the moment on that makes it so."""

@@ -18,6 +18,7 @@ from services.dispatcher.channels.inbox import InboxChannel
 from services.ingest.app import create_app
 from services.standalone.inbox import create_inbox_router
 from shared.catalogue.reader import parse_catalogue
+from shared.journeys.audiences import check_audiences, parse_audience
 from shared.journeys.calendars import SCHEMA as CALENDAR_SCHEMA
 from shared.journeys.calendars import parse_calendar
 from shared.journeys.files import load_definitions
@@ -46,6 +47,14 @@ HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 MAKE = re.compile(r"(?:^|`)\s*make ([a-z][a-z-]*)", re.MULTILINE)
 
 
+AUDIENCES = [
+    parse_audience(page.name, block)
+    for page in PAGES
+    for block in blocks(page, "yaml")
+    if block.startswith("schema: audience/v1")
+]
+
+
 def shipped(page: Path | None = None) -> Surroundings:
     """Return what a journey in a page may name: the templates that we ship, and the calendars that the page shows."""
     documents = [] if page is None else blocks(page, "yaml")
@@ -54,7 +63,9 @@ def shipped(page: Path | None = None) -> Surroundings:
         step for journey in load_definitions(JOURNEYS).journeys for step in journey.steps if isinstance(step, Send)
     ]
     return Surroundings(
-        templates={step.template.id: step.template for step in sends}, calendars={it.id: it for it in calendars}
+        templates={step.template.id: step.template for step in sends},
+        calendars={it.id: it for it in calendars},
+        audiences=frozenset(audience.id for audience in AUDIENCES),
     )
 
 
@@ -67,6 +78,8 @@ def test_every_document_in_a_page_is_valid(page: Path) -> None:
             parse_workspace(page.name, block)
         elif block.startswith("schema: journey/v1"):
             parse_journey(page.name, block, shipped(page))
+        elif block.startswith("schema: audience/v1"):
+            parse_audience(page.name, block)
         elif block.startswith("schema: catalogue/v1"):
             parse_catalogue(page.name, block)
         elif block.startswith(f"schema: {CALENDAR_SCHEMA}"):
@@ -94,6 +107,10 @@ PARTS = [
     for block in blocks(page, "yaml")
     if not block.startswith("schema:")
 ]
+
+
+def test_the_audiences_shown_go_together() -> None:
+    assert [] == check_audiences({one.id: one for one in AUDIENCES}, {one.id: f"{one.id}.yaml" for one in AUDIENCES})
 
 
 @pytest.mark.parametrize(("page", "block"), PARTS, ids=[block.split("\n", 1)[0][:40] for _, block in PARTS])

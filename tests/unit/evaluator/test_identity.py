@@ -286,6 +286,6 @@ def test_every_field_is_merged_or_kept_apart() -> None:
     """A field that is new in the row is thought of here: it says something of the contact, or of the row."""
     merged = {
         "traits", "consent", "history", "runs", "pending", "touches", "passages", "recent", "ended", "sent", "been",
-        "watches", "samples", "measures", "totals", "active_at", "occurred",
+        "watches", "samples", "measures", "totals", "active_at", "occurred", "audiences",
     }  # fmt: skip
     assert set(ContactState.__struct_fields__) == merged | KEPT_APART
