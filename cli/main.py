@@ -9,6 +9,7 @@ from cli.dev import dev
 from cli.journeys import journeys
 from cli.lint import lint
 from cli.log import log
+from cli.published import drain, list_journeys, publish, stop
 from cli.run import run
 from cli.templates.command import templates
 from shared.entry import run_main
@@ -24,6 +25,8 @@ cli.add_command(demo)
 cli.add_command(dev)
 cli.add_command(journeys)
 journeys.add_command(lint)
+for order in (publish, drain, stop, list_journeys):
+    journeys.add_command(order)
 cli.add_command(log)
 cli.add_command(run)
 cli.add_command(templates)

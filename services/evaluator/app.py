@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from services.evaluator.core.catalog import catalog_of
 from services.evaluator.lease import Lease
 from services.evaluator.owned import OwnedPartitions
 from services.evaluator.settings import EvaluatorSettings
@@ -24,11 +23,11 @@ _HEARTBEATS = 10
 
 def build(settings: EvaluatorSettings) -> EvaluatorApp:
     """Return the worker of ``settings``. Creates missing topics. Raises ConfigurationError, JourneyFaultsError."""
-    catalog = catalog_of(load_definitions(settings.journeys))
+    base = load_definitions(settings.journeys)
     asyncio.run(ensure_topics(settings))
     metrics = Metrics()
     lease = Lease(int(settings.session_timeout * SECOND))
-    owned = OwnedPartitions(settings, catalog, lease, metrics)
+    owned = OwnedPartitions(settings, base, lease, metrics)
     settings.data.mkdir(parents=True, exist_ok=True)
     return create_app(
         group=settings.evaluator_group,

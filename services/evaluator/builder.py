@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from services.evaluator.core.effects import Advance
 from services.evaluator.epoch import Epoch, Tally
 from services.evaluator.meta import Meta
 from services.evaluator.rows import Row
+from shared.journeys.published import Live
 from shared.log import LogRecord, Output, fits
 from shared.messages import codec
 from shared.messages.command import Cancel, SendCommand
@@ -53,16 +56,23 @@ class EpochBuilder:
         self._lateness: list[int] = []
         self._invalid_zones = 0
         self._counts: dict[str, int] = {}
+        self._ordered: dict[str, Any] = {}
         self._grown: dict[str, int] = {}
 
     @property
     def full(self) -> bool:
         """Whether the epoch is to be closed."""
-        return self.size > EPOCH_BYTES
+        return self.size > EPOCH_BYTES or bool(self._ordered)
 
     def reach(self, timestamp: int) -> None:
         """Move the log time on to a record that was appended at ``timestamp``; it never goes back."""
         self.log_time = max(self.log_time, timestamp)
+
+    def order(self, number: int, live: dict[str, Live], catalog: int) -> None:
+        """Note that the order ``number`` was applied; it ends the epoch."""
+        self._ordered = {"change": number, "live": live}
+        if catalog != self._meta.catalog:
+            self._ordered |= {"catalog": catalog, "catalog_since": self.log_time}
 
     def count(self, **amounts: int) -> None:
         """Add to the counters."""
@@ -156,6 +166,7 @@ class EpochBuilder:
             log_time=self.log_time,
             epoch=self._meta.epoch + 1,
             counters=self._meta.counters.plus(**self._counts),
+            **self._ordered,
         )
         if not (rows or self._outputs or consumed):
             meta = self._meta

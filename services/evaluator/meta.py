@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from shared.journeys.published import Live
+
 META_VERSION = 1
 
 
@@ -40,7 +42,8 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     ``next_offset`` is the first offset of the source not yet applied, in the log of id ``incarnation``; ``log_time``
     never goes back; ``epoch`` counts saved epochs; the outputs of every epoch up to ``acknowledged`` are durable.
     ``term`` is the claim under which it was written (Kafka host). ``catalog`` is the number of the catalogue that
-    decides since the log time ``catalog_since``.
+    decides since the log time ``catalog_since``; ``change`` is the number of the last order that was applied, and
+    ``live`` what all of them come to, by journey.
     """
 
     version: int = META_VERSION
@@ -53,6 +56,8 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     counters: Counters = Counters()
     catalog: int = 0
     catalog_since: int = 0
+    change: int = -1
+    live: dict[str, Live] = {}
 
 
 _ENCODER = msgspec.msgpack.Encoder()

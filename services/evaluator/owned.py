@@ -5,27 +5,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
 import msgspec
 import structlog
 
 from services.evaluator.changelog.partition import FencedError, PartitionChangelog, open_partition
 from services.evaluator.changelog.writer import ChangelogWriter
-from services.evaluator.core.catalog import Catalog
+from services.evaluator.core.catalog import catalog_of
 from services.evaluator.lease import Lease
 from services.evaluator.meta import Meta, decode_meta
 from services.evaluator.partitions import Batch, fatal
 from services.evaluator.processor import PartitionProcessor
+from services.evaluator.published import PublishedJourneys
 from services.evaluator.runner import YOUNG, PartitionRunner
 from services.evaluator.settings import EvaluatorSettings
 from services.evaluator.tail import ChangelogTail
 from shared.clock import SECOND, system_clock
-from shared.errors import loggable
+from shared.errors import BadMessageError, loggable
+from shared.journeys.model import Definitions
 from shared.kafka.admin import read_incarnations
 from shared.kafka.publisher import KafkaPublisher
 from shared.kafka.reader import KafkaLogReader
 from shared.log import LogRecord
+from shared.messages import codec
+from shared.messages.event import Marker
 from shared.messages.topics import EVENTS
 from shared.metrics import Metrics
 
@@ -45,10 +49,11 @@ class _Owned(msgspec.Struct):
 class OwnedPartitions:
     """The ``PartitionHandler`` of the evaluator on Kafka."""
 
-    def __init__(self, settings: EvaluatorSettings, catalog: Catalog, lease: Lease, metrics: Metrics) -> None:
-        """Nothing is connected before ``running``."""
+    def __init__(self, settings: EvaluatorSettings, base: Definitions, lease: Lease, metrics: Metrics) -> None:
+        """``base`` are the journeys of the worker's own folder. Nothing is connected before ``running``."""
         self._settings = settings
-        self._catalog = catalog
+        self._base = base
+        self._catalog = catalog_of(base)
         self._lease = lease
         self._metrics = metrics
         kafka, prefix = settings.kafka_bootstrap, settings.topic_prefix
@@ -66,10 +71,12 @@ class OwnedPartitions:
         self._publisher = self._connect()
         self._writer = ChangelogWriter(kafka, prefix=prefix, clock=system_clock)
         self._tail = ChangelogTail(kafka, prefix=prefix, observe=self._observe)
+        self._published = PublishedJourneys(kafka, prefix=prefix, base=self._base)
         await self._publisher.start()
+        await self._published.start()
         await self._writer.start()
         await self._tail.start()
-        following = asyncio.create_task(_loudly(self._tail.run()))
+        following = asyncio.gather(_loudly(self._tail.run()), _loudly(self._published.run()))
         try:
             yield
         finally:
@@ -124,6 +131,8 @@ class OwnedPartitions:
         # Of a broker whose clock is ahead by as much nothing can be said.
         live = abs(system_clock() - batch.records[0].timestamp) <= YOUNG
         caught_up = newest.offset + 1 >= batch.highwater
+        for number in _orders_in(batch.records):
+            await self._published.reach(number)
         await owned.runner.batch(batch.records, live=live, caught_up=caught_up)
         now = system_clock()
         for record in batch.records:
@@ -151,6 +160,7 @@ class OwnedPartitions:
         )
         saved = changelog.load_meta()
         known = Meta() if saved is None else decode_meta(saved)
+        await self._published.reach(known.change)
         processor = PartitionProcessor(
             partition=partition,
             catalog=self._catalog,
@@ -158,6 +168,7 @@ class OwnedPartitions:
             # The first record has aged out of a log that we have read for long: it is the log that we know.
             incarnation=incarnation or known.incarnation,
             on_error=lambda action, error: _LOG.error(action, partition=partition, error=loggable(error)),
+            catalogs=self._published.catalog,
         )
         runner = PartitionRunner(
             processor,
@@ -168,6 +179,7 @@ class OwnedPartitions:
             metrics=self._metrics,
             caught_up=processor.meta.next_offset >= end,
             may_act=self._lease.valid,
+            orders=self._published.known.markers,
         )
         return _Owned(changelog, runner)
 
@@ -186,6 +198,16 @@ class OwnedPartitions:
         owned.changelog.observe(record)
         if owned.changelog.fenced:
             fatal(FencedError(f"partition {partition} was claimed by another worker while we held it"))
+
+
+def _orders_in(records: Sequence[LogRecord]) -> Iterator[int]:
+    """Yield the numbers of the orders among ``records``, which alone with ticks have no key."""
+    for record in records:
+        if record.key is None:
+            with contextlib.suppress(BadMessageError):
+                message = codec.EVENTS.decode(record.value)
+                if isinstance(message, Marker):
+                    yield message.number
 
 
 async def _loudly(work: object) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -19,6 +19,7 @@ from services.evaluator.rows import Head, Row, decode_row, encode_row, read_head
 from services.evaluator.timers import DueIndex
 from shared.errors import BadMessageError
 from shared.ids import short_hash
+from shared.journeys.published import Live, ordered
 from shared.log import LogRecord
 from shared.messages import codec
 from shared.messages.coordination import PREFIX, Ask, Conversion, Reply
@@ -38,6 +39,10 @@ CACHED_ROWS = 20_000
 """Decoded rows kept: about 2 kB each (faust.md, "Core costs")."""
 
 
+Catalogs = Callable[[Mapping[str, Live]], Catalog]
+"""Makes the catalogue of the orders that a partition has read."""
+
+
 class PartitionProcessor:
     """Applies one partition's log to its contacts, in order.
 
@@ -53,19 +58,23 @@ class PartitionProcessor:
         store: ContactStore,
         incarnation: str,
         on_error: Callable[[str, Exception], None] = lambda _action, _error: None,
+        catalogs: Catalogs | None = None,
     ) -> None:
-        """``incarnation`` is the id of the source partition; ``on_error`` hears of what was dead-lettered."""
+        """``incarnation`` is the id of the source partition; ``on_error`` hears of what was dead-lettered.
+
+        ``catalogs`` makes the catalogue of the orders that were read; None: it is ``catalog``, whatever is ordered.
+        """
         self.partition = partition
-        self.catalog = catalog
-        self._no_entries = msgspec.structs.replace(catalog, triggered_by={}, entered_by={})
         self._store = store
         self._on_error = on_error
         saved = store.load_meta()
         meta = Meta() if saved is None else decode_meta(saved)
         if meta.incarnation != incarnation:
             meta = msgspec.structs.replace(meta, incarnation=incarnation, next_offset=0)
-        if meta.catalog != catalog.number:
-            meta = msgspec.structs.replace(meta, catalog=catalog.number, catalog_since=meta.log_time)
+        self._catalogs = catalogs
+        self._use(catalog if catalogs is None or not meta.live else catalogs(meta.live))
+        if meta.catalog != self.catalog.number:
+            meta = msgspec.structs.replace(meta, catalog=self.catalog.number, catalog_since=meta.log_time)
         self.meta = meta
         self._incarnation = short_hash(incarnation)
         self._rows: OrderedDict[str, tuple[Row, int]] = OrderedDict()
@@ -77,6 +86,10 @@ class PartitionProcessor:
         for contact, value in store.scan():
             self.contacts += not contact.startswith(PREFIX)
             self._note_head(contact, read_head(value))
+
+    def _use(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self._no_entries = msgspec.structs.replace(catalog, triggered_by={}, entered_by={})
 
     @property
     def next_due(self) -> int:
@@ -198,12 +211,37 @@ class PartitionProcessor:
         try:
             message = codec.EVENTS.decode(record.value)
             match message:
-                case Tick() | Marker():
+                case Tick():
                     build.count(records=1, other=1)
+                case Marker():
+                    return self._order(build, message, caught_up=caught_up)
                 case Event() | Outcome() | Ask() | Conversion() | Reply() | Link() | Handover():
                     return self._apply_to_contact(build, record, message, caught_up=caught_up)
         except Exception as error:  # noqa: BLE001 - whatever one record does, the partition goes on
             self._dead_letter(build, record, error)
+        return True
+
+    def _order(self, build: EpochBuilder, marker: Marker, *, caught_up: bool) -> bool:
+        """Apply ``marker`` behind every timer that is due before it; False: those come first, so offer it again.
+
+        The epoch ends with it: what follows is decided by another catalogue.
+        """
+        if self._catalogs is None or marker.number <= self.meta.change:
+            build.count(records=1, other=1)
+            return True
+        while found := self._index.due(build.log_time, 1):
+            if build.full:
+                return False
+            self._note(found[0], self._fire(build, found[0], self._row(build, found[0]), caught_up=caught_up))
+        live = ordered(self.meta.live, marker, build.log_time)
+        self._use(self._catalogs(live))
+        if self.catalog.number != self.meta.catalog:
+            for contact, value in self._store.scan():
+                self._note_head(contact, read_head(value))
+            for contact, (row, _) in build.rows.items():
+                self._note(contact, row)
+        build.order(marker.number, live, self.catalog.number)
+        build.count(records=1, other=1)
         return True
 
     def _apply_to_contact(self, build: EpochBuilder, record: LogRecord, message: Applied, *, caught_up: bool) -> bool:

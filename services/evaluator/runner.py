@@ -15,7 +15,7 @@ from shared.clock import SECOND, Clock, monotonic_clock
 from shared.log import LogRecord, LogUnavailableError, Output, Publisher
 from shared.messages import codec
 from shared.messages.command import Mark
-from shared.messages.event import Tick
+from shared.messages.event import Marker, Tick
 from shared.messages.topics import CANCELS, EVENTS
 from shared.metrics import Metrics
 
@@ -31,7 +31,8 @@ MARK_EVERY = 500
 """The dispatcher takes a mark as fresh for 2 s; a quarter of that survives three lost ones."""
 YOUNG = 2 * SECOND
 """What was appended within this time counts as live: as long as the dispatcher sends without asking for a mark."""
-_TICK_LOST = 5 * SECOND
+_LOST = 5 * SECOND
+"""A tick or an order that has not been read back for so long is written again."""
 
 
 class EpochSaver(Protocol):
@@ -61,11 +62,13 @@ class PartitionRunner:
         may_act: Callable[[], bool] = lambda: True,
         marks: bool = True,
         pace: Clock = monotonic_clock,
+        orders: Callable[[int], Sequence[Marker]] = lambda _number: (),
     ) -> None:
         """``caught_up``: whether nothing lies between the cursor and the log's end; ``may_act``: the lease.
 
         ``marks``: whether the dispatcher reads them. ``pace`` counts from one tick or mark to the next and must not go
-        back; ``machine_clock`` only dates the marks.
+        back; ``machine_clock`` only dates the marks. ``orders`` are those after a number that nobody has put into this
+        partition's log yet.
         """
         self.processor = processor
         self.caught_up = caught_up
@@ -81,6 +84,9 @@ class PartitionRunner:
         self._ticked_at = pace() - TICK_EVERY
         self._tick_in_flight = False
         self._marked_at = pace() - MARK_EVERY
+        self._orders = orders
+        self._ordered = -1
+        self._ordered_at = pace() - _LOST
         self.failed = False
         """An epoch was begun and not saved, also when the work was cancelled."""
 
@@ -112,6 +118,7 @@ class PartitionRunner:
             await self._release()
             await self._sweep()
             try:
+                await self._order()
                 await self._tick()
                 await self._mark()
             except LogUnavailableError as error:
@@ -152,9 +159,21 @@ class PartitionRunner:
         if self.caught_up and self.processor.behind and not self.processor.has_due:
             await self._save(partial(self.processor.sweep, SWEEP_AT_ONCE, caught_up=self.caught_up))
 
+    async def _order(self) -> None:
+        """Put the orders that this partition has not read into its log; those that do not come back, again."""
+        known = self.processor.meta.change
+        if self._pace() - self._ordered_at >= _LOST:
+            self._ordered = known
+        markers = self._orders(max(known, self._ordered)) if self.caught_up else ()
+        if not markers:
+            return
+        partition = self.processor.partition
+        await self._publisher.publish([Output(EVENTS, None, codec.encode(marker), partition) for marker in markers])
+        self._ordered, self._ordered_at = markers[-1].number, self._pace()
+
     async def _tick(self) -> None:
         now = self._pace()
-        waiting = self._tick_in_flight and now - self._ticked_at < _TICK_LOST
+        waiting = self._tick_in_flight and now - self._ticked_at < _LOST
         if waiting or now - self._ticked_at < TICK_EVERY or not self.caught_up:
             return
         if self.processor.wants_tick(self._journey_clock()):

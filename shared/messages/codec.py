@@ -20,6 +20,7 @@ from shared.messages.dead_letter import DeadLetter
 from shared.messages.delivery import Delivery
 from shared.messages.event import EventRecord
 from shared.messages.journal import JournalRecord
+from shared.messages.journeys import JourneyRecord
 
 SCHEMA_VERSION = 1
 _HEADER = bytes([SCHEMA_VERSION, 0])
@@ -64,4 +65,5 @@ COMMANDS: Decoder[CommandRecord] = Decoder(CommandRecord)
 CANCELS: Decoder[CancelRecord] = Decoder(CancelRecord)
 DELIVERIES: Decoder[Delivery] = Decoder(Delivery)
 JOURNAL: Decoder[JournalRecord] = Decoder(JournalRecord)
+JOURNEYS: Decoder[JourneyRecord] = Decoder(JourneyRecord)
 DEAD_LETTERS: Decoder[DeadLetter] = Decoder(DeadLetter)

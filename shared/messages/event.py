@@ -8,6 +8,7 @@ import msgspec
 
 from shared.messages.coordination import Ask, Conversion, Reply
 from shared.messages.identity import Handover, Link
+from shared.messages.journeys import OrderKind
 from shared.messages.outcome import Outcome
 
 EventType = Literal["identify", "track", "page", "screen", "group", "alias", "consent"]
@@ -45,13 +46,13 @@ class Tick(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="tic
 
 
 class Marker(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="marker"):
-    """An order on a journey (publish, pause, resume, drain, stop) at its place in this partition's log.
+    """An order on a journey (publish, drain, stop) at its place in this partition's log.
 
     ``number`` is the order's change number in the ``journeys`` topic; a repeat of a number is a no-op.
     """
 
     number: int
-    order: Literal["publish", "pause", "resume", "drain", "stop"]
+    order: OrderKind
     journey: str
     version: int
     at: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.evaluator.core.catalog import Catalog
 from services.evaluator.core.dates import arm
 from services.evaluator.core.draft import Draft
+from services.evaluator.core.exits import exit_stopped
 from services.evaluator.core.state import ContactState
 from shared.messages.coordination import PREFIX
 
@@ -15,11 +16,12 @@ def is_behind(catalog: Catalog, state: ContactState) -> bool:
 
 
 def adopt(draft: Draft) -> None:
-    """End what the catalogue no longer asks for by time, and wait for what it does; twice is as once."""
+    """End what was stopped or is no longer asked for by time, and wait for what is; twice is as once."""
     for key, watch in draft.watches.items():
         if watch.occurrence and key not in draft.catalog.dated:
             draft.unwatch(key)
     # A row that no event of the contact has made (an outcome has, or it was handed over) waits for its first one.
     for dated in draft.catalog.dated.values() if draft.recent else ():
         arm(draft, dated)
+    exit_stopped(draft)
     draft.adopted = draft.catalog.number

@@ -22,7 +22,7 @@ from services.evaluator.core.dates import follow_merge, follow_traits, occur
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.effects import Advance
 from services.evaluator.core.entry import enter_by_watch, take_reply
-from services.evaluator.core.exits import ERROR, MAX_DURATION, exit_by_consent, exit_run
+from services.evaluator.core.exits import ERROR, JOURNEY_STOPPED, MAX_DURATION, exit_by_consent, exit_run
 from services.evaluator.core.goals import note_click
 from services.evaluator.core.handover import forwarded_to, hand_over, take_over
 from services.evaluator.core.happening import follow_edges, happen
@@ -41,9 +41,6 @@ from shared.messages.coordination import Ask, Conversion, Reply
 from shared.messages.event import Event
 from shared.messages.identity import Handover, Link
 from shared.messages.outcome import Outcome
-
-JOURNEY_STOPPED = "journey_stopped"
-"""Reason of a run whose journey version is no longer in the catalogue."""
 
 
 def advance(catalog: Catalog, state: ContactState, occurrence: Occurrence) -> Advance:

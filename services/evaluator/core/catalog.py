@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
@@ -44,6 +44,9 @@ UTC = ZoneInfo("UTC")
 
 ExitCheck = tuple[ExitOnEvent | ExitIf, Condition | None]
 """An exit rule and what must hold for it."""
+
+
+NONE_STOPPED: Mapping[str, int] = {}
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -102,8 +105,9 @@ class Catalog(msgspec.Struct, frozen=True):
     are the journeys that some condition asks for the past of; ``asks_online`` says whether some condition asks when the
     contact was last active; ``audiences`` are those that some journey asks for; ``zone`` and ``locale`` are the
     workspace's. ``adopting`` are, by journey, the versions that take runs of older ones over or end them, in their
-    order. ``number`` tells catalogues apart that ask for other watches or audiences of a contact (0: for none); it is
-    the same in every process.
+    order; ``stopped`` says until when the runs of a journey were ended by order. ``number`` tells catalogues apart that
+    ask for other watches or audiences of a contact (0: for none), or stopped other runs; it is the same in every
+    process.
     """
 
     plans: dict[tuple[str, int], Plan] = {}
@@ -124,6 +128,7 @@ class Catalog(msgspec.Struct, frozen=True):
     locale: str | None = None
     asks_online: bool = False
     adopting: dict[str, tuple[Plan, ...]] = {}
+    stopped: dict[str, int] = {}
 
     def plan(self, journey: str, version: int) -> Plan | None:
         """Return that version, or None when this catalogue does not hold it."""
@@ -141,10 +146,17 @@ def build_catalog(
     zone: ZoneInfo = UTC,
     audiences: Iterable[Audience] = (),
     locale: str | None = None,
+    *,
+    closed: Collection[str] = (),
+    stopped: Mapping[str, int] = NONE_STOPPED,
 ) -> Catalog:
-    """Return the catalogue of ``journeys``; of several versions of one journey the highest takes the entries."""
+    """Return the catalogue of ``journeys``; of several versions of one journey the highest takes the entries.
+
+    Journeys ``closed`` take none; runs of those ``stopped`` that were entered by that time end.
+    """
     plans = {(journey.id, journey.version): _plan(journey) for journey in journeys}
-    newest = {plan.journey.id: plan for _, plan in sorted(plans.items())}
+    latest = {plan.journey.id: plan for _, plan in sorted(plans.items())}
+    newest = {name: plan for name, plan in latest.items() if name not in closed}
     triggered: dict[str, list[tuple[Plan, int, EventTrigger | ThresholdTrigger]]] = {}
     by_edge: dict[Edge, list[tuple[Plan, int, AudienceTrigger]]] = {}
     watched: dict[str, list[Watcher]] = {}
@@ -183,8 +195,9 @@ def build_catalog(
         watched_from_first_sight=tuple(first_sight),
         watching=frozenset(watcher.key for watchers in watched.values() for watcher in watchers),
         dated=dated,
-        number=_number(dated.values(), zone, index),
-        goals_on=_goals_on(newest.values()),
+        number=_number(dated.values(), zone, index, stopped),
+        stopped=dict(stopped),
+        goals_on=_goals_on(latest.values()),
         history=slots_of(_asked(live, index)),
         cap_window=_cap_window(plans.values()),
         asked_ever=frozenset(part.id for part in asked if isinstance(part, InJourney) and part.state == "ever"),
@@ -209,8 +222,8 @@ def _goals_on(plans: Iterable[Plan]) -> dict[str, tuple[tuple[str, Goal], ...]]:
     return {event: tuple(found) for event, found in goals.items()}
 
 
-def _number(dated: Iterable[Dated], zone: ZoneInfo, index: AudienceIndex) -> int:
-    """Return the hash of what decides when the triggers by time occur, and who is in the audiences.
+def _number(dated: Iterable[Dated], zone: ZoneInfo, index: AudienceIndex, stopped: Mapping[str, int]) -> int:
+    """Return the hash of what decides when the triggers by time occur, who is in the audiences, what was stopped.
 
     Whom triggers by time then let in is asked at each time.
     """
@@ -219,8 +232,8 @@ def _number(dated: Iterable[Dated], zone: ZoneInfo, index: AudienceIndex) -> int
         blind = {name: None for name in ("where", "audience") if name in one.trigger.__struct_fields__}
         times.append((one.key, msgspec.structs.replace(one.trigger, **blind)))
     members = [(audience.id, audience.where) for audience in index.order]
-    asked = (times, zone.key, members) if members else (times, zone.key)
-    return short_hash(msgspec.json.encode(asked).decode()) if times or members else 0
+    asked = (times, zone.key, members, sorted(stopped.items()))
+    return short_hash(msgspec.json.encode(asked).decode()) if times or members or stopped else 0
 
 
 def _plan(journey: Journey) -> Plan:

@@ -23,6 +23,8 @@ LATEST_EVENT = DAY
 """An event later than this may enter a journey that the contact has left meanwhile."""
 PASSAGES_AT_MOST = 500
 """Journeys and keys (orders, products) that are remembered as closed; the oldest go first."""
+JOURNEY_STOPPED = "journey_stopped"
+"""Reason of a run whose journey was stopped, or whose version is no longer in the catalogue."""
 ERROR = "error"
 """Reason of a run that raised, and of one that was not entered because it would have."""
 
@@ -137,6 +139,13 @@ def exit_by_consent(draft: Draft, topic: str, channel: str | None = None) -> Non
     for command in draft.pending:
         if command.topic == topic and (channel is None or channel in command.channels):
             _cancel(draft, command, "no_consent")
+
+
+def exit_stopped(draft: Draft) -> None:
+    """End each run of a journey that was stopped after it was entered."""
+    for run in (*draft.runs.values(), *draft.ended):
+        if run.entered_at <= draft.catalog.stopped.get(run.journey, -1):
+            _exit(draft, run, JOURNEY_STOPPED)
 
 
 def _exit(draft: Draft, run: Run, reason: str) -> None:

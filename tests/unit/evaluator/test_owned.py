@@ -13,13 +13,13 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from services.evaluator.batch_consumer import BatchConsumer
-from services.evaluator.core.catalog import build_catalog
 from services.evaluator.lease import Lease
 from services.evaluator.owned import OwnedPartitions, _Owned
 from services.evaluator.partitions import Batch
 from services.evaluator.settings import EvaluatorSettings
 from services.evaluator.transport import create_app
 from shared.clock import system_clock
+from shared.journeys.model import Definitions
 from shared.log import LogRecord
 from shared.metrics import Metrics
 
@@ -151,7 +151,7 @@ class Worker:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.metrics = Metrics()
-        self.owned = OwnedPartitions(EvaluatorSettings(), build_catalog([]), Lease(), self.metrics)
+        self.owned = OwnedPartitions(EvaluatorSettings(), Definitions(journeys=()), Lease(), self.metrics)
         self.opened: list[int] = []
 
         async def nothing(*_: Any, **__: Any) -> dict[int, int]:
