@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -14,9 +14,9 @@ from services.evaluator.core.effects import Advance
 from services.evaluator.core.occurrence import Applied, EventArrived, TimerDue
 from services.evaluator.core.state import NEVER, ContactState
 from services.evaluator.epoch import ContactStore, Epoch
+from services.evaluator.heads import Heads
 from services.evaluator.meta import Meta, decode_meta
 from services.evaluator.rows import Head, Row, decode_row, encode_row, read_head
-from services.evaluator.timers import DueIndex
 from shared.errors import BadMessageError
 from shared.ids import short_hash
 from shared.journeys.published import Live, ordered
@@ -72,29 +72,27 @@ class PartitionProcessor:
         if meta.incarnation != incarnation:
             meta = msgspec.structs.replace(meta, incarnation=incarnation, next_offset=0)
         self._catalogs = catalogs
+        self._heads = Heads()
         self._use(catalog if catalogs is None or not meta.live else catalogs(meta.live))
         if meta.catalog != self.catalog.number:
             meta = msgspec.structs.replace(meta, catalog=self.catalog.number, catalog_since=meta.log_time)
         self.meta = meta
         self._incarnation = short_hash(incarnation)
         self._rows: OrderedDict[str, tuple[Row, int]] = OrderedDict()
-        self._index = DueIndex()
-        self._held: set[str] = set()
-        self._pending: Counter[str] = Counter()
-        self._behind: dict[str, None] = {}
         self.contacts = 0
         for contact, value in store.scan():
             self.contacts += not contact.startswith(PREFIX)
-            self._note_head(contact, read_head(value))
+            self._heads.note(contact, read_head(value))
 
     def _use(self, catalog: Catalog) -> None:
         self.catalog = catalog
+        self._heads.number = catalog.number
         self._no_entries = msgspec.structs.replace(catalog, triggered_by={}, entered_by={})
 
     @property
     def next_due(self) -> int:
         """The earliest pending timer's due time, or NEVER."""
-        return self._index.next_due()
+        return self._heads.timers.next_due()
 
     @property
     def timers(self) -> int:
@@ -105,31 +103,31 @@ class PartitionProcessor:
     @property
     def unsettled(self) -> bool:
         """Whether a command of this partition has no outcome yet."""
-        return bool(self._pending)
+        return bool(self._heads.pending)
 
     @property
     def commands_pending(self) -> int:
         """How many commands of this partition have no outcome yet."""
-        return self._pending.total()
+        return self._heads.pending.total()
 
     @property
     def holding(self) -> bool:
         """Whether commands are held back until the partition has caught up."""
-        return bool(self._held)
+        return bool(self._heads.held)
 
     @property
     def behind(self) -> int:
         """How many contacts have not adopted the catalogue yet."""
-        return len(self._behind)
+        return len(self._heads.behind)
 
     @property
     def has_due(self) -> bool:
         """Whether a timer is due before the log time."""
-        return self._index.next_due() < self.meta.log_time
+        return self._heads.timers.next_due() < self.meta.log_time
 
     def wants_tick(self, now: int) -> bool:
         """Tell whether a timer came due by the clock and only the log's time stands still: a Tick would fire it."""
-        due = self._index.next_due()
+        due = self._heads.timers.next_due()
         return due != NEVER and self.meta.log_time <= due < now
 
     def process(self, records: Sequence[LogRecord], *, caught_up: bool) -> Epoch:
@@ -158,7 +156,7 @@ class PartitionProcessor:
         build = self._begin()
         left = limit
         while left and not build.full:
-            found = self._index.due(build.log_time, 1)
+            found = self._heads.timers.due(build.log_time, 1)
             if not found:
                 break
             contact = found[0]
@@ -170,7 +168,7 @@ class PartitionProcessor:
     def release(self, limit: int) -> Epoch:
         """Publish the commands held back of up to ``limit`` contacts; for a partition that has caught up."""
         build = self._begin()
-        for contact in sorted(self._held)[:limit]:
+        for contact in sorted(self._heads.held)[:limit]:
             row = self._row(build, contact)
             for command in row.held:
                 build.command(command)
@@ -183,8 +181,8 @@ class PartitionProcessor:
         """Let up to ``limit`` contacts adopt the catalogue. Who it is, and when, makes no difference to any of them."""
         build = self._begin()
         left = limit
-        while left and self._behind and not build.full:
-            contact = next(reversed(self._behind))
+        while left and self._heads.behind and not build.full:
+            contact = next(reversed(self._heads.behind))
             self._note(contact, self._fire(build, contact, self._row(build, contact), caught_up=caught_up))
             left -= 1
         return self._finish(build, 0)
@@ -229,7 +227,7 @@ class PartitionProcessor:
         if self._catalogs is None or marker.number <= self.meta.change:
             build.count(records=1, other=1)
             return True
-        while found := self._index.due(build.log_time, 1):
+        while found := self._heads.timers.due(build.log_time, 1):
             if build.full:
                 return False
             self._note(found[0], self._fire(build, found[0], self._row(build, found[0]), caught_up=caught_up))
@@ -237,7 +235,7 @@ class PartitionProcessor:
         self._use(self._catalogs(live))
         if self.catalog.number != self.meta.catalog:
             for contact, value in self._store.scan():
-                self._note_head(contact, read_head(value))
+                self._heads.note(contact, read_head(value))
             for contact, (row, _) in build.rows.items():
                 self._note(contact, row)
         build.order(marker.number, live, self.catalog.number)
@@ -349,19 +347,4 @@ class PartitionProcessor:
         self._note(contact, row)
 
     def _note(self, contact: str, row: Row) -> None:
-        self._note_head(contact, Head(row.state.next_due, len(row.state.pending), len(row.held), row.state.adopted))
-
-    def _note_head(self, contact: str, head: Head) -> None:
-        self._index.set(contact, head.next_due)
-        if head.pending:
-            self._pending[contact] = head.pending
-        else:
-            self._pending.pop(contact, None)
-        if head.held:
-            self._held.add(contact)
-        else:
-            self._held.discard(contact)
-        if head.adopted == self.catalog.number or contact.startswith(PREFIX):
-            self._behind.pop(contact, None)
-        else:
-            self._behind[contact] = None
+        self._heads.note(contact, Head(row.state.next_due, len(row.state.pending), len(row.held), row.state.adopted))

@@ -232,7 +232,7 @@ def _number(dated: Iterable[Dated], zone: ZoneInfo, index: AudienceIndex, stoppe
         blind = {name: None for name in ("where", "audience") if name in one.trigger.__struct_fields__}
         times.append((one.key, msgspec.structs.replace(one.trigger, **blind)))
     members = [(audience.id, audience.where) for audience in index.order]
-    asked = (times, zone.key, members, sorted(stopped.items()))
+    asked = (times, zone.key, *((members,) if members else ()), *((dict(sorted(stopped.items())),) if stopped else ()))
     return short_hash(msgspec.json.encode(asked).decode()) if times or members or stopped else 0
 
 

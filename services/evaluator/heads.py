@@ -1,0 +1,40 @@
+"""What a partition knows of all its rows without decoding them: who is due, who waits for what."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from services.evaluator.rows import Head
+from services.evaluator.timers import DueIndex
+from shared.messages.coordination import PREFIX
+
+
+class Heads:
+    """An index over the heads of rows. ``number`` is that of the catalogue that contacts are to adopt."""
+
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        self.number = 0
+        self.timers = DueIndex()
+        self.held: set[str] = set()
+        """Contacts with commands held back."""
+        self.pending: Counter[str] = Counter()
+        """Commands without an outcome, by contact."""
+        self.behind: dict[str, None] = {}
+        """Contacts that have not adopted the catalogue."""
+
+    def note(self, contact: str, head: Head) -> None:
+        """Take in the ``head`` that the contact's row has now."""
+        self.timers.set(contact, head.next_due)
+        if head.pending:
+            self.pending[contact] = head.pending
+        else:
+            self.pending.pop(contact, None)
+        if head.held:
+            self.held.add(contact)
+        else:
+            self.held.discard(contact)
+        if head.adopted == self.number or contact.startswith(PREFIX):
+            self.behind.pop(contact, None)
+        else:
+            self.behind[contact] = None
