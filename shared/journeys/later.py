@@ -41,8 +41,6 @@ def later_words(journey: Journey) -> Iterator[str]:
     entry = journey.entry
     if entry.backfill != "none":
         yield "backfill"
-    if entry.reentry.max is not None or entry.reentry.mode == "per_key":
-        yield "reentry"
 
 
 def _fields(one: object) -> Iterator[str]:

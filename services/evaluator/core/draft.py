@@ -62,6 +62,7 @@ class Draft:
         "coordination",
         "edges",
         "ended",
+        "entries",
         "event",
         "events",
         "forward",
@@ -117,6 +118,7 @@ class Draft:
         self.occurred: dict[str, tuple[str, ...]] = state.occurred
         self.invalid_zones = 0
         self.audiences: dict[str, bool] = state.audiences
+        self.entries: dict[str, tuple[int, ...]] = state.entries
         self.edges: tuple[Edge, ...] = ()
         self.judged = state.traits, state.consent
         self.runs: dict[str, Run] = {run.run_id: run for run in state.runs}
@@ -268,6 +270,7 @@ class Draft:
             adopted=self.adopted,
             occurred=self.occurred,
             audiences=self.audiences,
+            entries=self.entries,
         )
         return Advance(
             state=state,
@@ -295,6 +298,7 @@ _KNOWLEDGE = (
     "active_at",
     "occurred",
     "audiences",
+    "entries",
     "ended",
     "sent",
     "touches",

@@ -10,13 +10,13 @@ from services.evaluator.core.audience_index import Edge
 from services.evaluator.core.catalog import Dated, Plan, watched_key
 from services.evaluator.core.conditions import holds, kept_value_of, value_of
 from services.evaluator.core.draft import Draft
-from services.evaluator.core.exits import ERROR, exit_run, passage_key
+from services.evaluator.core.exits import ERROR, exit_run, passage_of
 from services.evaluator.core.line import called, in_line, is_coordinated, join_line, line_key
 from services.evaluator.core.state import OCCURRENCE, Run, Watch
 from services.evaluator.core.steps import exit_timers, hear_way, proceed
 from services.evaluator.core.thresholds import crosses
 from shared.ids import run_id
-from shared.journeys.model import AudienceTrigger, DateTrigger, EventTrigger, ThresholdTrigger, Window
+from shared.journeys.model import AudienceTrigger, DateTrigger, EventTrigger, Journey, ThresholdTrigger, Window
 from shared.messages.coordination import Reply
 
 RESTARTED = "restarted"
@@ -107,7 +107,9 @@ def _try_enter(draft: Draft, plan: Plan, *, max_age: int | None, is_turn: bool =
     if key is None:
         draft.note("not_entered", journey.id, journey.version, reason="filter_false")
         return
-    inside = next((run for run in draft.runs.values() if run.journey == journey.id and run.key == key), None)
+    once = journey.entry.reentry.mode == "never"
+    runs = (run for run in draft.runs.values() if run.journey == journey.id)
+    inside = next((run for run in runs if once or run.key == key), None)
     if inside is not None and journey.entry.on_retrigger == "update_context":
         draft.change(inside, context=_context(draft, plan, inside))
     reason = _refusal(draft, plan, max_age, key, inside)
@@ -135,10 +137,27 @@ def _refusal(draft: Draft, plan: Plan, max_age: int | None, key: str, inside: Ru
         return "already_inside"
     if not holds(entry.where, draft.scope()):
         return "filter_false"
-    passage = draft.passages.get(passage_key(plan.journey.id, key))
+    passage = draft.passages.get(passage_of(plan.journey, key))
     if passage is not None and inside is None and (passage.again_at is None or draft.now < passage.again_at):
         return "cooldown"
+    if _has_entered_enough(draft, plan.journey):
+        return "reentry_max"
     return None
+
+
+def _has_entered_enough(draft: Draft, journey: Journey) -> bool:
+    reentry = journey.entry.reentry
+    if reentry.max is None:
+        return False
+    times = draft.entries.get(journey.id, ())
+    return sum(1 for at in times if reentry.per is None or at > draft.now - reentry.per) >= reentry.max
+
+
+def _count_entry(draft: Draft, journey: Journey) -> None:
+    most = journey.entry.reentry.max
+    if most is not None:
+        times = sorted((*draft.entries.get(journey.id, ()), draft.now))
+        draft.entries = {**draft.entries, journey.id: tuple(times[-most:])}
 
 
 def _is_open(window: Window, now: int) -> bool:
@@ -164,6 +183,7 @@ def _enter(draft: Draft, plan: Plan, key: str) -> None:
     if journey.id in draft.catalog.asked_ever and journey.id not in draft.been:
         draft.been = (*draft.been, journey.id)
     draft.keep(run)
+    _count_entry(draft, journey)
     draft.note_run("entered", run)
     for timer in exit_timers(plan, draft.now):
         run = draft.arm(run, timer)

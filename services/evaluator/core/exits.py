@@ -11,7 +11,7 @@ from services.evaluator.core.conditions import holds
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.state import Passage, PendingCommand, Run
 from shared.clock import DAY
-from shared.journeys.model import ExitOnAudience, Reentry
+from shared.journeys.model import ExitOnAudience, Journey, Reentry
 from shared.messages.command import Cancel
 
 CONSENT_REVOKED = "consent_revoked"
@@ -25,6 +25,8 @@ PASSAGES_AT_MOST = 500
 """Journeys and keys (orders, products) that are remembered as closed; the oldest go first."""
 JOURNEY_STOPPED = "journey_stopped"
 """Reason of a run whose journey was stopped, or whose version is no longer in the catalogue."""
+ENTRIES_AT_MOST = 1_000
+"""The most entries that ``reentry.max`` counts, and so the most whose times are kept of one journey."""
 ERROR = "error"
 """Reason of a run that raised, and of one that was not entered because it would have."""
 
@@ -32,6 +34,11 @@ ERROR = "error"
 def passage_key(journey: str, key: str) -> str:
     """Return the key under which a contact's passage through ``journey`` is kept."""
     return f"{journey}/{key}" if key else journey
+
+
+def passage_of(journey: Journey, key: str) -> str:
+    """Return where it is kept that a run of ``key`` is over: ``never`` closes the journey for every key."""
+    return passage_key(journey.id, "" if journey.entry.reentry.mode == "never" else key)
 
 
 def exit_run(draft: Draft, run: Run, reason: str, *, detail: dict[str, Any] | None = None) -> None:
@@ -55,7 +62,7 @@ def _end(draft: Draft, run: Run, reason: str, detail: dict[str, Any]) -> None:
     draft.drop(run)
     plan = draft.catalog.plan(run.journey, run.version)
     if plan is not None:
-        _close(draft, plan.journey.entry.reentry, passage_key(run.journey, run.key))
+        _close(draft, plan.journey.entry.reentry, passage_of(plan.journey, run.key))
     draft.note_run("exited", run, step=run.step, reason=reason, detail=detail)
 
 
@@ -66,13 +73,15 @@ def _close(draft: Draft, reentry: Reentry, key: str) -> None:
     """
     if reentry.mode == "always" and not reentry.cooldown:
         return
-    again_at = None if reentry.mode == "never" else draft.now + reentry.cooldown
+    again_at = None if reentry.mode in ("never", "per_key") else draft.now + reentry.cooldown
     known = draft.passages
     over = draft.now - LATEST_EVENT
     kept = {name: one for name, one in known.items() if name != key and (one.again_at is None or one.again_at > over)}
     kept[key] = Passage(draft.now, again_at)
-    # The last is the newest: every end is put behind the others.
-    draft.passages = dict(list(kept.items())[-PASSAGES_AT_MOST:])
+    # The last is the newest: every end is put behind the others. A journey weighs more than one of its keys.
+    while len(kept) > PASSAGES_AT_MOST:
+        del kept[next((name for name in kept if "/" in name), next(iter(kept)))]
+    draft.passages = kept
 
 
 def _cancel_commands(draft: Draft, run: Run) -> None:

@@ -7,6 +7,7 @@ import msgspec
 from services.evaluator.core.audiences import watches_audience
 from services.evaluator.core.consent import newest_of
 from services.evaluator.core.draft import Draft
+from services.evaluator.core.exits import ENTRIES_AT_MOST
 from services.evaluator.core.history import HISTORY_AT_MOST
 from services.evaluator.core.measures import SAMPLES_AT_MOST
 from services.evaluator.core.profile import RECENT_AT_MOST
@@ -54,6 +55,10 @@ def merge(draft: Draft, given: ContactState) -> list[Run]:
     draft.audiences = {
         name: draft.audiences.get(name, False) or given.audiences.get(name, False)
         for name in sorted(draft.audiences.keys() | given.audiences.keys())
+    }
+    draft.entries = {
+        journey: tuple(sorted((*draft.entries.get(journey, ()), *given.entries.get(journey, ())))[-ENTRIES_AT_MOST:])
+        for journey in sorted(draft.entries.keys() | given.entries.keys())
     }
     for watch in given.watches.values():
         if watches_audience(watch.key):

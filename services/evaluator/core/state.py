@@ -236,7 +236,8 @@ class ContactState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ``j:<journey id>``) has its ``coordination`` and none of the rest. ``links`` are the anonymous contacts that a user
     was seen with, by key; ``forward`` says to whom an anonymous contact was handed over. ``occurred`` are the last
     occurrences of each trigger by time: none comes twice. ``adopted`` is the number of the catalogue that the contact
-    has adopted. ``audiences`` says of each that some journey asks for whether the contact is in it.
+    has adopted. ``audiences`` says of each that some journey asks for whether the contact is in it; ``entries``
+    when it entered a journey last, of those that let it in a number of times only.
     """
 
     contact: str
@@ -265,6 +266,7 @@ class ContactState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     adopted: int = 0
     occurred: dict[str, tuple[str, ...]] = {}
     audiences: dict[str, bool] = {}
+    entries: dict[str, tuple[int, ...]] = {}
 
     @property
     def next_due(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from services.evaluator.core.exits import PASSAGES_AT_MOST
 from shared.messages.event import Event
 from tests.builders import CART, a_journey, a_record, an_event, at
 from tests.oracle import Verdict, judge
@@ -76,6 +77,79 @@ def test_never_again_is_never() -> None:
     once = CART.replace("reentry: {cooldown: 3d}", "reentry: {mode: never}")
     verdict = run(added(at("10:00")), added(at("10:00", day=30)), journeys=(once,))
     assert [("entered", None), ("not_entered", "cooldown")] == told(verdict)
+
+
+def reentering(reentry: str, journey: str = KEYED) -> str:
+    return journey.replace("reentry: {cooldown: 3d}", f"reentry: {{{reentry}}}").replace(
+        "  where: {not: {performed: {event: Order Completed, within: 60m}}}\n", ""
+    )
+
+
+def carts(*names: str, journey: str) -> list[str]:
+    """Return what becomes of carts that are filled, a day after one another, each bought after ten minutes."""
+    events = [
+        event
+        for day, name in enumerate(names)
+        for event in (added(at("10:00", day=day), cart=name), an_event("Order Completed", at("10:10", day=day)))
+    ]
+    return [
+        reason or decision for decision, reason in told(run(*events, journeys=(journey,), until=at("0:00", day=90)))
+    ]
+
+
+def test_never_again_is_never_with_another_key_either() -> None:
+    once = reentering("mode: never")
+    assert ["entered", "cooldown"] == carts("a", "b", journey=once)
+    inside = run(added(at("10:00"), cart="a"), added(at("10:01"), cart="b"), journeys=(once,), until=at("10:02"))
+    assert [("entered", None), ("not_entered", "already_inside")] == told(inside)
+
+
+def test_per_key_is_once_for_each_key() -> None:
+    assert ["entered", "cooldown", "entered", "cooldown"] == carts(
+        "a", "a", "b", "a", journey=reentering("mode: per_key")
+    )
+
+
+def test_always_is_as_often_as_it_is_triggered() -> None:
+    always = reentering("mode: always", CART)
+    verdict = run(added(at("10:00")), added(at("10:01")), journeys=(always,), until=at("10:02"))
+    assert [("entered", None)] * 2 == told(verdict)
+    assert 2 == len(verdict.states["u:c1"].runs)
+
+
+def test_a_number_of_entries_counts_over_all_keys_and_rolls() -> None:
+    """Two in any two days: the third day is exactly two days after the first."""
+    assert ["entered", "entered", "entered"] == carts("a", "b", "c", journey=reentering("max: 2, per: 2d"))
+    assert ["entered", "entered", "reentry_max", "entered"] == carts(
+        "a", "b", "c", "d", journey=reentering("max: 2, per: 3d")
+    )
+
+
+def test_a_number_of_entries_without_a_time_is_for_ever() -> None:
+    assert ["entered", "entered", "reentry_max", "reentry_max"] == carts(
+        "a", "b", "c", "d", journey=reentering("max: 2")
+    )
+
+
+def test_only_entries_that_are_counted_are_kept() -> None:
+    def kept(journey: str) -> dict[str, tuple[int, ...]]:
+        events = [added(at("10:00"), cart="a"), added(at("11:00"), cart="b"), added(at("12:00"), cart="c")]
+        return run(*events, journeys=(journey,), until=at("12:01")).states["u:c1"].entries
+
+    assert {} == kept(reentering("mode: per_key"))
+    assert {"cart": (at("11:00"), at("12:00"))} == kept(reentering("max: 2, per: 1h"))
+
+
+def test_of_many_closed_keys_the_oldest_go_and_a_closed_journey_stays() -> None:
+    once = reentering("mode: never", CART.replace("id: cart\n", "id: once\n").replace("Product Added", "Begun"))
+    keyed = reentering("mode: per_key")
+    events = [an_event("Begun", at("09:00")), an_event("Order Completed", at("09:01"))]
+    for number in range(PASSAGES_AT_MOST + 1):
+        events.append(added(at("10:00") + 10 * number, cart=str(number)))
+        events.append(an_event("Order Completed", at("10:00") + 10 * number + 5))
+    passages = run(*events, journeys=(once, keyed), until=at("11:00")).states["u:c1"].passages
+    assert PASSAGES_AT_MOST == len(passages)
+    assert ["once", "cart/2"] == list(passages)[:2]
 
 
 def test_an_event_from_before_the_last_exit_does_not_enter_again() -> None:
