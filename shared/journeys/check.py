@@ -9,6 +9,7 @@ from shared.journeys.flow.graph import flow_of
 from shared.journeys.flow.proofs import study, verdicts
 from shared.journeys.flow.structure import restless, unreached
 from shared.journeys.model import (
+    AudienceTrigger,
     EventTrigger,
     Goto,
     Journey,
@@ -33,6 +34,7 @@ def check_journey(journey: Journey, fields: Mapping[str, Node], steps: Mapping[s
     _topic(journey, fields, steps)
     _unique_goals(journey, fields)
     _unique_triggers(journey, fields)
+    _backfill(journey, fields)
     _migrations(journey, fields)
 
 
@@ -103,6 +105,13 @@ def _unique_triggers(journey: Journey, fields: Mapping[str, Node]) -> None:
     events = [trigger.event for trigger in journey.triggers if isinstance(trigger, EventTrigger | ThresholdTrigger)]
     for event in sorted({event for event in events if event and events.count(event) > 1}):
         fields["triggers"].fault(f"two triggers for `{event}`; join their `where` with `any`")
+
+
+def _backfill(journey: Journey, fields: Mapping[str, Node]) -> None:
+    """Only who comes into an audience can be in it already."""
+    entered = any(isinstance(trigger, AudienceTrigger) and trigger.edge == "entered" for trigger in journey.triggers)
+    if journey.entry.backfill == "current" and journey.triggers and not entered:
+        fields["entry"].fault("`backfill: current` needs a trigger of `type: audience` with `edge: entered`")
 
 
 def _migrations(journey: Journey, fields: Mapping[str, Node]) -> None:

@@ -38,9 +38,6 @@ def later_words(journey: Journey) -> Iterator[str]:
         if type(one) in KINDS:
             yield KINDS[type(one)]
         yield from _fields(one)
-    entry = journey.entry
-    if entry.backfill != "none":
-        yield "backfill"
 
 
 def _fields(one: object) -> Iterator[str]:

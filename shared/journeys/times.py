@@ -19,7 +19,8 @@ from shared.walltime.zones import load_zone
 T = TypeVar("T")
 MIDNIGHT = time()
 UTC = load_zone("UTC")
-_TRAIT = "contact."
+_TRAIT = re.compile(r"contact\.([^\d\W]\w*)")
+"""As the schema for editors has it."""
 _OFFSET = re.compile(r"([+-]?)(\d{1,5})d")
 CONTACT, WORKSPACE = "contact", "workspace"
 
@@ -73,9 +74,12 @@ def parse_offset(node: Node) -> int:
 def parse_trait(node: Node) -> str:
     """Return the trait NAME of ``contact.NAME``."""
     text = node.text()
-    if text and not (text.startswith(_TRAIT) and text.removeprefix(_TRAIT).isidentifier()):
-        node.fault(f"{shown(text)} is not a trait; write contact.NAME, such as contact.birthday")
-    return text.removeprefix(_TRAIT)
+    found = _TRAIT.fullmatch(text)
+    if found is None:
+        if text:
+            node.fault(f"{shown(text)} is not a trait; write contact.NAME, such as contact.birthday")
+        return ""
+    return found[1]
 
 
 def parse_cron(node: Node) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from services.evaluator.core.catalog import Catalog
-from services.evaluator.core.dates import arm
+from services.evaluator.core.dates import arm, note_occurrence
 from services.evaluator.core.draft import Draft
+from services.evaluator.core.entry import enter_by_backfill
 from services.evaluator.core.exits import exit_stopped
 from services.evaluator.core.state import ContactState
 from shared.messages.coordination import PREFIX
@@ -25,3 +26,18 @@ def adopt(draft: Draft) -> None:
         arm(draft, dated)
     exit_stopped(draft)
     draft.adopted = draft.catalog.number
+
+
+def backfill(draft: Draft, *, first_sight: bool = False) -> None:
+    """Let the contact into journeys whose audience it is in already, each version once.
+
+    At first sight nobody is: who comes into an audience then enters by that.
+    """
+    cause = draft.cause
+    for plan in draft.catalog.backfilled:
+        key, version = f"backfill:{plan.journey.id}", str(plan.journey.version)
+        if version not in draft.occurred.get(key, ()):
+            note_occurrence(draft, key, version)
+            if not first_sight:
+                enter_by_backfill(draft, plan)
+    draft.cause = cause

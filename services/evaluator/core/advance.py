@@ -6,7 +6,7 @@ from typing import assert_never
 
 import msgspec
 
-from services.evaluator.core.adoption import adopt, is_behind
+from services.evaluator.core.adoption import adopt, backfill, is_behind
 from services.evaluator.core.audiences import (
     adopt_audiences,
     judge_all,
@@ -58,6 +58,7 @@ def advance(catalog: Catalog, state: ContactState, occurrence: Occurrence) -> Ad
             migrate_runs(draft)
             adopt(draft)
             adopt_audiences(draft)
+            backfill(draft)
             follow_edges(draft)
             follow_traits(draft, state.traits)
             return draft.finish()
@@ -163,6 +164,7 @@ def _behaviour(draft: Draft, record: Event | Outcome) -> None:
     happen(draft, record.name, first_sight=first_sight)
     if first_sight and draft.catalog.number:
         adopt(draft)
+        backfill(draft, first_sight=True)
 
 
 def _timer(catalog: Catalog, state: ContactState, due: TimerDue) -> Advance:

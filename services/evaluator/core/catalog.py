@@ -113,6 +113,7 @@ class Catalog(msgspec.Struct, frozen=True):
     plans: dict[tuple[str, int], Plan] = {}
     newest: dict[str, Plan] = {}
     triggered_by: dict[str, tuple[tuple[Plan, int, EventTrigger | ThresholdTrigger], ...]] = {}
+    backfilled: tuple[Plan, ...] = ()
     entered_by: dict[Edge, tuple[tuple[Plan, int, AudienceTrigger], ...]] = {}
     watched_by: dict[str, tuple[Watcher, ...]] = {}
     watched_from_first_sight: tuple[Watcher, ...] = ()
@@ -186,6 +187,11 @@ def build_catalog(
     live = [plan.journey for plan in plans.values()]
     asked = tuple(_parts(live))
     index = index_audiences(audiences, live)
+    backfilled = tuple(
+        plan
+        for plan in sorted(newest.values(), key=lambda plan: (-plan.journey.entry.priority, plan.journey.id))
+        if plan.journey.entry.backfill == "current"
+    )
     return Catalog(
         plans=plans,
         newest=newest,
@@ -195,7 +201,8 @@ def build_catalog(
         watched_from_first_sight=tuple(first_sight),
         watching=frozenset(watcher.key for watchers in watched.values() for watcher in watchers),
         dated=dated,
-        number=_number(dated.values(), zone, index, stopped),
+        backfilled=backfilled,
+        number=_number(dated.values(), zone, index, stopped, backfilled),
         stopped=dict(stopped),
         goals_on=_goals_on(latest.values()),
         history=slots_of(_asked(live, index)),
@@ -222,8 +229,12 @@ def _goals_on(plans: Iterable[Plan]) -> dict[str, tuple[tuple[str, Goal], ...]]:
     return {event: tuple(found) for event, found in goals.items()}
 
 
-def _number(dated: Iterable[Dated], zone: ZoneInfo, index: AudienceIndex, stopped: Mapping[str, int]) -> int:
+def _number(
+    dated: Iterable[Dated], zone: ZoneInfo, index: AudienceIndex, stopped: Mapping[str, int], backfilled: Iterable[Plan]
+) -> int:
     """Return the hash of what decides when the triggers by time occur, who is in the audiences, what was stopped.
+
+    With the audiences, who is let in for being in one.
 
     Whom triggers by time then let in is asked at each time.
     """
@@ -232,7 +243,9 @@ def _number(dated: Iterable[Dated], zone: ZoneInfo, index: AudienceIndex, stoppe
         blind = {name: None for name in ("where", "audience") if name in one.trigger.__struct_fields__}
         times.append((one.key, msgspec.structs.replace(one.trigger, **blind)))
     members = [(audience.id, audience.where) for audience in index.order]
-    asked = (times, zone.key, *((members,) if members else ()), *((dict(sorted(stopped.items())),) if stopped else ()))
+    let_in = [(plan.journey.id, plan.journey.version) for plan in backfilled]
+    audiences = (members, let_in) if members else ()
+    asked = (times, zone.key, *audiences, *((dict(sorted(stopped.items())),) if stopped else ()))
     return short_hash(msgspec.json.encode(asked).decode()) if times or members or stopped else 0
 
 

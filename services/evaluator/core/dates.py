@@ -84,11 +84,16 @@ def occur(draft: Draft, watch: Watch) -> None:
     if dated is None:
         return
     draft.cause = f"{watch.key}:{watch.occurrence}"
-    others = [(key, marks) for key, marks in draft.occurred.items() if key != watch.key]
-    marks = (*draft.occurred.get(watch.key, ()), _mark(dated.trigger, watch.occurrence))[-OCCURRED_AT_MOST:]
-    draft.occurred = dict([*others[-(TRIGGERS_AT_MOST - 1) :], (watch.key, marks)])
+    note_occurrence(draft, watch.key, _mark(dated.trigger, watch.occurrence))
     _wait(draft, dated, _next(draft, dated, _zone(draft, dated), draft.now, missed=False))
     enter_by_watch(draft, watch)
+
+
+def note_occurrence(draft: Draft, key: str, mark: str) -> None:
+    """Remember that ``mark`` has been, so that it never comes again for the trigger of ``key``."""
+    others = [(name, marks) for name, marks in draft.occurred.items() if name != key]
+    marks = (*draft.occurred.get(key, ()), mark)[-OCCURRED_AT_MOST:]
+    draft.occurred = dict([*others[-(TRIGGERS_AT_MOST - 1) :], (key, marks)])
 
 
 def _zone(draft: Draft, dated: Dated) -> ZoneInfo:

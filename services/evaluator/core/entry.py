@@ -9,7 +9,7 @@ import msgspec
 from services.evaluator.core.audience_index import Edge
 from services.evaluator.core.catalog import Dated, Plan, watched_key
 from services.evaluator.core.conditions import holds, kept_value_of, value_of
-from services.evaluator.core.draft import Draft
+from services.evaluator.core.draft import NO_EVENT, Draft
 from services.evaluator.core.exits import ERROR, exit_run, passage_of
 from services.evaluator.core.line import called, in_line, is_coordinated, join_line, line_key
 from services.evaluator.core.state import OCCURRENCE, Run, Watch
@@ -69,6 +69,25 @@ def enter_by_watch(draft: Draft, watch: Watch) -> None:
     try:
         if dated is None or _lets_in(draft, dated):
             _try_enter(draft, plan, max_age=None, is_turn=in_line(watch))
+    except Exception as error:  # noqa: BLE001 - whatever one journey does, the others go on
+        draft.rewind(before)
+        _refuse(draft, plan, error)
+
+
+def enter_by_backfill(draft: Draft, plan: Plan) -> None:
+    """Enter a journey because the contact is in one of its audiences already, as ``backfill: current`` asks."""
+    journey = plan.journey
+    draft.event, draft.cause = NO_EVENT, f"backfill:{journey.id}@{journey.version}"
+    before = draft.savepoint()
+    try:
+        if any(
+            isinstance(trigger, AudienceTrigger)
+            and trigger.edge == "entered"
+            and draft.audiences.get(trigger.audience, False)
+            and holds(trigger.where, draft.scope())
+            for trigger in journey.triggers
+        ):
+            _try_enter(draft, plan, max_age=None)
     except Exception as error:  # noqa: BLE001 - whatever one journey does, the others go on
         draft.rewind(before)
         _refuse(draft, plan, error)

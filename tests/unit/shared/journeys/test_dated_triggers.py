@@ -171,3 +171,17 @@ def test_what_is_refused(text: str, expected: list[str]) -> None:
 )
 def test_a_window_that_is_refused(window: str, expected: list[str]) -> None:
     assert expected == faults(DAILY, f"window: {window}")
+
+
+def test_backfill_is_none_or_current() -> None:
+    members = "type: audience, audience: vip"
+    assert ("none", "current") == (
+        journey(members).entry.backfill,
+        journey(members, "backfill: current").entry.backfill,
+    )
+
+
+@pytest.mark.parametrize("text", [DAILY, "type: audience, audience: vip, edge: left"])
+def test_backfill_needs_an_audience_to_be_in(text: str) -> None:
+    expected = "`backfill: current` needs a trigger of `type: audience` with `edge: entered`"
+    assert [expected] == faults(text, "backfill: current")
