@@ -125,11 +125,10 @@ def _replay(folder: Path, log: BinaryIO, *, explain: bool) -> None:
     from cli.recording import read_recording  # noqa: PLC0415 - only this command needs its packages
     from cli.simulator.decisions import line_of  # noqa: PLC0415
     from cli.simulator.replay import replay  # noqa: PLC0415
-    from services.evaluator.core.catalog import catalog_of  # noqa: PLC0415
 
-    catalog = catalog_of(load_definitions(folder))
+    defined = load_definitions(folder)
     out = click.get_binary_stream("stdout")
-    for found in replay(catalog, read_recording(_name_of(log), log), lambda said: click.echo(said, err=True)):
+    for found in replay(defined, read_recording(_name_of(log), log), lambda said: click.echo(said, err=True)):
         out.write(f"{line_of(found, explain=explain)}\n".encode())
     out.flush()
 

@@ -15,6 +15,7 @@ import click
 from cli.recording import RECORDED, Recorder, read_recording
 from shared.errors import ConfigurationError
 from shared.journeys.files import load_definitions
+from shared.messages.topics import JOURNEYS
 
 _SHOWN = 20
 """Differences that are printed: one slip makes many."""
@@ -50,10 +51,9 @@ def record(out: Path, data: Path | None) -> None:
 def check(file: Path, folder: Path) -> None:
     """Decide the recording FILE again and compare each decision byte for byte; exit 1 if one differs."""
     from cli.simulator.agreement import compare  # noqa: PLC0415 - only this command needs its packages
-    from services.evaluator.core.catalog import catalog_of  # noqa: PLC0415
 
     with file.open("rb") as lines:
-        found = compare(catalog_of(load_definitions(folder)), read_recording(str(file), lines))
+        found = compare(load_definitions(folder), read_recording(str(file), lines))
     for partition in found.beginnings_missing:
         click.echo(f"{partition}: its beginning is gone, so what depends on it cannot be compared", err=True)
     for difference in found.differences[:_SHOWN]:
@@ -86,6 +86,8 @@ async def _record_kafka(recorder: Recorder) -> None:
     reader = KafkaLogReader(settings.kafka_bootstrap, prefix=settings.topic_prefix)
     for partition in range(settings.partitions):
         for topic in RECORDED:
+            if topic == JOURNEYS and partition:
+                continue  # it has one partition
             async with aclosing(reader.read_all(topic, partition)) as batches:
                 async for batch in batches:
                     recorder.write(topic, partition, batch)

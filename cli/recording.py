@@ -21,10 +21,11 @@ from shared.log import LogRecord
 
 SCHEMA = "recorded-log/v1"
 
-RecordedTopic = Literal["journal", "commands", "cancels", "events"]
+RecordedTopic = Literal["journeys", "journal", "commands", "cancels", "events"]
 RECORDED: tuple[RecordedTopic, ...] = get_args(RecordedTopic)
-"""What was decided comes before the events: so the cause of each decision of a live system is in the recording, and
-whoever compares the two holds the decisions of one partition and no events."""
+"""What was published stands first, in partition 0: it has no other. What was decided comes before the events: so the
+cause of each decision of a live system is in the recording, and whoever compares the two holds the decisions of one
+partition and no events."""
 
 
 class _Header(msgspec.Struct, frozen=True):

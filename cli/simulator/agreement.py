@@ -9,17 +9,17 @@ from itertools import groupby
 import msgspec
 
 from cli.recording import Recorded
-from cli.simulator.replay import PartitionReplay
-from services.evaluator.core.catalog import Catalog
+from cli.simulator.replay import Orders, PartitionReplay
 from services.evaluator.epoch import Epoch
 from shared.errors import BadMessageError
+from shared.journeys.model import Definitions
 from shared.log import Output
 from shared.messages import codec
 from shared.messages.command import Mark
 from shared.messages.event import Event
 from shared.messages.journal import JournalRecord
 from shared.messages.outcome import Outcome
-from shared.messages.topics import CANCELS, COMMANDS, EVENTS, JOURNAL
+from shared.messages.topics import CANCELS, COMMANDS, EVENTS, JOURNAL, JOURNEYS
 
 Identity = tuple[str, str]
 """A topic, and the id of what stands in it."""
@@ -67,11 +67,11 @@ class _Seen(msgspec.Struct):
     decided: bool = False
 
 
-def compare(catalog: Catalog, recording: Iterable[Recorded]) -> Agreement:
-    """Return how the decisions of ``recording`` agree with those that ``catalog`` makes of its events."""
-    found, elsewhere = Agreement(), _Elsewhere()
+def compare(defined: Definitions, recording: Iterable[Recorded]) -> Agreement:
+    """Return how the decisions of ``recording`` agree with those that the journeys make of its events."""
+    found, elsewhere, orders = Agreement(), _Elsewhere(), Orders(defined)
     for number, records in groupby(recording, key=lambda recorded: recorded.partition):
-        _Partition(found, PartitionReplay(catalog, number), number, elsewhere).compare(records)
+        _Partition(found, PartitionReplay(orders, number), number, elsewhere, orders).compare(records)
     elsewhere.settle(found)
     return found
 
@@ -99,8 +99,11 @@ class _Elsewhere:
 class _Partition:
     """The comparison of one partition."""
 
-    def __init__(self, found: Agreement, replay: PartitionReplay, number: int, elsewhere: _Elsewhere) -> None:
+    def __init__(
+        self, found: Agreement, replay: PartitionReplay, number: int, elsewhere: _Elsewhere, orders: Orders
+    ) -> None:
         self._found = found
+        self._orders = orders
         self._elsewhere = elsewhere
         self._replay = replay
         self._number = number
@@ -115,7 +118,9 @@ class _Partition:
         for recorded in records:
             if recorded.record.offset == 0:
                 self._whole.add(recorded.topic)
-            if recorded.topic == EVENTS:
+            if recorded.topic == JOURNEYS:
+                self._orders.take(recorded.record)
+            elif recorded.topic == EVENTS:
                 self._follow(recorded)
             elif not (recorded.record.key or b"").startswith(b"\0"):
                 self._note(recorded)

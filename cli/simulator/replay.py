@@ -6,18 +6,21 @@ are the live host's, its limits on sizes and its dead letters included.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
 
 from cli.recording import Recorded
 from cli.simulator.engine import Decided, decided_in
 from services.evaluator.core.catalog import Catalog
+from services.evaluator.core.published import compose
 from services.evaluator.epoch import Epoch
 from services.evaluator.processor import PartitionProcessor
 from services.evaluator.rows import decode_row
+from shared.journeys.model import Definitions
+from shared.journeys.published import Live, Published
 from shared.log import LogRecord
 from shared.messages import codec
-from shared.messages.topics import EVENTS, INCARNATION_KEY, JOURNAL
+from shared.messages.topics import EVENTS, INCARNATION_KEY, JOURNAL, JOURNEYS
 
 
 class Rows:
@@ -44,16 +47,38 @@ class Rows:
         self._rows.update(epoch.rows)
 
 
+class Orders:
+    """The journeys that the live system had: those of its folder, and what was published as the recording says."""
+
+    def __init__(self, defined: Definitions) -> None:
+        """``defined`` is the folder."""
+        self._defined = defined
+        self._published = Published()
+
+    def take(self, record: LogRecord) -> None:
+        """Take a record of the topic ``journeys``. Raises BadMessageError, ValueError."""
+        if record.key != INCARNATION_KEY and record.value is not None:
+            self._published.take(record.offset, codec.JOURNEYS.decode(record.value))
+
+    def catalog(self, live: Mapping[str, Live]) -> Catalog:
+        """Return what decides after the orders ``live``."""
+        return compose(self._defined, self._published, live)
+
+
 class PartitionReplay:
     """Decides again what one partition decided. ``apply`` its records from the first on, in their order."""
 
-    def __init__(self, catalog: Catalog, partition: int) -> None:
-        """``catalog`` has the journeys that the live system had."""
+    def __init__(self, orders: Orders, partition: int) -> None:
+        """``orders`` has the journeys that the live system had."""
         self.whole = True
         """Whether the log began at its beginning. Else contacts are not known as they were then."""
         self._rows = Rows()
         self._processor = PartitionProcessor(
-            partition=partition, catalog=catalog, store=self._rows, incarnation=f"replay-{partition}"
+            partition=partition,
+            catalog=orders.catalog({}),
+            store=self._rows,
+            incarnation=f"replay-{partition}",
+            catalogs=orders.catalog,
         )
 
     @property
@@ -72,18 +97,23 @@ class PartitionReplay:
             yield epoch
         while self._processor.has_due:
             yield self._keep(self._processor.fire(1, caught_up=True))
+        while self._processor.behind:
+            yield self._keep(self._processor.sweep(1, caught_up=True))
 
     def _keep(self, epoch: Epoch) -> Epoch:
         self._rows.keep(epoch)
         return epoch
 
 
-def replay(catalog: Catalog, recording: Iterable[Recorded], warn: Callable[[str], None]) -> Iterator[Decided]:
-    """Yield what ``catalog`` decides over a recording's events; ``warn`` hears what is amiss with a partition."""
+def replay(defined: Definitions, recording: Iterable[Recorded], warn: Callable[[str], None]) -> Iterator[Decided]:
+    """Yield what the journeys decide over a recording's events; ``warn`` hears what is amiss with a partition."""
+    orders = Orders(defined)
     for number, records in groupby(recording, key=lambda recorded: recorded.partition):
-        partition = PartitionReplay(catalog, number)
+        partition = PartitionReplay(orders, number)
         for recorded in records:
-            if recorded.topic == EVENTS:
+            if recorded.topic == JOURNEYS:
+                orders.take(recorded.record)
+            elif recorded.topic == EVENTS:
                 for epoch in partition.apply(recorded.record):
                     yield from decisions(epoch)
         if not partition.whole:

@@ -16,7 +16,6 @@ from click.testing import CliRunner
 from cli.main import cli
 from cli.recording import read_recording
 from cli.simulator.agreement import Agreement, compare
-from services.evaluator.core.catalog import catalog_of
 from shared.clock import SECOND, to_iso
 from shared.journeys.files import load_definitions
 from shared.log import LogRecord
@@ -198,7 +197,7 @@ def record(folder: Path, *options: str, env: Mapping[str, str] | None = None) ->
 def agreement_of(file: Path, journeys: Path) -> Agreement:
     """Return how the recording agrees with its replay."""
     with file.open("rb") as lines:
-        return compare(catalog_of(load_definitions(journeys)), read_recording(file.name, lines))
+        return compare(load_definitions(journeys), read_recording(file.name, lines))
 
 
 def assert_agreed(file: Path, journeys: Path, *, seen: int) -> Agreement:

@@ -69,6 +69,14 @@ class System:
         assert 0 == result.exit_code, result.output
         return result.stdout
 
+    def checked(self) -> str:
+        """Record the log, decide it again with the orders that stand in it, and return what was found."""
+        file = str(self.folder / "log.ndjson")
+        for words in (["record", "--out", file], ["check", file, "--journeys", str(self.folder / "own")]):
+            result = CliRunner().invoke(cli, ["log", *words], env=self.env, catch_exceptions=False)
+            assert 0 == result.exit_code, result.output
+        return result.stdout
+
     def publish(self, version: int) -> str:
         folder = self.folder / f"v{version}"
         folder.mkdir(exist_ok=True)
@@ -148,6 +156,7 @@ def test_journeys_change_under_load_without_a_restart(system: System) -> None:
     system.seen("exited", 1, "journey_stopped")
     system.seen("exited", 2, "journey_stopped")
     assert " by aya\n" in system.order("list")
+    assert ", 0 differences\n" in system.checked()
 
 
 def _added_until(system: System, version: int) -> bool:

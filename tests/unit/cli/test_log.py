@@ -58,7 +58,7 @@ def test_a_folder_is_recorded_while_its_process_runs(tmp_path: Path) -> None:
             await database.close()
 
     result = asyncio.run(run())
-    assert (0, "5 records\n") == (result.exit_code, result.stdout)
+    assert (0, "6 records\n") == (result.exit_code, result.stdout)
     with (tmp_path / "out.ndjson").open("rb") as lines:
         found = list(read_recording("out", lines))
     assert [*RECORDED, "events"] == [it.topic for it in found]

@@ -61,7 +61,7 @@ def test_a_line_is_a_record_that_people_can_read() -> None:
         ),
         ([HEADER, b"nonsense\n"], "log:2: not a record: "),
         ([HEADER, LINE % (b"journal", 0, 0), b'{"topic":"events","par'], "the file is cut short: record it again"),
-        ([HEADER, LINE % (b"journeys", 0, 0)], "log:2: not a record: Invalid enum value 'journeys'"),
+        ([HEADER, LINE % (b"deliveries", 0, 0)], "log:2: not a record: Invalid enum value 'deliveries'"),
         ([HEADER, LINE % (b"journal", 0, 1), LINE % (b"journal", 0, 1)], "log:3: out of order"),
         ([HEADER, LINE % (b"events", 0, 0), LINE % (b"journal", 0, 1)], "log:3: out of order"),
         ([HEADER, LINE % (b"journal", 1, 0), LINE % (b"events", 0, 0)], "log:3: out of order"),

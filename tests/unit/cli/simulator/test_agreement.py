@@ -10,7 +10,7 @@ import pytest
 from cli.recording import RecordedTopic
 from cli.simulator.agreement import Agreement, compare
 from cli.simulator.engine import simulate
-from services.evaluator.core.catalog import build_catalog
+from shared.journeys.model import Definitions
 from shared.log import LogRecord
 from shared.messages import codec
 from shared.messages.command import Mark
@@ -34,11 +34,11 @@ def recorded() -> Topics:
     return a_recording(JOURNEYS, a_log([*later, ended]))
 
 
-CATALOG = build_catalog(JOURNEYS)
+DEFINED = Definitions(journeys=tuple(JOURNEYS))
 
 
 def found_in(topics: Topics) -> Agreement:
-    return compare(CATALOG, lines_of(topics))
+    return compare(DEFINED, lines_of(topics))
 
 
 def index_of(topics: Topics, topic: RecordedTopic, text: bytes) -> int:
@@ -159,4 +159,4 @@ def test_what_was_kept_too_short_is_named_and_not_missed() -> None:
 
 def test_partitions_are_compared_each_for_itself() -> None:
     both = [line for partition in (0, 1) for line in lines_of(recorded(), partition)]
-    assert ([], 16) == (compare(CATALOG, both).differences, compare(CATALOG, both).decisions)
+    assert ([], 16) == (compare(DEFINED, both).differences, compare(DEFINED, both).decisions)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from cli.recording import Recorded
 from cli.simulator.engine import Decided, simulate
-from cli.simulator.replay import PartitionReplay, decisions, replay
-from services.evaluator.core.catalog import build_catalog
+from cli.simulator.replay import Orders, PartitionReplay, decisions, replay
 from services.evaluator.processor import ROW_BYTES
+from shared.journeys.model import Definitions
 from shared.log import LogRecord
 from shared.messages import codec
 from shared.messages.event import Tick
@@ -15,14 +15,14 @@ from tests.unit.cli.simulator.recordings import FIRST, a_log
 from tests.unit.cli.simulator.worlds import PATIENT, did, known, written
 
 JOURNEYS = [a_journey(), a_journey(PATIENT)]
-CATALOG = build_catalog(JOURNEYS)
+DEFINED = Definitions(journeys=tuple(JOURNEYS))
 
 
 def replayed(log: list[LogRecord], partition: int = 0) -> tuple[list[Decided], list[str]]:
     """Return what was decided over the recorded events ``log``, and what was amiss."""
     warnings: list[str] = []
     recorded = [Recorded(line, "events", partition, record) for line, record in enumerate(log, start=2)]
-    return list(replay(CATALOG, recorded, warnings.append)), warnings
+    return list(replay(DEFINED, recorded, warnings.append)), warnings
 
 
 def test_it_decides_what_was_decided_when_the_log_was_written() -> None:
@@ -54,8 +54,8 @@ def test_a_command_without_an_outcome_stays_open() -> None:
 def test_what_the_hosts_put_aside_is_put_aside() -> None:
     """Each of these would decide something if only the core were asked."""
     large = an_event("Product Added", at("09:00"), message_id="large", name="x" * ROW_BYTES)
-    journeys = build_catalog([a_journey(CART.replace("performed: {event: Order Completed, within: 60m}", "any: []"))])
-    partition = PartitionReplay(journeys, 0)
+    journey = a_journey(CART.replace("performed: {event: Order Completed, within: 60m}", "any: []"))
+    partition = PartitionReplay(Orders(Definitions(journeys=(journey,))), 0)
     value = codec.encode(an_event("Product Added", at("09:00"), name="Kettle"))
     log = [
         LogRecord(0, at("09:00"), b"u:c1", codec.encode(large)),
@@ -76,6 +76,6 @@ def test_a_log_without_its_beginning_is_named() -> None:
 def test_partitions_are_decided_each_for_itself() -> None:
     log = a_log(written(simulate(JOURNEYS, [*known(), did("Began", "09:00")])))
     recorded = [Recorded(0, "events", number, record) for number in (0, 1) for record in log]
-    found = [it.record for it in replay(CATALOG, recorded, print)]
+    found = [it.record for it in replay(DEFINED, recorded, print)]
     assert found[: len(found) // 2] == found[len(found) // 2 :]
     assert found
