@@ -15,7 +15,7 @@ from shared.ids import derived_id
 from shared.journeys.model import Entry, ExitAfter, ExitIf, ExitOnAudience, ExitOnEvent, ExitRule
 from shared.messages.coordination import Ask, Reply, journey_key
 
-_LINE = "line/"
+_LINE = "line:"  # no journey id has a colon, with which other watches begin
 EXITED = "exited"
 """Reason of a contact that an exit rule took out of the line before it was its turn."""
 

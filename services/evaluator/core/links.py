@@ -20,7 +20,7 @@ EVENTS_AT_MOST = 50
 """Events that are kept for runs on their way. With more than these, marketing runs that arrive end: in doubt nothing is
 sent."""
 EVENT_BYTES_AT_MOST = 32 * 1024
-_WATCH = "link/"
+_WATCH = "link:"
 _FIRST, _LONGEST = MINUTE, DAY
 
 

@@ -24,10 +24,11 @@ def merge(draft: Draft, given: ContactState) -> list[Run]:
     draft.consent = newest_of(draft.consent, given.consent)
     draft.history = {
         key: tuple(sorted((*draft.history.get(key, ()), *given.history.get(key, ())))[-HISTORY_AT_MOST:])
-        for key in draft.history.keys() | given.history.keys()
+        for key in sorted(draft.history.keys() | given.history.keys())
     }
     draft.passages = {**given.passages, **draft.passages} | {
-        key: _later(given.passages[key], draft.passages[key]) for key in given.passages.keys() & draft.passages.keys()
+        key: _later(given.passages[key], draft.passages[key])
+        for key in sorted(given.passages.keys() & draft.passages.keys())
     }
     draft.recent = tuple(sorted((*draft.recent, *given.recent), key=lambda one: one[1])[-RECENT_AT_MOST:])
     draft.ended = (*draft.ended, *given.ended)
@@ -42,10 +43,10 @@ def merge(draft: Draft, given: ContactState) -> list[Run]:
     distinct = _distinct_keys(draft)
     draft.measures = {
         key: _all_of(draft.measures.get(key, ()), given.measures.get(key, ()), distinct=key in distinct)
-        for key in draft.measures.keys() | given.measures.keys()
+        for key in sorted(draft.measures.keys() | given.measures.keys())
     }
     draft.totals = {**given.totals, **draft.totals} | {
-        key: _summed(draft.totals[key], given.totals[key]) for key in draft.totals.keys() & given.totals.keys()
+        key: _summed(draft.totals[key], given.totals[key]) for key in sorted(draft.totals.keys() & given.totals.keys())
     }
     draft.active_at = max(draft.active_at, given.active_at)
     draft.occurred = {

@@ -262,7 +262,7 @@ def test_a_link_is_repeated_until_it_is_answered() -> None:
     assert len(links) == len({link.message_id for link in links}) == 15
     world.deliver(asked[-1])
     assert 1 == len(world.rows["u:c1"].runs) + len([it for it in world.told if it[1] == "exited"])
-    assert not any(watch.key.startswith("link/") for watch in world.rows["u:c1"].watches.values())
+    assert not any(watch.key.startswith("link:") for watch in world.rows["u:c1"].watches.values())
 
 
 def test_an_answer_that_comes_twice_changes_nothing() -> None:

@@ -169,7 +169,7 @@ def _judge(world: World) -> None:
     assert all(command.step == "remind_1" for command in commands if command.run_id in _first(journal))
     user = next(row for row in rows if row.contact == USER)
     assert {"email": "a@example.jp", "name": "Aya"} == user.traits
-    assert not any(watch.key.startswith("link/") for watch in user.watches.values())
+    assert not any(watch.key.startswith("link:") for watch in user.watches.values())
 
 
 def _first(journal: list[JournalRecord]) -> set[str | None]:
