@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +22,9 @@ from shared.logs import configure_logging
 @click.option("--durability", default="full", show_default=True, type=click.Choice(["full", "process"]))
 @click.option("--smtp", default=None, help="smtp://user:password@host:port; without it messages go to GET /v1/inbox.")
 @click.option("--email-from", default="Kikkake <kikkake@localhost.localdomain>", show_default=True)
+@click.option(
+    "--connectors", default=None, envvar="KIKKAKE_CONNECTORS", type=click.Path(path_type=Path, dir_okay=False)
+)
 @click.option("--write-key", "write_keys", multiple=True, help="Accept this write key; may be repeated.")
 @click.option("--admin-token", default=None, help="Use this admin token.")
 @click.option("--log-level", default="warning", type=click.Choice(["debug", "info", "warning", "error"]))
@@ -34,7 +38,7 @@ def dev(log_level: str, **options: Any) -> None:
 
     async def live() -> None:
         listener = listen(settings.host, settings.port)
-        host = compose(settings)
+        host = compose(settings, os.environ)
         port = listener.getsockname()[1]
         click.echo(f"Kikkake serves http://{settings.host}:{port} (API: /docs, metrics: /metrics)")
         click.echo(f"journeys     {', '.join(host.journeys) or f'none: there is no *.yaml in {settings.journeys}'}")

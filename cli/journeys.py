@@ -30,15 +30,19 @@ def journeys() -> None:
 @click.option("--events", type=click.File("rb"), help="One Segment call a line (NDJSON); - reads stdin.")
 @click.option("--log", type=click.File("rb"), help="A file of `kikkake log record`, in place of --events.")
 @click.option("--until", default=None, help="30d after the last event, or an ISO time; default: until nothing is due.")
+@click.option(
+    "--answers", "answered", default=None, type=click.Path(path_type=Path), help="What connectors answer (YAML)."
+)
 @click.option("--explain", is_flag=True, help="Also print the cause, the checks and when the run goes on.")
 @click.option("--compare", "other", type=click.Path(path_type=Path), help="A folder: what would its journeys change?")
 @click.option("--format", "style", default=None, type=click.Choice(["table", "json", "ndjson"]), help="Of --compare.")
 def simulate(
+    *,
     folder: Path,
     events: BinaryIO | None,
     log: BinaryIO | None,
     until: str | None,
-    *,
+    answered: Path | None,
     explain: bool,
     other: Path | None,
     style: str | None,
@@ -56,12 +60,15 @@ def simulate(
     if log is not None:
         if until is not None:
             raise click.UsageError("--until belongs to --events: a recorded log ends where it ends")
+        if answered is not None:
+            raise click.UsageError("--answers belongs to --events: a recorded log has the answers in it")
         _replay(folder, log, explain=explain)
     elif events is not None:
-        _simulate(folder, events, until, explain=explain)
+        _simulate(folder, events, until, answered, explain=explain)
 
 
-def _simulate(folder: Path, events: BinaryIO, until: str | None, *, explain: bool) -> None:
+def _simulate(folder: Path, events: BinaryIO, until: str | None, answered: Path | None, *, explain: bool) -> None:
+    from cli.simulator.answers import read_answers  # noqa: PLC0415 - only this command needs its packages
     from cli.simulator.calls import read_calls  # noqa: PLC0415 - only this command needs its packages
     from cli.simulator.decisions import effective, line_of  # noqa: PLC0415
     from cli.simulator.engine import simulate as run  # noqa: PLC0415
@@ -69,9 +76,10 @@ def _simulate(folder: Path, events: BinaryIO, until: str | None, *, explain: boo
     faults: list[Fault] = []
     live = _load(folder, faults)
     arrivals = list(read_calls(_name_of(events), events, faults))
+    answers = {} if answered is None else read_answers(answered, faults)
     _stop_at(faults)
     end = _end(until, max((arrival.at for arrival in arrivals), default=0))
-    simulated = run(live, arrivals, until=end)
+    simulated = run(live, arrivals, until=end, answers=answers)
     out = click.get_binary_stream("stdout")
     out.writelines(f"{line_of(decided, explain=explain)}\n".encode() for decided in effective(simulated.decided))
     out.flush()

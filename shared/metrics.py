@@ -59,6 +59,8 @@ class Metrics:
             "ambiguous_sends", "Messages in the provider's hands at a crash: sent or not is unknown", "channel"
         )
         self.provider = self._histogram("provider_seconds", "Duration of one provider call", "channel", "provider")
+        self.calls = self._counter("calls", "Calls of connectors by how they ended", "connector", "reason")
+        self.connector = self._histogram("connector_seconds", "Duration of one call of a connector", "connector")
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
         return Counter(f"kikkake_{name}_total", meaning, labels, registry=self.registry)

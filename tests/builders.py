@@ -11,6 +11,9 @@ from shared.journeys.parse import NOTHING, parse_journey
 from shared.journeys.workspace import Surroundings
 from shared.log import LogRecord
 from shared.messages import codec
+from shared.messages.answer import Answer, answer_of
+from shared.messages.command import CallCommand
+from shared.messages.enrolment import Enrolment
 from shared.messages.event import Event, EventRecord
 from shared.messages.outcome import Outcome, OutcomeStatus
 
@@ -78,6 +81,24 @@ def an_outcome(command: Any, status: OutcomeStatus, when: int, reason: str | Non
         status=status,
         at=when,
         reason=reason,
+        to_staff=command.to_staff,
+    )
+
+
+def an_answer(call: CallCommand, when: int, **said: Any) -> Answer:
+    """Return the answer to ``call``: its ``data``, or an ``error``."""
+    return answer_of(call, when, **said)
+
+
+def an_enrolment(journey: str, when: int, /, *, key: str = "", **context: Any) -> Enrolment:
+    """Return the wish that the contact enters ``journey``."""
+    return Enrolment(
+        message_id=key or f"{journey}@{when}",
+        journey=journey,
+        timestamp=when,
+        received_at=when,
+        user_id="c1",
+        context=context,
     )
 
 
@@ -116,5 +137,7 @@ def a_journey(text: str = CART, around: Surroundings = NOTHING) -> Journey:
 
 def a_record(offset: int, message: EventRecord, *, key: str | None = "u:c1", timestamp: int | None = None) -> LogRecord:
     """Return ``message`` as the log holds it; appended when it was received."""
-    appended = timestamp if timestamp is not None else message.received_at if isinstance(message, Event) else 0
+    appended = (
+        timestamp if timestamp is not None else message.received_at if isinstance(message, Event | Enrolment) else 0
+    )
     return LogRecord(offset, appended, None if key is None else key.encode(), codec.encode(message))

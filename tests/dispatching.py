@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from services.dispatcher.channels.base import Channel, Lane
+from services.dispatcher.channels.base import Channel
+from services.dispatcher.connectors.base import Connector
 from services.dispatcher.core.rows import Work
 from services.dispatcher.delivery import Deliverer
+from services.dispatcher.lanes import Lane
 from services.dispatcher.ports import AlwaysFresh, Claims, Clocks, DeliveryOptions, Freshness, Ledger
 from services.dispatcher.worker import PartitionWorker, WorkerLimits
 from shared.log import LogRecord, Output
 from shared.messages import codec
-from shared.messages.command import Cancel, Mark, SendCommand
+from shared.messages.answer import Answer
+from shared.messages.command import CallCommand, Cancel, CommandRecord, Mark, SendCommand
 from shared.messages.outcome import Outcome
 from tests.builders import at
 from tests.fakes import MemoryLedger, RecordingChannel, ScriptedClaims
@@ -46,13 +49,31 @@ def a_command(number: int = 1, **changes: Any) -> SendCommand:
     return msgspec.structs.replace(command, **changes)
 
 
+def a_call(number: int = 1, **changes: Any) -> CallCommand:
+    """Return the call of a coupon decided at noon, waited for until a minute later."""
+    command = CallCommand(
+        command_id=f"00000000-0000-5000-8000-{number:012d}",
+        contact=f"u:c{number}",
+        run_id=f"run-{number}",
+        journey="cart",
+        version=1,
+        step="coupon",
+        connector="coupons.issue",
+        arguments={"percent": 10},
+        purpose="marketing",
+        decided_at=NOON,
+        expires_at=NOON + 60_000,
+    )
+    return msgspec.structs.replace(command, **changes)
+
+
 def a_cancel(number: int = 1, reason: str = "converted") -> Cancel:
     """Return the cancel of ``a_command(number)``."""
     command = a_command(number)
     return Cancel(command_id=command.command_id, contact=command.contact, reason=reason, at=NOON)
 
 
-def a_record(offset: int, message: SendCommand | Cancel | Mark | bytes, when: int = NOON) -> LogRecord:
+def a_record(offset: int, message: CommandRecord | Cancel | Mark | bytes, when: int = NOON) -> LogRecord:
     """Return ``message`` as read from the log."""
     value = message if isinstance(message, bytes) else codec.encode(message)
     return LogRecord(offset, when, b"u:c", value)
@@ -74,6 +95,7 @@ class Bench:
         claims: Claims | None = None,
         freshness: Freshness | None = None,
         lane_width: int = 8,
+        connectors: Mapping[str, Connector] | None = None,
         **options: Any,
     ) -> None:
         self.journey = NOON
@@ -88,6 +110,7 @@ class Bench:
             ledger=self.ledger,
             claims=claims or ScriptedClaims(),
             channels={channel.name: Lane(channel, lane_width) for channel in channels or (self.channel,)},
+            connectors={name: Lane(connector, lane_width) for name, connector in (connectors or {}).items()},
             options=DeliveryOptions(
                 clocks=Clocks(lambda: self.journey, lambda: self.machine),
                 freshness=freshness or AlwaysFresh(),
@@ -97,7 +120,7 @@ class Bench:
         limits = WorkerLimits(in_flight=8, tick=0.001, pause=0.001)
         self.worker = PartitionWorker(3, deliverer=self.deliverer, ledger=self.ledger, limits=limits)
 
-    async def deliver(self, command: SendCommand, **work: Any) -> str | None:
+    async def deliver(self, command: CommandRecord, **work: Any) -> str | None:
         """Deliver ``command`` once and return the status of its row."""
         row = await self.deliverer.deliver(Work(command, **work))
         return None if row is None else row.status
@@ -106,6 +129,12 @@ class Bench:
     def outcomes(self) -> list[tuple[str, str | None]]:
         """What was reported: status and reason."""
         return [(outcome.status, outcome.reason) for outcome in outcomes(self.memory.outputs)]
+
+    @property
+    def answers(self) -> list[Answer]:
+        """What was answered."""
+        found = [codec.EVENTS.decode(output.value) for output in self.memory.outputs if output.topic == "events"]
+        return [answer for answer in found if isinstance(answer, Answer)]
 
 
 async def eventually(condition: Callable[[], bool]) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from typing import Any
 
 from services.dispatcher.channels.base import Message, Receipt
+from services.dispatcher.connectors.base import Request
 from services.dispatcher.ports import ClaimResult
 from services.evaluator.changelog.records import Stamp
 from services.evaluator.epoch import Epoch
@@ -245,3 +247,24 @@ class ScriptedClaims:
 
     async def rebuild(self) -> None:
         self.rebuilt += 1
+
+
+class RecordingConnector:
+    """Answers with what is in ``answers``, the last again and again; an exception is raised.
+
+    Contract: test_connector.py.
+    """
+
+    def __init__(self, answers: Sequence[Any] = ()) -> None:
+        self.asked: list[Request] = []
+        self._answers = list(answers)
+
+    async def call(self, request: Request) -> Any:
+        self.asked.append(request)
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def close(self) -> None:
+        return None

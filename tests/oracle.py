@@ -19,7 +19,8 @@ from shared.ids import contact_key
 from shared.journeys.model import Audience, Journey
 from shared.log import LogRecord
 from shared.messages import codec
-from shared.messages.command import Cancel, SendCommand
+from shared.messages.command import CallCommand, Cancel, SendCommand
+from shared.messages.enrolment import Enrolment
 from shared.messages.event import Event
 from shared.messages.journal import JournalRecord
 from shared.messages.topics import INCARNATION_KEY
@@ -33,8 +34,9 @@ class Verdict(msgspec.Struct):
 
     journal: list[JournalRecord] = []
     commands: list[SendCommand] = []
+    calls: list[CallCommand] = []
     cancels: list[Cancel] = []
-    events: list[Event] = []
+    events: list[Event | Enrolment] = []
     states: dict[str, ContactState] = {}
     places: dict[str, int] = {}
 
@@ -111,6 +113,7 @@ def _run_timers(catalog: Catalog, verdict: Verdict, contact: str, before: int) -
 def _take(verdict: Verdict, result: Advance) -> None:
     verdict.states[result.state.contact] = result.state
     verdict.journal += result.journal
-    verdict.commands += result.commands
+    verdict.commands += [command for command in result.commands if isinstance(command, SendCommand)]
+    verdict.calls += [command for command in result.commands if isinstance(command, CallCommand)]
     verdict.cancels += result.cancels
     verdict.events += result.events

@@ -16,6 +16,7 @@ from shared.journeys.model import Definitions
 from shared.log import Output
 from shared.messages import codec
 from shared.messages.command import Mark
+from shared.messages.enrolment import Enrolment
 from shared.messages.event import Event
 from shared.messages.journal import JournalRecord
 from shared.messages.outcome import Outcome
@@ -165,7 +166,7 @@ class _Partition:
             return  # an incarnation, or what went to events.dlq; the replay puts it aside too
         if isinstance(message, Outcome):
             self._outcomes.setdefault(message.command_id, message.status)
-        elif isinstance(message, Event) and (expected := self._awaited.get(message.message_id)) is not None:
+        elif isinstance(message, Event | Enrolment) and (expected := self._awaited.get(message.message_id)) is not None:
             seen = self._recorded.setdefault((EVENTS, message.message_id), _Seen(recorded.line, b"", decided=True))
             if expected != _digest(recorded.record.value):
                 self._differ(f"line {recorded.line}: another event was emitted")
@@ -245,7 +246,7 @@ def _identity_of(topic: str, value: bytes | None) -> Identity | None:
             return None if isinstance(cancel, Mark) else (topic, cancel.command_id)
         case "events":
             event = codec.EVENTS.decode(value)
-            return (topic, event.message_id) if isinstance(event, Event) else None
+            return (topic, event.message_id) if isinstance(event, Event | Enrolment) else None
     return None
 
 

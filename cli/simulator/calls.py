@@ -7,12 +7,14 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from cli.simulator.engine import Arrival
+from services.ingest.enrolments import to_enrolment
 from services.ingest.errors import IngestError
 from services.ingest.schemas import to_call, to_event
 from services.ingest.timestamps import instant
 from shared.clock import from_iso
 from shared.ids import derived_id
 from shared.journeys.faults import Fault, shown
+from shared.messages.enrolment import ENROLMENT
 from shared.messages.event import Event
 
 EARLIEST, LATEST = 0, from_iso("9000-01-01T00:00:00+00:00")
@@ -65,6 +67,8 @@ def _arrival(call: dict[str, object], number: int) -> Arrival:
         raise _RefusedError("`timestamp` is missing, and so is `receivedAt`: when did it happen?")
     if not EARLIEST <= at < LATEST:
         raise _RefusedError("it arrives before 1970 or after 8999")
+    if call.get("type") == ENROLMENT:
+        return _enrolled(call, at, number)
     said: dict[str, object] = {**call, "sentAt": None, "originalTimestamp": None}
     properties = call.get("properties")
     if call.get("type") == "consent" and isinstance(properties, dict):
@@ -72,8 +76,23 @@ def _arrival(call: dict[str, object], number: int) -> Arrival:
     try:
         return Arrival(at, call_to_event(said, at, derived_id("simulated", str(number))))
     except IngestError as error:
-        message = str(error)
-        raise _RefusedError(message if error.detail == message else f"{message}: {error.detail}") from error
+        raise _RefusedError(_told(error)) from error
+
+
+def _enrolled(call: dict[str, object], at: int, number: int) -> Arrival:
+    """Return the enrolment that ``call`` is: what the API was asked, with ``journey`` and ``messageId`` beside it."""
+    said = {name: call[name] for name in ("userId", "anonymousId", "context", "timestamp") if name in call}
+    key = call.get("messageId")
+    try:
+        wish = to_enrolment(said, str(call.get("journey") or ""), str(key or f"simulated-{number}"), at)
+    except IngestError as error:
+        raise _RefusedError(_told(error)) from error
+    return Arrival(at, wish)
+
+
+def _told(error: IngestError) -> str:
+    message = str(error)
+    return message if error.detail == message else f"{message}: {error.detail}"
 
 
 def _time(call: dict[str, object], field: str) -> int | None:

@@ -71,11 +71,11 @@ def holds(claim: Claim, trial: Trial) -> bool:
         case SendCount():
             true = len(_sends(form.step, trial)) == form.equals
         case Calls():
-            calls = [record for record in trial.of("call") if _connector(record, trial) == form.connector]
+            calls = [record for record in trial.of("call") if record.detail.get("connector") == form.connector]
             true = any(_is_at(form.at, record) for record in calls)
         case Emits():
-            emitted = [event for event in trial.simulator.emitted if event.name == form.event]
-            true = any(form.at in (None, event.timestamp) for event in emitted)
+            emitted = [record for record in trial.of("emit") if record.detail.get("event") == form.event]
+            true = any(_is_at(form.at, record) for record in emitted)
         case TraitIs():
             value = trial.traits.get(form.name)
             true = value == form.value and isinstance(value, bool) == isinstance(form.value, bool)
@@ -128,12 +128,6 @@ def _regretted(form: Exits, ended: JournalRecord, trial: Trial) -> bool:
     if form.regret is None:
         return True
     return set(form.regret) == {record.step for record in trial.of("regret") if record.run == ended.run}
-
-
-def _connector(record: JournalRecord, trial: Trial) -> object:
-    steps = (step for step in trial.simulator.catalog.plans[record.journey, record.version].steps.values())
-    named = (getattr(step, "connector", None) for step in steps if step.id == record.step)
-    return record.detail.get("connector") or next(named, None)
 
 
 def _expected(form: Form, trial: Trial) -> str:

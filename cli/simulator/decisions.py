@@ -19,10 +19,13 @@ SHOWN: frozenset[Decision] = frozenset(
         "send",
         "deferred",
         "skip",
+        "notify",
         "call",
+        "answered",
         "update",
         "emit",
         "migrated",
+        "enrol",
         "exited",
         "converted",
         "regret",
@@ -45,7 +48,7 @@ def effective(decided: Iterable[Decided]) -> Iterator[Decided]:
     skipped = {found.record.command_id for found in kept if found.record.decision == "skip"} - {None}
     for found in kept:
         record = found.record
-        if record.decision in SHOWN and not (record.decision == "send" and record.command_id in skipped):
+        if record.decision in SHOWN and not (record.decision in ("send", "notify") and record.command_id in skipped):
             yield found
 
 

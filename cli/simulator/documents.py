@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from cli.simulator.answers import is_answer, read_answer
 from cli.simulator.claims_reader import Frame, read_claim
 from cli.simulator.engine import Arrival
 from cli.simulator.happenings import read_consent, read_event
@@ -89,6 +90,7 @@ def _scenario(node: Node, defaults: _Defaults) -> Scenario | None:
     until = None if until_node is None else read_time(until_node, start)
     if fields["expect"].value == []:
         fields["expect"].fault("expected at least one claim: a scenario without one tests nothing")
+    events = fields["events"].items() if "events" in fields else []
     frame = Frame(start, step_ids(defaults.journey))
     return Scenario(
         file=defaults.file,
@@ -96,16 +98,19 @@ def _scenario(node: Node, defaults: _Defaults) -> Scenario | None:
         journey=pinned(defaults.journey, contact),
         start=start,
         contact=contact,
-        arrivals=_arrivals(fields["events"], start, contact, until) if "events" in fields else (),
+        arrivals=_arrivals(events, start, contact, until),
+        answers=tuple(said for node in events if is_answer(node) if (said := read_answer(node, start))),
         claims=fields["expect"].each(lambda item: read_claim(item, frame)),
         until=until,
     )
 
 
-def _arrivals(node: Node, start: int, contact: Contact, until: int | None) -> tuple[Arrival, ...]:
+def _arrivals(events: Sequence[Node], start: int, contact: Contact, until: int | None) -> tuple[Arrival, ...]:
     """Return the events in the order in which they reach us; those of one instant in the order of the file."""
     found: list[Arrival] = []
-    for number, item in enumerate(node.items(), start=1):
+    for number, item in enumerate(events, start=1):
+        if is_answer(item):
+            continue
         arrivals = read_event(item, start, contact.id, number)
         if until is not None and any(arrival.at > until for arrival in arrivals):
             item.fault("it arrives after `until`, where the clock stops")

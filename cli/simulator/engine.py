@@ -8,7 +8,8 @@ as sent at the time of its decision, by an outcome that stands in the log as a d
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -16,7 +17,7 @@ from services.dispatcher.core.rows import End, ended, with_channels
 from services.evaluator.core.adoption import is_behind
 from services.evaluator.core.advance import abandon, advance, next_timer
 from services.evaluator.core.catalog import Catalog, catalog_of
-from services.evaluator.core.effects import Advance, Posted
+from services.evaluator.core.effects import Advance
 from services.evaluator.core.occurrence import Adopted, Applied, EventArrived
 from services.evaluator.core.state import ContactState
 from services.evaluator.timers import DueIndex
@@ -24,7 +25,9 @@ from shared.clock import DAY
 from shared.errors import PermanentError
 from shared.ids import contact_key
 from shared.journeys.model import Definitions, Journey
-from shared.messages.command import SendCommand
+from shared.messages.answer import answer_of
+from shared.messages.command import CallCommand, Cancel, CommandRecord, SendCommand
+from shared.messages.enrolment import Enrolment
 from shared.messages.event import Event, EventRecord, Tick
 from shared.messages.journal import JournalRecord
 from shared.messages.outcome import Outcome
@@ -40,11 +43,24 @@ class EndlessJourneyError(PermanentError):
     """Journeys cause each other's events without end, at one instant."""
 
 
+class NobodyAskedError(PermanentError):
+    """A connector is said to answer a call that was not made, or that was answered already."""
+
+
+class Saying(msgspec.Struct, frozen=True):
+    """What ``connector`` answers to a call: ``data``, or an ``error``. ``at`` None: the moment it is asked."""
+
+    connector: str
+    at: int | None = None
+    data: Any = None
+    error: str | None = None
+
+
 class Arrival(msgspec.Struct, frozen=True, gc=False):
-    """An event, and when the log took it."""
+    """An event or enrolment, and when the log took it."""
 
     at: int
-    event: Event
+    event: Event | Enrolment
 
     @property
     def key(self) -> str:
@@ -87,8 +103,14 @@ class Failure(msgspec.Struct, frozen=True):
 class Simulator:
     """One partition in memory. ``arrive`` in arrival order, then ``run_on``; what came of it is in the attributes."""
 
-    def __init__(self, defined: Definitions | Iterable[Journey]) -> None:
-        """Start at the beginning of time, with nobody known."""
+    def __init__(
+        self, defined: Definitions | Iterable[Journey], answers: Mapping[str, Sequence[Saying]] | None = None
+    ) -> None:
+        """Start at the beginning of time, with nobody known.
+
+        ``answers`` are those that connectors give at once, one after another; the last is given again and again. A call
+        without one waits to be heard, or for its time-out.
+        """
         whole = defined if isinstance(defined, Definitions) else Definitions(journeys=tuple(defined))
         self.catalog: Catalog = catalog_of(whole)
         self.log_time = 0
@@ -96,10 +118,11 @@ class Simulator:
         self.log: list[Entry] = []
         self.decided: list[Decided] = []
         self.messages: dict[str, Message] = {}
-        self.emitted: list[Event] = []
         self.failures: list[Failure] = []
+        self._answers = {name: deque(said) for name, said in (answers or {}).items() if said}
+        self._asked: list[CallCommand] = []
         self._cancelled: dict[str, str] = {}
-        self._own: deque[tuple[str, Event | SendCommand | Posted]] = deque()
+        self._own: deque[tuple[str, Applied | CommandRecord]] = deque()
         self._index = DueIndex()
 
     def adopt(self, catalog: Catalog) -> None:
@@ -115,6 +138,17 @@ class Simulator:
         self.run_to(arrival.at)
         self.log_time = max(self.log_time, arrival.at)
         self._append(arrival.key, arrival.event)
+        self._drain()
+
+    def hear(self, said: Saying, at: int) -> None:
+        """Let the connector answer the oldest call that waits for it. Raises NobodyAskedError."""
+        self.run_to(at)
+        self.log_time = max(self.log_time, at)
+        waiting = next((command for command in self._asked if command.connector == said.connector), None)
+        if waiting is None:
+            raise NobodyAskedError(f"no call of {said.connector} waits for the answer that is given")
+        self._asked.remove(waiting)
+        self._append(waiting.contact, answer_of(waiting, self.log_time, data=said.data, error=said.error))
         self._drain()
 
     def run_to(self, before: int) -> None:
@@ -166,7 +200,8 @@ class Simulator:
             self.decided.append(decided_in(record, result.state, self.log_time))
         for cancel in result.cancels:
             self._cancelled[cancel.command_id] = cancel.reason
-        own: tuple[Event | SendCommand, ...] = (*result.events, *result.commands)
+            self._recall(contact, cancel)
+        own: tuple[Event | Enrolment | CommandRecord, ...] = (*result.events, *result.commands)
         self._own.extend((contact, made) for made in own)
         self._own.extend(result.posted)
 
@@ -182,13 +217,31 @@ class Simulator:
                 )
             if isinstance(made, SendCommand):
                 self._append(contact, self._settle(made))
-            elif isinstance(made, Event):
+            elif isinstance(made, Event | Enrolment):
                 # As it is read from a log: times and the like are texts there.
-                event = msgspec.json.decode(msgspec.json.encode(made), type=Event)
-                self.emitted.append(event)
-                self._append(contact_key(event.user_id, event.anonymous_id) or contact, event)
+                self._append(contact, msgspec.json.decode(msgspec.json.encode(made), type=Event | Enrolment))
+            elif isinstance(made, CallCommand):
+                self._call(made)
             else:
                 self._append(contact, made)
+
+    def _call(self, command: CallCommand) -> None:
+        """Answer ``command`` at once where that is known, else let it wait."""
+        answers = self._answers.get(command.connector)
+        if command.command_id in self._cancelled:
+            reason = self._cancelled[command.command_id]
+            self._append(command.contact, answer_of(command, command.decided_at, error=reason))
+        elif answers:
+            said = answers.popleft() if len(answers) > 1 else answers[0]
+            self._append(command.contact, answer_of(command, command.decided_at, data=said.data, error=said.error))
+        else:
+            self._asked.append(command)
+
+    def _recall(self, contact: str, cancel: Cancel) -> None:
+        """Answer the call that ``cancel`` calls back, as a dispatcher would."""
+        for command in [command for command in self._asked if command.command_id == cancel.command_id]:
+            self._asked.remove(command)
+            self._own.append((contact, answer_of(command, self.log_time, error=cancel.reason)))
 
     def _settle(self, command: SendCommand) -> Outcome:
         """Return the outcome of ``command``: sent, unless its run ended at once or its texts cannot be filled in."""
@@ -209,10 +262,14 @@ class Simulator:
 
 
 def simulate(
-    defined: Definitions | Iterable[Journey], arrivals: Iterable[Arrival], *, until: int | None = None
+    defined: Definitions | Iterable[Journey],
+    arrivals: Iterable[Arrival],
+    *,
+    until: int | None = None,
+    answers: Mapping[str, Sequence[Saying]] | None = None,
 ) -> Simulator:
     """Return what the journeys make of ``arrivals``, in arrival order; those after ``until`` do not come any more."""
-    simulator = Simulator(defined)
+    simulator = Simulator(defined, answers)
     for arrival in arrivals:
         if until is not None and arrival.at > until:
             break

@@ -10,16 +10,20 @@ from cli.simulator.calls import call_to_event
 from cli.simulator.engine import Arrival
 from cli.simulator.times import read_time
 from cli.simulator.values import identifier, mapping
+from services.ingest.enrolments import to_enrolment
 from services.ingest.errors import IngestError
 from services.ingest.schemas import CONSENT_NAMES
 from shared.ids import derived_id
 from shared.journeys.faults import suggestion
+from shared.journeys.ids import parse_id
 from shared.journeys.reader import Node
+from shared.messages.enrolment import ENROLMENT
 
 STATUSES = tuple(CONSENT_NAMES)
-TYPES = ("track", "identify", "page", "screen")
+TYPES = ("track", "identify", "page", "screen", ENROLMENT)
 _KINDS = ("event", "type", "consent")
 _KNOWN = ("at", "arrives", "id", *_KINDS, "properties", "traits")
+_ENROLMENT = ("at", "arrives", "id", "type", "journey", "context")
 _SYSTEM = {name: status for status, name in CONSENT_NAMES.items()}
 """Events that ingest makes of consent calls: a test may write them as events."""
 
@@ -34,7 +38,8 @@ class Happening(msgspec.Struct, frozen=True):
 
 def read_event(node: Node, start: int, contact: str, number: int) -> tuple[Arrival, ...]:
     """Return what line ``number`` of ``events`` lets arrive: one event, or one for each topic of a consent."""
-    fields = node.fields(_KNOWN, ("at",), later=("answer", "data", "error"))
+    enrols = node.is_a(dict) and "type" in node.value and node.value["type"].value == ENROLMENT
+    fields = node.fields(_ENROLMENT, ("at", "journey")) if enrols else node.fields(_KNOWN, ("at",))
     if "at" not in fields:
         return ()
     if not set(_KINDS) & fields.keys():
@@ -49,6 +54,8 @@ def read_event(node: Node, start: int, contact: str, number: int) -> tuple[Arriv
     if arrives < at:
         fields["arrives"].fault("it arrives before it happens; `arrives` is `at` or later")
     message_id = identifier(fields["id"]) if "id" in fields else derived_id("test-event", str(number))
+    if enrols:
+        return _enrolment(node, fields, Happening(at, arrives, {"userId": contact, "messageId": message_id}))
     found = []
     for part, call in enumerate(_calls(node, fields)):
         own_id = message_id if part == 0 else f"{message_id}.{part}"
@@ -77,6 +84,20 @@ def arrival_of(happening: Happening) -> Arrival:
     # The call says no time, so ingest's rules for clocks that are wrong do not apply to it.
     event = call_to_event(happening.call, happening.arrives, "")
     return Arrival(happening.arrives, msgspec.structs.replace(event, timestamp=happening.at))
+
+
+def _enrolment(node: Node, fields: dict[str, Node], happening: Happening) -> tuple[Arrival, ...]:
+    """Return the one enrolment of the line, if ingest would take it."""
+    journey = parse_id(fields["journey"]) if "journey" in fields else ""
+    if not journey:
+        return ()
+    said = {"userId": happening.call["userId"], "context": mapping(fields["context"]) if "context" in fields else {}}
+    try:
+        wish = to_enrolment(said, journey, happening.call["messageId"], happening.arrives)
+    except IngestError as error:
+        node.fault(str(error))
+        return ()
+    return (Arrival(happening.arrives, msgspec.structs.replace(wish, timestamp=happening.at)),)
 
 
 def _calls(node: Node, fields: dict[str, Node]) -> list[dict[str, Any]]:

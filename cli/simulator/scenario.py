@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from cli.simulator.engine import Arrival
+from cli.simulator.engine import Arrival, Saying
 from shared.journeys.model import Journey
 
 
@@ -109,6 +109,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     start: int
     contact: Contact
     arrivals: tuple[Arrival, ...]
+    answers: tuple[Saying, ...] = ()
     claims: tuple[Claim, ...]
     until: int | None = None
 

@@ -21,8 +21,9 @@ from cli.simulator.scenario import (
 )
 from shared.journeys.conditions import CHANNELS
 from shared.journeys.schema.builder import Builder
-from shared.journeys.schema.forms import TEXT
+from shared.journeys.schema.forms import ID, TEXT
 from shared.journeys.schema.wording import Schema, Word, Wording, choice, integer, listed, mapping, named, word
+from shared.messages.enrolment import ENROLMENT
 
 TIME: Schema = {
     "type": "string",
@@ -73,7 +74,7 @@ def schema_of_tests() -> Schema:
             "arrives": TIME,
             "id": IDENTIFIER,
             "event": TEXT,
-            "type": choice(*TYPES),
+            "type": choice(*(kind for kind in TYPES if kind != ENROLMENT)),
             "consent": named(choice(*STATUSES)),
             "properties": ANYTHING,
             "traits": ANYTHING,
@@ -81,12 +82,28 @@ def schema_of_tests() -> Schema:
         ("at",),
         anyOf=[{"required": [kind]} for kind in ("event", "type", "consent")],
     )
+    enrolment = mapping(
+        {
+            "at": TIME,
+            "arrives": TIME,
+            "id": IDENTIFIER,
+            "type": {"const": ENROLMENT},
+            "journey": ID,
+            "context": ANYTHING,
+        },
+        ("at", "type", "journey"),
+    )
+    answer = mapping(
+        {"at": TIME, "answer": TEXT, "data": {}, "error": TEXT},
+        ("answer",),
+        oneOf=[{"required": ["data"]}, {"required": ["error"]}],
+    )
     shared = {"start": TIME, "contact": builder.struct(Contact), "until": TIME}
     scenario = mapping(
         {
             "name": TEXT,
             **shared,
-            "events": listed(event),
+            "events": listed({"anyOf": [event, enrolment, answer]}),
             "expect": listed({"anyOf": [builder.struct(form) for form in get_args(Form)]}, least=1),
         },
         ("name", "expect"),

@@ -9,7 +9,7 @@ import msgspec
 
 from cli.simulator.claims import Trial, explain, holds, timeline
 from cli.simulator.documents import read_tests
-from cli.simulator.engine import AT_MOST, Arrival, Simulator
+from cli.simulator.engine import AT_MOST, Arrival, Saying, Simulator
 from cli.simulator.happenings import Happening, arrival_of, consents
 from cli.simulator.scenario import Contact, Scenario
 from services.ingest.errors import IngestError
@@ -89,15 +89,25 @@ def play(scenario: Scenario, defined: Definitions) -> Simulator:
     known = list(_known(scenario.contact, begin))
     # The contact is known from before: what tells us so starts no run, and dates count from the beginning on.
     names = {arrival.event.name for arrival in known}
-    simulator = Simulator(msgspec.structs.replace(defined, journeys=(scenario.journey,)))
+    at_once: dict[str, list[Saying]] = {}
+    later: list[tuple[int, Arrival | Saying]] = [(arrival.at, arrival) for arrival in scenario.arrivals]
+    for said in scenario.answers:
+        if said.at is None:
+            at_once.setdefault(said.connector, []).append(said)
+        else:
+            later.append((said.at, said))
+    simulator = Simulator(msgspec.structs.replace(defined, journeys=(scenario.journey,)), at_once)
     awake = simulator.catalog
     quiet = {name: found for name, found in awake.triggered_by.items() if name not in names}
     simulator.catalog = msgspec.structs.replace(awake, triggered_by=quiet, entered_by={}, dated={}, number=0)
     for arrival in known:
         simulator.arrive(arrival)
     simulator.adopt(awake)
-    for arrival in scenario.arrivals:
-        simulator.arrive(arrival)
+    for at, happening in sorted(later, key=lambda one: one[0]):
+        if isinstance(happening, Arrival):
+            simulator.arrive(happening)
+        else:
+            simulator.hear(happening, at)
     latest = max(scenario.start + AT_MOST, simulator.log_time)
     simulator.run_on(latest if scenario.until is None else scenario.until)
     return simulator

@@ -18,9 +18,12 @@ OF: dict[str, tuple[str, ...]] = {
     "send": ("step", "channel"),
     "deferred": ("reason",),
     "skip": ("reason",),
+    "notify": ("step", "channel"),
     "call": ("step",),
+    "answered": ("step",),
     "update": ("step",),
     "emit": ("step",),
+    "enrol": ("step",),
     "migrated": ("step",),
     "exited": ("reason",),
     "regret": ("step",),
@@ -88,7 +91,6 @@ class Tally:
                 self._count(found)
             simulator.decided.clear()
             simulator.messages.clear()
-            simulator.emitted.clear()
         simulator.log.clear()
 
     def _count(self, found: Decided) -> None:

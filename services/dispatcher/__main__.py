@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 
 from services.dispatcher.app import run
@@ -16,7 +17,7 @@ async def _run_until_signal(settings: DispatcherSettings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await run(settings, stop)
+    await run(settings, os.environ, stop)
 
 
 def main() -> None:

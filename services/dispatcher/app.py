@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Mapping
 
 import structlog
 
-from services.dispatcher.channels.base import Lane
+from services.dispatcher.channels.base import Channel
 from services.dispatcher.channels.email import EmailChannel, EmailSettings
 from services.dispatcher.channels.smtp import parse_smtp_url
 from services.dispatcher.claims import connect
+from services.dispatcher.connectors.file import lanes_of, read_connectors
+from services.dispatcher.connectors.http import HttpSettings
 from services.dispatcher.consumer import Dispatcher, Membership, make_consumer
+from services.dispatcher.lanes import Lane
 from services.dispatcher.partition import OwnedPartition, Surroundings
 from services.dispatcher.ports import Clocks
 from services.dispatcher.settings import DispatcherSettings
@@ -27,15 +31,28 @@ _LOG = structlog.get_logger(__name__)
 _SMTP_STEPS = 4
 
 
-def make_channels(settings: DispatcherSettings) -> dict[str, Lane]:
+def make_channels(settings: DispatcherSettings) -> dict[str, Lane[Channel]]:
     """Return the channels that ``settings`` has a provider for, by name. Raises ConfigurationError."""
     server = parse_smtp_url(settings.smtp_url, timeout=settings.smtp_timeout, reply_timeout=settings.smtp_reply_timeout)
     email = EmailChannel(server, EmailSettings(sender=settings.email_from, reply_to=settings.email_reply_to))
     return {email.name: Lane(email, settings.smtp_connections)}
 
 
-async def run(settings: DispatcherSettings, stop: asyncio.Event) -> None:
-    """Dispatch until ``stop``. Creates missing topics, so that the services may be started in any order."""
+def _lease(settings: DispatcherSettings, asked: Mapping[str, HttpSettings]) -> int:
+    """Return how long one hand-over may take, in ms: longer than the slowest of them."""
+    longest = max(
+        [_SMTP_STEPS * settings.smtp_timeout + settings.smtp_reply_timeout, *(it.timeout for it in asked.values())]
+    )
+    return int((longest + 10) * 1000)
+
+
+async def run(settings: DispatcherSettings, environment: Mapping[str, str], stop: asyncio.Event) -> None:
+    """Dispatch until ``stop``; the secrets of connectors come from ``environment``.
+
+    Creates missing topics, so that the services may be started in any order.
+    """
+    asked = {} if settings.connectors is None else read_connectors(settings.connectors, environment)
+    connectors = lanes_of(asked)
     await ensure_topics(settings)
     metrics = Metrics()
     channels = make_channels(settings)
@@ -54,11 +71,12 @@ async def run(settings: DispatcherSettings, stop: asyncio.Event) -> None:
         reader=KafkaLogReader(settings.kafka_bootstrap, prefix=settings.topic_prefix),
         redis=redis,
         channels=channels,
+        connectors=connectors,
         telemetry=MetricsTelemetry(metrics, {"email": "smtp"}),
         clocks=Clocks(),
         prefix=settings.topic_prefix,
         in_flight=settings.in_flight,
-        lease=int((_SMTP_STEPS * settings.smtp_timeout + settings.smtp_reply_timeout + 10) * 1000),
+        lease=_lease(settings, asked),
         owned=membership.valid,
         new_token=lambda: secrets.token_hex(16),
     )
@@ -76,7 +94,8 @@ async def run(settings: DispatcherSettings, stop: asyncio.Event) -> None:
     finally:
         await consumer.stop()
         await publisher.stop()
-        await asyncio.gather(*[lane.channel.close() for lane in channels.values()])
+        await asyncio.gather(*[lane.provider.close() for lane in channels.values()])
+        await asyncio.gather(*[lane.provider.close() for lane in connectors.values()])
         await redis.aclose()
         await health.stop()
         _LOG.info("dispatcher.stopped")

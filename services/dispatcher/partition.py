@@ -10,10 +10,12 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from redis.asyncio import Redis
 
-from services.dispatcher.channels.base import Lane
+from services.dispatcher.channels.base import Channel
 from services.dispatcher.claims import RedisClaims, Tenure
+from services.dispatcher.connectors.base import Connector
 from services.dispatcher.delivery import Deliverer
 from services.dispatcher.freshness import CancelsFresh
+from services.dispatcher.lanes import Lane
 from services.dispatcher.ledger import KafkaLedger
 from services.dispatcher.ports import Clocks, DeliveryOptions
 from services.dispatcher.telemetry import Telemetry
@@ -38,7 +40,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     publisher: Publisher
     reader: LogReader
     redis: Redis
-    channels: dict[str, Lane]
+    channels: dict[str, Lane[Channel]]
+    connectors: dict[str, Lane[Connector]]
     telemetry: Telemetry
     clocks: Clocks
     prefix: str
@@ -103,7 +106,9 @@ class OwnedPartition:
             max_age=_RETENTION,
             owned=around.owned,
         )
-        deliverer = Deliverer(ledger=ledger, claims=claims, channels=around.channels, options=options)
+        deliverer = Deliverer(
+            ledger=ledger, claims=claims, channels=around.channels, connectors=around.connectors, options=options
+        )
         self._worker = PartitionWorker(
             self.partition, deliverer=deliverer, ledger=ledger, limits=WorkerLimits(in_flight=around.in_flight)
         )

@@ -10,7 +10,7 @@ import msgspec
 
 from services.dispatcher.core.retry import RetryPolicy
 from services.dispatcher.telemetry import Silent, Telemetry
-from shared.clock import Clock, system_clock
+from shared.clock import HOUR, SECOND, Clock, system_clock
 from shared.errors import KikkakeError, RetryableError
 from shared.log import Output
 from shared.messages.command import Mark, SendCommand
@@ -114,13 +114,15 @@ class DeliveryOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What a host decides. ``max_age`` None: commands are kept as long as they wait.
 
     ``headers`` adds to a message (List-Unsubscribe); ``stopped`` knows stopped journeys; ``owned`` is asked right
-    before each provider call; ``patience`` (seconds) is how long a message waits for a free hand of its channel.
+    before each provider call; ``call_retry`` is quicker than ``retry``, for a run waits for the answer; ``patience``
+    (seconds) is how long a message waits for a free hand of its channel.
     """
 
     clocks: Clocks = Clocks()
     freshness: Freshness = AlwaysFresh()
     telemetry: Telemetry = Silent()
     retry: RetryPolicy = RetryPolicy()
+    call_retry: RetryPolicy = RetryPolicy(base=SECOND, longest=15 * SECOND, age=HOUR)
     max_age: int | None = None
     patience: float = 0.5
     pause: float = 0.5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 
 from shared.settings import KafkaSettings
@@ -21,6 +23,9 @@ class DispatcherSettings(KafkaSettings):
     smtp_reply_timeout: float = Field(default=60.0, gt=0, description="seconds for the answer to a whole message")
     email_from: str = Field(default="Kikkake <kikkake@localhost>", description="address or Name <address>")
     email_reply_to: str | None = Field(default=None, description="where answers go")
+    connectors: Path | None = Field(
+        default=None, description="the file of the [connectors](connectors.md) that journeys may call"
+    )
     in_flight: int = Field(default=100, ge=1, description="messages under way per partition")
     dispatcher_group: str = Field(default="kikkake-dispatcher", description="consumer group")
     dispatcher_instance: str | None = Field(

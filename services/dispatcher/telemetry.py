@@ -6,6 +6,7 @@ import contextlib
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from shared.messages.answer import Answer
 from shared.messages.outcome import Outcome
 from shared.metrics import Metrics
 
@@ -16,13 +17,16 @@ class Telemetry(Protocol):
     def provider(self, channel: str) -> AbstractContextManager[object]:
         """Time one provider call."""
 
+    def connector(self, name: str) -> AbstractContextManager[object]:
+        """Time one call of a connector."""
+
     def accepted(self, decided_at: int, now: int) -> None:
         """A provider took a message that was decided at ``decided_at``; both journey time."""
 
     def ambiguous(self, channel: str) -> None:
         """Nobody knows whether a message was sent."""
 
-    def ended(self, outcome: Outcome) -> None:
+    def ended(self, outcome: Outcome | Answer) -> None:
         """A command ended."""
 
     def dead_letter(self, topic: str, reason: str) -> None:
@@ -36,13 +40,17 @@ class Silent:
         """Time nothing."""
         return contextlib.nullcontext()
 
+    def connector(self, name: str) -> AbstractContextManager[object]:
+        """Time nothing."""
+        return contextlib.nullcontext()
+
     def accepted(self, decided_at: int, now: int) -> None:
         """Nothing."""
 
     def ambiguous(self, channel: str) -> None:
         """Nothing."""
 
-    def ended(self, outcome: Outcome) -> None:
+    def ended(self, outcome: Outcome | Answer) -> None:
         """Nothing."""
 
     def dead_letter(self, topic: str, reason: str) -> None:
@@ -60,6 +68,10 @@ class MetricsTelemetry:
         """Time one call in ``kikkake_provider_seconds``."""
         return self._metrics.provider.labels(channel, self._providers.get(channel, channel)).time()
 
+    def connector(self, name: str) -> AbstractContextManager[object]:
+        """Time one call in ``kikkake_connector_seconds``."""
+        return self._metrics.connector.labels(name).time()
+
     def accepted(self, decided_at: int, now: int) -> None:
         """Observe ``kikkake_event_send_seconds``."""
         self._metrics.event_send.observe(max(0, now - decided_at) / 1000)
@@ -68,8 +80,11 @@ class MetricsTelemetry:
         """Count ``kikkake_ambiguous_sends_total``."""
         self._metrics.ambiguous_sends.labels(channel).inc()
 
-    def ended(self, outcome: Outcome) -> None:
-        """Count ``kikkake_messages_total``."""
+    def ended(self, outcome: Outcome | Answer) -> None:
+        """Count ``kikkake_messages_total`` or ``kikkake_calls_total``."""
+        if isinstance(outcome, Answer):
+            self._metrics.calls.labels(outcome.connector, outcome.error or "").inc()
+            return
         self._metrics.messages.labels(outcome.channel, outcome.status, outcome.reason or "").inc()
 
     def dead_letter(self, topic: str, reason: str) -> None:

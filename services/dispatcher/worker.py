@@ -17,7 +17,7 @@ from services.dispatcher.schedule import Schedule
 from shared.errors import BadMessageError
 from shared.log import LogRecord, Output
 from shared.messages import codec
-from shared.messages.command import Cancel, Mark, SendCommand
+from shared.messages.command import Cancel, CommandRecord, Mark
 from shared.messages.delivery import Delivery
 from shared.messages.topics import CANCELS, COMMANDS, INCARNATION_KEY, TopicName
 
@@ -196,7 +196,7 @@ class PartitionWorker:
             await self._bring(work, record)
         self._commands.finish(record.offset)
 
-    async def _again(self, row: Delivery, command: SendCommand) -> None:
+    async def _again(self, row: Delivery, command: CommandRecord) -> None:
         await self._bring(work_of(row, command), None)
 
     async def _bring(self, work: Work, record: LogRecord | None) -> None:

@@ -13,7 +13,8 @@ from services.evaluator.rows import Row
 from shared.journeys.published import Live
 from shared.log import LogRecord, Output, fits
 from shared.messages import codec
-from shared.messages.command import Cancel, SendCommand
+from shared.messages.answer import Answer, answer_of
+from shared.messages.command import CallCommand, Cancel, CommandRecord
 from shared.messages.dead_letter import DeadLetter
 from shared.messages.journal import JournalRecord
 from shared.messages.outcome import Outcome, outcome_of
@@ -137,7 +138,7 @@ class EpochBuilder:
         )
         return msgspec.structs.replace(row, state=result.state, held=tuple(held))
 
-    def command(self, command: SendCommand) -> None:
+    def command(self, command: CommandRecord) -> None:
         """Publish ``command``."""
         self._emit(COMMANDS, command.contact, command)
 
@@ -200,10 +201,12 @@ class EpochBuilder:
         self._outputs.append(output)
 
 
-def _withdrawn(command: SendCommand, cancel: Cancel) -> Outcome:
+def _withdrawn(command: CommandRecord, cancel: Cancel) -> Outcome | Answer:
     return _skipped(command, cancel.reason, cancel.at)
 
 
-def _skipped(command: SendCommand, reason: str, at: int) -> Outcome:
-    """Return the outcome of a command that was never published: what a dispatcher would have reported."""
+def _skipped(command: CommandRecord, reason: str, at: int) -> Outcome | Answer:
+    """Return the end of a command that was never published: what a dispatcher would have reported."""
+    if isinstance(command, CallCommand):
+        return answer_of(command, at, error=reason)
     return outcome_of(command, "skipped", at, reason=reason)

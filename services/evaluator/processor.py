@@ -22,9 +22,10 @@ from shared.ids import short_hash
 from shared.journeys.published import Live, ordered
 from shared.log import LogRecord
 from shared.messages import codec
-from shared.messages.coordination import PREFIX, Ask, Conversion, Reply
+from shared.messages.answer import Answer
+from shared.messages.coordination import PREFIX
 from shared.messages.event import Event, Marker, Tick
-from shared.messages.identity import Handover, Link
+from shared.messages.identity import Handover
 from shared.messages.outcome import Outcome
 from shared.messages.topics import INCARNATION_KEY
 
@@ -213,7 +214,7 @@ class PartitionProcessor:
                     build.count(records=1, other=1)
                 case Marker():
                     return self._order(build, message, caught_up=caught_up)
-                case Event() | Outcome() | Ask() | Conversion() | Reply() | Link() | Handover():
+                case _:
                     return self._apply_to_contact(build, record, message, caught_up=caught_up)
         except Exception as error:  # noqa: BLE001 - whatever one record does, the partition goes on
             self._dead_letter(build, record, error)
@@ -283,11 +284,8 @@ class PartitionProcessor:
         error = BadMessageError(f"the contact's row would pass {ROW_BYTES} bytes")
         stopping = advance(self._no_entries, row.state, occurrence)
         stops = stopping.cancels or len(stopping.state.runs) < len(row.state.runs)
-        if not (
-            stops
-            or isinstance(message, Outcome | Handover)
-            or (isinstance(message, Event) and message.type == "consent")
-        ):
+        consents = isinstance(message, Event) and message.type == "consent"
+        if not (stops or consents or isinstance(message, Outcome | Answer | Handover)):
             raise error
         if len(value) > ROW_RESERVE:
             result, value = stopping, self._bare(row, record, stopping.state)

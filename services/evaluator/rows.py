@@ -18,7 +18,7 @@ import msgspec
 
 from services.evaluator.core.state import ContactState
 from shared.errors import BadMessageError
-from shared.messages.command import SendCommand
+from shared.messages.command import CommandRecord
 
 ROW_VERSION = 2
 _HEAD = struct.Struct(">QHHBQ")
@@ -37,7 +37,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     state: ContactState
     offset: int = -1
     incarnation: int = 0
-    held: tuple[SendCommand, ...] = ()
+    held: tuple[CommandRecord, ...] = ()
 
 
 class Head(msgspec.Struct, frozen=True):

@@ -51,6 +51,7 @@ def build(settings: IngestSettings) -> FastAPI:
     return create_app(
         publisher=publisher,
         write_keys=settings.write_keys,
+        admin_token=None if settings.admin_token is None else settings.admin_token.get_secret_value(),
         ready=publisher.ready,
         limits=Limits(in_flight_bytes=settings.max_in_flight_bytes),
         lifespan=lifespan,

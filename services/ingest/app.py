@@ -44,6 +44,7 @@ def create_app(  # noqa: PLR0913 - the seams of the composition root, all by nam
     publisher: Publisher,
     write_keys: Collection[str],
     ready: Ready,
+    admin_token: str | None = None,
     clock: Clock = system_clock,
     metrics: Metrics | None = None,
     new_message_id: Callable[[], str] = _random_id,
@@ -53,7 +54,8 @@ def create_app(  # noqa: PLR0913 - the seams of the composition root, all by nam
 ) -> FastAPI:
     """Return the ingest application over ``publisher``, which its host (or ``lifespan``) starts and stops.
 
-    ``ready`` answers /readyz. ``extra_routers`` are mounted beside ours, under the same rules for errors and CORS.
+    ``ready`` answers /readyz. ``admin_token`` None: nobody may enrol contacts. ``extra_routers`` are mounted beside
+    ours, under the same rules for errors and CORS.
     """
     metrics = metrics or Metrics()
     intake = Intake(
@@ -63,6 +65,7 @@ def create_app(  # noqa: PLR0913 - the seams of the composition root, all by nam
         new_message_id=new_message_id,
         metrics=metrics,
         limits=limits or Limits(),
+        admin_token=admin_token,
     )
     app = FastAPI(title="Kikkake", lifespan=lifespan, redoc_url=None)
     app.include_router(create_router(intake))

@@ -43,6 +43,12 @@ class UnauthorizedError(IngestError):
     code = "invalid_write_key"
 
 
+class NotAdminError(IngestError):
+    """Only who holds the admin token may ask for this."""
+
+    code = "invalid_admin_token"
+
+
 class NotFoundError(IngestError):
     """There is nothing here."""
 
@@ -59,6 +65,7 @@ STATUS: dict[type[KikkakeError], int] = {
     BadBodyError: 400,
     InvalidEventError: 400,
     UnauthorizedError: 401,
+    NotAdminError: 401,
     NotFoundError: 404,
     TooLargeError: 413,
     OverloadedError: 503,

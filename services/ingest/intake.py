@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 
 from starlette.requests import Request
 
-from services.ingest.auth import authorize
+from services.ingest.auth import Admin, authorize
 from services.ingest.body import MAX_BODY_BYTES, Body, decode_body
 from services.ingest.errors import IngestError, OverloadedError, TooLargeError
-from services.ingest.plan import Limits, Plan, plan_batch, plan_call
+from services.ingest.plan import Limits, Plan, plan_batch, plan_call, plan_enrolment
 from shared.clock import Clock
 from shared.log import LogUnavailableError, Publisher
 from shared.messages.event import EventType
@@ -30,8 +30,10 @@ class Intake:
         new_message_id: Callable[[], str],
         metrics: Metrics,
         limits: Limits,
+        admin_token: str | None = None,
     ) -> None:
         self._publisher = publisher
+        self._admin = Admin(admin_token)
         self.write_keys = frozenset(write_keys)
         self._clock = clock
         self._new_message_id = new_message_id
@@ -61,10 +63,29 @@ class Intake:
             ),
         )
 
-    async def _accept(self, request: Request, plan_of: Callable[[Body], Plan]) -> Plan:
+    async def accept_enrolment(self, request: Request, journey: str) -> Plan:
+        """Return once the enrolment is durable. Raises as ``accept_call`` does; the admin alone may ask for it."""
+        key = request.headers.get("idempotency-key", "").strip()
+        return await self._accept(
+            request,
+            lambda body: plan_enrolment(body, journey, key, limits=self._limits, received_at=self._clock()),
+            authorized=lambda _body: self._admin.check(request.headers),
+        )
+
+    async def _accept(
+        self,
+        request: Request,
+        plan_of: Callable[[Body], Plan],
+        authorized: Callable[[Body], object] | None = None,
+    ) -> Plan:
+        """Return once it is durable. ``authorized`` raises for who may not ask; by default, who has no write key."""
+
+        def has_key(body: Body) -> object:
+            return authorize(request.headers, body.value, request.query_params, self.write_keys)
+
         try:
             async with self._body(request) as body:
-                authorize(request.headers, body.value, request.query_params, self.write_keys)
+                (authorized or has_key)(body)
                 plan = plan_of(body)
                 if plan.outputs:
                     await self._publish(plan)

@@ -8,6 +8,7 @@ import msgspec
 import orjson
 
 from services.ingest.body import Body, encoded_size
+from services.ingest.enrolments import to_enrolment
 from services.ingest.errors import IngestError, InvalidEventError, TooLargeError
 from services.ingest.schemas import to_call, to_event
 from shared.ids import contact_key
@@ -52,6 +53,15 @@ def plan_call(
         _check_size(body.value, limits)
     event = to_event(to_call(body.value, event_type), received_at, None, new_message_id)
     return Plan(outputs=(event_output(event),), accepted=1)
+
+
+def plan_enrolment(body: Body, journey: str, key: str, *, limits: Limits, received_at: int) -> Plan:
+    """Return the one record of an enrolment. Raises IngestError."""
+    if body.size > limits.event_bytes:
+        _check_size(body.value, limits)
+    wish = to_enrolment(body.value, journey, key, received_at)
+    contact = contact_key(wish.user_id, wish.anonymous_id) or ""
+    return Plan(outputs=(Output(topic=EVENTS, key=contact.encode(), value=encode(wish)),), accepted=1)
 
 
 def plan_batch(body: Body, *, limits: Limits, received_at: int, new_message_id: Callable[[], str]) -> Plan:

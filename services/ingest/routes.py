@@ -7,9 +7,11 @@ from typing import Any
 
 import msgspec
 import orjson
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request, Response, Security
 from fastapi.responses import JSONResponse
+from fastapi.security import HTTPBearer
 
+from services.ingest.enrolments import MAX_KEY_LENGTH, EnrolmentCall
 from services.ingest.errors import NotFoundError
 from services.ingest.intake import Intake
 from services.ingest.plan import Plan
@@ -45,6 +47,16 @@ def create_router(intake: Intake) -> APIRouter:
     for path in BATCH_PATHS:
         _post(router, path, _batch_endpoint(intake), batch if path == "/v1/batch" else None)
     _post(router, "/v1/consent", _call_endpoint(intake, "consent"), _schema(ConsentCall))
+    router.add_api_route(
+        "/v1/journeys/{journey}/enrolments",
+        _enrolment_endpoint(intake),
+        methods=["POST"],
+        status_code=202,
+        dependencies=[Security(HTTPBearer(scheme_name="admin", auto_error=False))],
+        openapi_extra=_enrolment_schema(),
+        name="enrolments",
+        summary="enrolments",
+    )
     router.add_api_route("/v1/projects/{key}/settings", _settings_endpoint(intake), methods=["GET"])
     return router
 
@@ -63,6 +75,23 @@ def _batch_endpoint(intake: Intake) -> Endpoint:
         return _answer(await intake.accept_batch(request))
 
     return batch
+
+
+def _enrolment_endpoint(intake: Intake) -> Callable[[Request, str], Coroutine[Any, Any, Response]]:
+    async def enrol(request: Request, journey: str) -> Response:
+        """Let a contact enter a journey that has an ``api`` trigger. 202 means that the wish is durable."""
+        await intake.accept_enrolment(request, journey)
+        return Response(_OK, status_code=202, media_type="application/json")
+
+    return enrol
+
+
+def _enrolment_schema() -> dict[str, Any]:
+    key = {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH}
+    return {
+        "parameters": [{"name": "Idempotency-Key", "in": "header", "required": True, "schema": key}],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": _schema(EnrolmentCall)}}},
+    }
 
 
 def _settings_endpoint(intake: Intake) -> Callable[[str], Coroutine[Any, Any, Response]]:

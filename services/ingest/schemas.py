@@ -117,10 +117,7 @@ def to_event(
     ``sent_at`` and ``outer_context`` are the batch's; the call's own count more. Only an Event can come of it,
     whatever the call says of itself: outcomes, ticks and markers are not to be had from outside.
     """
-    user_id = _identifier("userId", call.user_id)
-    anonymous_id = _identifier("anonymousId", call.anonymous_id)
-    if user_id is None and anonymous_id is None:
-        raise InvalidEventError("neither userId nor anonymousId says whose event it is", code="no_user_anon_id")
+    user_id, anonymous_id = owner_of(call.user_id, call.anonymous_id)
     kind, name = _type_and_name(call)
     context = {**(outer_context or {}), **(call.context or {})}
     traits = dict(call.traits or {})
@@ -147,6 +144,14 @@ def to_event(
         traits=traits,
         context=context,
     )
+
+
+def owner_of(user_id: _Id, anonymous_id: _Id) -> tuple[str | None, str | None]:
+    """Return both ids as texts; at least one is there. Raises InvalidEventError."""
+    user, anonymous = _identifier("userId", user_id), _identifier("anonymousId", anonymous_id)
+    if user is None and anonymous is None:
+        raise InvalidEventError("neither userId nor anonymousId says whose event it is", code="no_user_anon_id")
+    return user, anonymous
 
 
 def _type_and_name(call: Call) -> tuple[EventType, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from shared.settings import KafkaSettings
@@ -17,6 +17,9 @@ class IngestSettings(KafkaSettings):
     port: int = Field(default=8000, description="port to serve on")
     write_keys: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), validate_default=True, min_length=1, description="write keys to accept, separated by commas"
+    )
+    admin_token: SecretStr | None = Field(
+        default=None, min_length=16, description="who has it may enrol contacts; without one nobody may"
     )
     max_in_flight_bytes: int = Field(
         default=32 * 1024 * 1024, ge=1024 * 1024, description="bytes that may wait for Kafka; above it: 503"

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 import msgspec
 import uvicorn
@@ -16,6 +16,7 @@ from services.dispatcher.channels.base import Channel
 from services.dispatcher.channels.email import EmailChannel, EmailSettings
 from services.dispatcher.channels.inbox import InboxChannel
 from services.dispatcher.channels.smtp import parse_smtp_url
+from services.dispatcher.connectors.file import lanes_of, read_connectors
 from services.evaluator.core.catalog import catalog_of
 from services.ingest.app import create_app
 from services.standalone.credentials import Credentials, load_credentials
@@ -86,8 +87,10 @@ class Standalone(msgspec.Struct):
             await asyncio.sleep(_RETAIN)
 
 
-def compose(settings: StandaloneSettings) -> Standalone:
+def compose(settings: StandaloneSettings, environment: Mapping[str, str] | None = None) -> Standalone:
     """Open the data folder and put the host together. Call inside a running loop.
+
+    The secrets of connectors come from ``environment``.
 
     Raises ConfigurationError and JourneyFaultsError, which say what to change.
     """
@@ -95,6 +98,7 @@ def compose(settings: StandaloneSettings) -> Standalone:
         raise ConfigurationError("a write key is empty: anybody could send events; leave --write-key out or name one")
     definitions = load_definitions(settings.journeys)
     channels = _channels(settings)
+    connectors = {} if settings.connectors is None else read_connectors(settings.connectors, environment or {})
     database = Database(settings.data, settings.durability)
     made = load_credentials(settings.data)
     credentials = Credentials(
@@ -113,10 +117,18 @@ def compose(settings: StandaloneSettings) -> Standalone:
     evaluation = Evaluation(
         log=log, contacts=contacts, catalog=catalog, clock=clock, speed=settings.speed, metrics=metrics
     )
-    dispatch = Dispatch(log=log, deliveries=deliveries, channels=channels, clock=clock, metrics=metrics)
+    dispatch = Dispatch(
+        log=log,
+        deliveries=deliveries,
+        channels=channels,
+        connectors=lanes_of(connectors),
+        clock=clock,
+        metrics=metrics,
+    )
     app = create_app(
         publisher=log,
         write_keys=settings.write_keys or (made.write_key,),
+        admin_token=credentials.admin_token,
         ready=_ready,
         clock=clock,
         metrics=metrics,

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 
 import structlog
 
-from services.dispatcher.channels.base import Channel, Lane
+from services.dispatcher.channels.base import Channel
+from services.dispatcher.connectors.base import Connector
 from services.dispatcher.delivery import Deliverer
+from services.dispatcher.lanes import Lane
 from services.dispatcher.ports import Clocks, DeliveryOptions, LocalClaims
 from services.dispatcher.telemetry import MetricsTelemetry
 from services.dispatcher.worker import PartitionWorker
@@ -57,19 +59,24 @@ class Dispatch:
         log: SqliteLog,
         deliveries: SqliteDeliveries,
         channels: Mapping[str, Channel],
+        connectors: Mapping[str, Lane[Connector]],
         clock: Clock,
         metrics: Metrics,
     ) -> None:
         """``clock`` is journey time: expiry and dates; retries and time-outs are machine time."""
         self._log = log
         self._deliveries = deliveries
-        self._channels = channels
+        self._providers: tuple[Channel | Connector, ...] = (
+            *channels.values(),
+            *(lane.provider for lane in connectors.values()),
+        )
         self._freshness = CancelsRead(log)
         self._freshness.offset = deliveries.cursor(CANCELS)
         deliverer = Deliverer(
             ledger=deliveries,
             claims=LocalClaims(),
             channels={name: Lane(channel, _WIDTH) for name, channel in channels.items()},
+            connectors=connectors,
             options=DeliveryOptions(
                 clocks=Clocks(journey=clock, machine=system_clock),
                 freshness=self._freshness,
@@ -94,8 +101,8 @@ class Dispatch:
         finally:
             await self.worker.drain(_DRAIN)
             await self._commit()
-            for channel in self._channels.values():
-                await channel.close()
+            for provider in self._providers:
+                await provider.close()
 
     async def _commands(self) -> None:
         offset = self._deliveries.cursor(COMMANDS)

@@ -12,7 +12,8 @@ from services.standalone.storage.database import Durability
 class StandaloneSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One process. ``write_keys`` and ``admin_token`` empty: made once and kept in the data folder.
 
-    ``start``: where journey time begins in a new folder at a ``speed`` other than 1 (ms); None: now.
+    ``connectors``: the file of those that journeys may call. ``start``: where journey time begins in a new folder at a
+    ``speed`` other than 1 (ms); None: now.
     """
 
     host: str = "127.0.0.1"
@@ -25,4 +26,5 @@ class StandaloneSettings(msgspec.Struct, frozen=True, kw_only=True):
     email_from: str = "Kikkake <kikkake@localhost.localdomain>"
     write_keys: tuple[str, ...] = ()
     admin_token: str | None = None
+    connectors: Path | None = None
     start: int | None = None

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
+from shared.expressions import compile_condition
 from shared.journeys.faults import shown, suggestion
-from shared.journeys.model import Experiment, Journey, Send, WaitFor, all_steps
-from shared.journeys.predicate import InAudience, MessageWas
+from shared.journeys.model import Awaited, Experiment, Journey, Send, WaitFor, all_steps
+from shared.journeys.predicate import Expression, InAudience, MessageWas
 from shared.journeys.reader import Node
 from shared.journeys.walk import conditions_of, parts_of
+
+_SINCE = "`since` asks `where` of each event when it happens, and knows no run then"
+_OF_RUNS = ("context", "trigger", "journey")
 
 
 def check_references(journey: Journey, root: Node, steps: Mapping[str, Node], audiences: Collection[str]) -> None:
@@ -22,6 +26,8 @@ def check_references(journey: Journey, root: Node, steps: Mapping[str, Node], au
             _known(at, "goal", step.winner.goal, goals)
         if isinstance(step, WaitFor) and step.since not in ("step", "entry"):
             _known(at, "step", step.since, ids)
+        if isinstance(step, WaitFor) and step.since != "step" and any(map(_asks_run, step.any)):
+            at.fault(f"{_SINCE}: it cannot read {', '.join(_OF_RUNS)}")
     sends = [step.id for step in there if isinstance(step, Send)]
     asked = tuple(part for condition in conditions_of(journey) for part in parts_of(condition))
     for name in dict.fromkeys(part.step for part in asked if isinstance(part, MessageWas)):
@@ -30,6 +36,12 @@ def check_references(journey: Journey, root: Node, steps: Mapping[str, Node], au
         if name not in audiences:
             message = f"there is no file {shown(f'audiences/{name}.yaml')}{suggestion(name, audiences)}"
             root.place_of(name).fault(message)
+
+
+def _asks_run(awaited: Awaited) -> bool:
+    parts = () if awaited.where is None else parts_of(awaited.where)
+    paths = (path for part in parts if isinstance(part, Expression) for path in compile_condition(part.text).paths)
+    return any(path.partition(".")[0] in _OF_RUNS for path in paths)
 
 
 def _known(at: Node, what: str, name: str, known: Iterable[str]) -> None:

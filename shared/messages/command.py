@@ -33,7 +33,7 @@ class SendCommand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     try, best first; ``addresses`` has the contact's address for each of them, ``content`` the texts (Liquid, already
     picked by locale) for each of them, ``data`` what the texts may refer to. ``decided_at`` is the log time of the
     decision; ``hours`` are asked again when it leaves; ``expires_at`` (journey time) is the moment from which the
-    message is no longer worth sending.
+    message is no longer worth sending. ``to_staff``: it goes to people of ours, not to the contact that it is about.
     """
 
     command_id: str
@@ -52,10 +52,31 @@ class SendCommand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     topic: str | None = None
     expires_at: int | None = None
     hours: tuple[Hours, ...] = ()
+    to_staff: bool = False
+
+
+class CallCommand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="call"):
+    """Ask ``connector`` with ``arguments``. ``command_id`` is derived and is the connector's idempotency key.
+
+    ``decided_at`` is the log time of the decision. From ``expires_at`` (journey time) on nobody waits for the answer,
+    so it is not asked any more.
+    """
+
+    command_id: str
+    contact: str
+    run_id: str
+    journey: str
+    version: int
+    step: str
+    connector: str
+    arguments: dict[str, Any]
+    purpose: Purpose
+    decided_at: int
+    expires_at: int
 
 
 class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="cancel"):
-    """Do not send this command any more. Comes under the key, and so in the partition, of the command."""
+    """Do not carry out this command any more. Comes under the key, and so in the partition, of the command."""
 
     command_id: str
     contact: str
@@ -75,5 +96,5 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="mar
     written_at: int
 
 
-CommandRecord = SendCommand
+CommandRecord = SendCommand | CallCommand
 CancelRecord = Cancel | Mark

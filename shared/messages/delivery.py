@@ -6,7 +6,8 @@ from typing import Literal
 
 import msgspec
 
-from shared.messages.command import SendCommand
+from shared.messages.answer import Answer
+from shared.messages.command import CommandRecord
 from shared.messages.outcome import Outcome
 
 DeliveryStatus = Literal["cancelled", "deferred", "sending", "settled", "reported"]
@@ -28,8 +29,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     attempt: int = 0
     retry_at: int | None = None
     clock: Literal["journey", "machine"] = "machine"
-    command: SendCommand | None = None
-    outcome: Outcome | None = None
+    command: CommandRecord | None = None
+    outcome: Outcome | Answer | None = None
     reason: str | None = None
     since: int | None = None
     recorded_at: int | None = None

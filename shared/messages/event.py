@@ -6,7 +6,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from shared.messages.answer import Answer
 from shared.messages.coordination import Ask, Conversion, Reply
+from shared.messages.enrolment import Enrolment
 from shared.messages.identity import Handover, Link
 from shared.messages.journeys import OrderKind
 from shared.messages.outcome import Outcome
@@ -59,4 +61,4 @@ class Marker(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="m
     by: str = ""
 
 
-EventRecord = Event | Outcome | Ask | Conversion | Reply | Link | Handover | Tick | Marker
+EventRecord = Event | Outcome | Answer | Enrolment | Ask | Conversion | Reply | Link | Handover | Tick | Marker

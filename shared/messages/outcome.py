@@ -1,4 +1,4 @@
-"""What became of a send-command: the dispatcher's report, which comes back to the contact through ``events``."""
+"""What became of a message: the dispatcher's report, which comes back to the contact through ``events``."""
 
 from __future__ import annotations
 
@@ -18,6 +18,13 @@ EVENT_NAMES: dict[OutcomeStatus, str] = {
     "ambiguous": "Message Ambiguous",
 }
 """The event name under which a journey can ask for an outcome."""
+STAFF_EVENT_NAMES: dict[OutcomeStatus, str] = {
+    "sent": "Notification Sent",
+    "skipped": "Notification Skipped",
+    "failed": "Notification Failed",
+    "ambiguous": "Notification Ambiguous",
+}
+"""The same for a message to people of ours, so that whoever is told of failures is not told of that one's failure."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="outcome"):
@@ -40,11 +47,12 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     reason: str | None = None
     detail: str | None = None
     provider_id: str | None = None
+    to_staff: bool = False
 
     @property
     def name(self) -> str:
         """The event name under which journeys see this outcome."""
-        return EVENT_NAMES[self.status]
+        return (STAFF_EVENT_NAMES if self.to_staff else EVENT_NAMES)[self.status]
 
 
 def outcome_of(
@@ -74,4 +82,5 @@ def outcome_of(
         reason=reason,
         detail=detail,
         provider_id=provider_id,
+        to_staff=command.to_staff,
     )

@@ -8,17 +8,11 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from services.dispatcher.channels.base import (
-    AmbiguousError,
-    Channel,
-    Message,
-    RefusedError,
-    TemporaryError,
-    UnavailableError,
-)
+from services.dispatcher.channels.base import Channel, Message
 from services.dispatcher.channels.email import EmailChannel, EmailSettings
 from services.dispatcher.channels.inbox import InboxChannel
 from services.dispatcher.channels.smtp import parse_smtp_url
+from services.dispatcher.lanes import AmbiguousError, RefusedError, TemporaryError, UnavailableError
 from shared.errors import ConfigurationError
 from tests.builders import at
 from tests.fakes import RecordingChannel

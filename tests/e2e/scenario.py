@@ -136,6 +136,7 @@ def decoded_commands(records: Iterable[LogRecord]) -> dict[str, SendCommand]:
         if record.key == INCARNATION_KEY:
             continue
         entry = codec.COMMANDS.decode(record.value)
+        assert isinstance(entry, SendCommand)
         assert found.setdefault(entry.command_id, entry) == entry, "one id, two commands"
     return found
 

@@ -144,6 +144,7 @@ class World:
                 self._collected[partition] = it.offset + 1
                 if it.key != INCARNATION_KEY:
                     command = codec.COMMANDS.decode(it.value)
+                    assert isinstance(command, SendCommand)
                     self._unsettled.setdefault(command.command_id, command)
 
     def until_dead(self, process: Process) -> None:

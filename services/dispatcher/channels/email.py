@@ -11,8 +11,9 @@ from email.utils import format_datetime, parseaddr
 
 import msgspec
 
-from services.dispatcher.channels.base import Message, Receipt, RefusedError
+from services.dispatcher.channels.base import Message, Receipt
 from services.dispatcher.channels.smtp import Envelope, SmtpAddress, SmtpPool
+from services.dispatcher.lanes import RefusedError
 from shared.errors import ConfigurationError
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from services.dispatcher.channels.base import Message, Receipt, RefusedError
+from services.dispatcher.channels.base import Message, Receipt
+from services.dispatcher.lanes import RefusedError
 
 _KEPT = 1_000
 

@@ -13,7 +13,7 @@ import aiosmtplib
 import msgspec
 from aiosmtplib import SMTPException, SMTPResponseException
 
-from services.dispatcher.channels.base import AmbiguousError, RefusedError, TemporaryError, UnavailableError
+from services.dispatcher.lanes import AmbiguousError, RefusedError, TemporaryError, UnavailableError
 from shared.clock import SECOND, Clock, monotonic_clock
 from shared.errors import ConfigurationError
 

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from shared.ids import short_hash
-from shared.messages.command import Hours, SendCommand
+from shared.messages.command import CommandRecord, Hours, SendCommand
 from shared.walltime.windows import closed_until, spread, window_of
 from shared.walltime.zones import load_zone
 
@@ -46,7 +46,7 @@ class Drop(msgspec.Struct, frozen=True):
 Verdict = Deliver | Defer | Drop
 
 
-def recheck(command: SendCommand, facts: Facts, now: int) -> Verdict:
+def recheck(command: CommandRecord, facts: Facts, now: int) -> Verdict:
     """Return what to do with ``command`` at journey time ``now``; the order of checks is the language's (§7)."""
     if facts.cancelled is not None:
         known = facts.cancelled in _REASONS
@@ -59,12 +59,14 @@ def recheck(command: SendCommand, facts: Facts, now: int) -> Verdict:
     for reason, applies in failed:
         if applies:
             return Drop(reason)
+    # A call disturbs nobody's sleep.
+    hours_to_keep = command.hours if isinstance(command, SendCommand) else ()
     return next(
-        (verdict for hours in command.hours if (verdict := _closed(command, hours, now)) is not None), Deliver()
+        (verdict for hours in hours_to_keep if (verdict := _closed(command, hours, now)) is not None), Deliver()
     )
 
 
-def _closed(command: SendCommand, hours: Hours, now: int) -> Verdict | None:
+def _closed(command: CommandRecord, hours: Hours, now: int) -> Verdict | None:
     """Return what ``hours`` make of the message now, whatever they were when it was decided; None: they allow it."""
     kind: Literal["quiet", "open"] = "quiet" if hours.reason == "quiet_hours" else "open"
     until = closed_until(now, window_of(kind, hours.start, hours.end, hours.days), load_zone(hours.zone))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, overload
 
 import msgspec
 
 from services.dispatcher.core.policy import ClockName
 from shared.log import LogRecord, Output
+from shared.messages.answer import Answer, answer_of
 from shared.messages.codec import encode
-from shared.messages.command import SendCommand
+from shared.messages.command import CallCommand, CommandRecord, SendCommand
 from shared.messages.dead_letter import DeadLetter
 from shared.messages.delivery import Delivery, DeliveryStatus
 from shared.messages.outcome import Outcome, OutcomeStatus, outcome_of
@@ -19,22 +21,23 @@ from shared.messages.topics import COMMANDS_DLQ, TopicName
 class Work(msgspec.Struct, frozen=True):
     """A command with how often it was tried; ``since`` and ``recorded_at`` (its record's append) are machine time."""
 
-    command: SendCommand
+    command: CommandRecord
     attempt: int = 0
     since: int | None = None
     recorded_at: int | None = None
 
 
 class End(msgspec.Struct, frozen=True):
-    """How a command ended."""
+    """How a command ended. A call that was answered counts as ``sent``, with the answer's ``data``."""
 
     status: OutcomeStatus
     reason: str | None = None
     detail: str | None = None
     provider_id: str | None = None
+    data: Any = None
 
 
-def work_of(row: Delivery, command: SendCommand) -> Work:
+def work_of(row: Delivery, command: CommandRecord) -> Work:
     """Return the work that ``row``, which carries ``command``, stands for."""
     return Work(command, row.attempt, row.since, row.recorded_at)
 
@@ -61,15 +64,21 @@ def row_of(
     )
 
 
-def ended(command: SendCommand, end: End, at: int) -> Outcome:
-    """Return the outcome of ``command``, which came to ``end``."""
+@overload
+def ended(command: SendCommand, end: End, at: int) -> Outcome: ...
+@overload
+def ended(command: CommandRecord, end: End, at: int) -> Outcome | Answer: ...
+def ended(command: CommandRecord, end: End, at: int) -> Outcome | Answer:
+    """Return the report on ``command``, which came to ``end``."""
+    if isinstance(command, CallCommand):
+        error = None if end.status == "sent" else end.reason or end.status
+        return answer_of(command, at, data=end.data, error=error, detail=end.detail)
     return outcome_of(command, end.status, at, reason=end.reason, detail=end.detail, provider_id=end.provider_id)
 
 
-def through(work: Work, name: str) -> Work:
-    """Return ``work`` with ``name`` as its first channel: rows and outcomes name the channel in use by it."""
-    channels = work.command.channels
-    return msgspec.structs.replace(work, command=with_channels(work.command, channels[channels.index(name) :]))
+def through(command: SendCommand, name: str) -> SendCommand:
+    """Return ``command`` with ``name`` as its first channel: rows and outcomes name the channel in use by it."""
+    return with_channels(command, command.channels[command.channels.index(name) :])
 
 
 def with_channels(command: SendCommand, channels: Sequence[str]) -> SendCommand:

@@ -14,14 +14,14 @@ from services.evaluator.core.audiences import (
     judge_by_time,
     watches_audience,
 )
+from services.evaluator.core.calls import settle_answer
 from services.evaluator.core.catalog import Catalog, Plan
-from services.evaluator.core.changes import HOPS
 from services.evaluator.core.consent import is_revoked, stated_channel
 from services.evaluator.core.coordinator import coordinate
 from services.evaluator.core.dates import follow_merge, follow_traits, occur
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.effects import Advance
-from services.evaluator.core.entry import enter_by_watch, take_reply
+from services.evaluator.core.entry import enter_by_enrolment, enter_by_watch, take_reply
 from services.evaluator.core.exits import ERROR, JOURNEY_STOPPED, MAX_DURATION, exit_by_consent, exit_run
 from services.evaluator.core.goals import note_click
 from services.evaluator.core.handover import forwarded_to, hand_over, take_over
@@ -31,13 +31,16 @@ from services.evaluator.core.links import ask_again, is_link, keep_for_links
 from services.evaluator.core.marks import note_marks
 from services.evaluator.core.migration import migrate_runs
 from services.evaluator.core.occurrence import Adopted, EventArrived, Occurrence, TimerDue
+from services.evaluator.core.own_events import chain_of
 from services.evaluator.core.profile import apply_consent, apply_profile, event_data, remember, remember_id
 from services.evaluator.core.settle import settle
 from services.evaluator.core.state import ContactState, Run, Timer, Watch
-from services.evaluator.core.steps import due_order, wake
+from services.evaluator.core.steps import due_order, take_answer, wake
 from shared.ids import short_hash
 from shared.journeys.model import ExitAfter
+from shared.messages.answer import Answer
 from shared.messages.coordination import Ask, Conversion, Reply
+from shared.messages.enrolment import Enrolment
 from shared.messages.event import Event
 from shared.messages.identity import Handover, Link
 from shared.messages.outcome import Outcome
@@ -120,7 +123,7 @@ def _event(catalog: Catalog, state: ContactState, occurrence: EventArrived) -> A
         return draft.finish()
     migrate_runs(draft)
     match record:
-        case Outcome() | Event():
+        case Outcome() | Event() | Answer():
             _behaviour(draft, record)
         case Link():
             hand_over(draft, record)
@@ -132,6 +135,11 @@ def _event(catalog: Catalog, state: ContactState, occurrence: EventArrived) -> A
             coordinate(draft, record)
         case Reply():
             take_reply(draft, record)
+        case Enrolment():
+            # No event that anything counts or waits for: it starts a run and does nothing else.
+            draft.event = event_data(record)
+            draft.hops, draft.hops_since = record.hops, record.hops_since
+            enter_by_enrolment(draft, record)
         case _:
             assert_never(record)
     follow_edges(draft)
@@ -139,7 +147,7 @@ def _event(catalog: Catalog, state: ContactState, occurrence: EventArrived) -> A
     return draft.finish()
 
 
-def _behaviour(draft: Draft, record: Event | Outcome) -> None:
+def _behaviour(draft: Draft, record: Event | Outcome | Answer) -> None:
     first_sight = isinstance(record, Event) and not draft.state.recent
     draft.event = event_data(record)
     remember(draft, record)
@@ -148,9 +156,10 @@ def _behaviour(draft: Draft, record: Event | Outcome) -> None:
     match record:
         case Outcome():
             settle(draft, record)
+        case Answer():
+            settle_answer(draft, record)
         case Event():
-            hops = record.context.get(HOPS)
-            draft.hops = int(hops) if isinstance(hops, int) else 0
+            draft.hops, draft.hops_since = chain_of(record)
             apply_profile(draft, record)
             if draft.catalog.asks_online:
                 note_activity(draft, record)
@@ -162,6 +171,8 @@ def _behaviour(draft: Draft, record: Event | Outcome) -> None:
     note_click(draft, record.name)
     judge_by_event(draft, record.name, first_sight=first_sight)
     happen(draft, record.name, first_sight=first_sight)
+    if isinstance(record, Answer):
+        take_answer(draft, record)
     if first_sight and draft.catalog.number:
         adopt(draft)
         backfill(draft, first_sight=True)

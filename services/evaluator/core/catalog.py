@@ -13,6 +13,7 @@ from services.evaluator.core.slots import Slot, slots_of
 from shared.ids import short_hash
 from shared.journeys.model import (
     AbsenceTrigger,
+    ApiTrigger,
     Audience,
     AudienceTrigger,
     CalendarTrigger,
@@ -26,6 +27,7 @@ from shared.journeys.model import (
     Goal,
     InactivityTrigger,
     Journey,
+    JourneyTrigger,
     ScheduleTrigger,
     Send,
     Step,
@@ -37,11 +39,22 @@ from shared.journeys.model import (
 from shared.journeys.predicate import Condition, InJourney, MessageWas, Online, Performed
 from shared.journeys.promises import InFlight, MinGap, NoSendAfter
 from shared.journeys.sending import Policy
-from shared.journeys.walk import conditions_of, parts_of, policies_of
+from shared.journeys.walk import (
+    JOURNEY_EXITED,
+    all_heard,
+    awaited_as_performed,
+    chained_to,
+    conditions_of,
+    looking_back,
+    parts_of,
+    policies_of,
+)
 from shared.walltime.zones import load_zone
 
 UTC = ZoneInfo("UTC")
 
+EntryTrigger = EventTrigger | ThresholdTrigger | JourneyTrigger
+"""A trigger that one event may fulfil."""
 ExitCheck = tuple[ExitOnEvent | ExitIf, Condition | None]
 """An exit rule and what must hold for it."""
 
@@ -55,6 +68,7 @@ class Plan(msgspec.Struct, frozen=True):
     ``following`` None: the run ends behind that step. ``exits_at`` are the exit rules that an event of that name may
     fulfil, in their order; ``exits_asked`` those that every other event may. ``asked_about`` are the steps of whose
     messages some condition asks what became; ``goal_window`` and ``min_gap`` are how long its messages are remembered.
+    ``marked`` are the steps of which some ``since`` asks when they were last entered.
     """
 
     journey: Journey
@@ -65,6 +79,7 @@ class Plan(msgspec.Struct, frozen=True):
     exits_at: dict[str, tuple[ExitCheck, ...]]
     exits_asked: tuple[ExitCheck, ...]
     asked_about: frozenset[str]
+    marked: frozenset[str]
     min_gap: int
 
     def policy(self, step: Send) -> Policy:
@@ -107,12 +122,13 @@ class Catalog(msgspec.Struct, frozen=True):
     workspace's. ``adopting`` are, by journey, the versions that take runs of older ones over or end them, in their
     order; ``stopped`` says until when the runs of a journey were ended by order. ``number`` tells catalogues apart that
     ask for other watches or audiences of a contact (0: for none), or stopped other runs; it is the same in every
-    process.
+    process. ``heard`` are the events that change something somewhere; ``chained`` the journeys
+    whose ends start others.
     """
 
     plans: dict[tuple[str, int], Plan] = {}
     newest: dict[str, Plan] = {}
-    triggered_by: dict[str, tuple[tuple[Plan, int, EventTrigger | ThresholdTrigger], ...]] = {}
+    triggered_by: dict[str, tuple[tuple[Plan, int, EntryTrigger], ...]] = {}
     backfilled: tuple[Plan, ...] = ()
     entered_by: dict[Edge, tuple[tuple[Plan, int, AudienceTrigger], ...]] = {}
     watched_by: dict[str, tuple[Watcher, ...]] = {}
@@ -130,6 +146,8 @@ class Catalog(msgspec.Struct, frozen=True):
     asks_online: bool = False
     adopting: dict[str, tuple[Plan, ...]] = {}
     stopped: dict[str, int] = {}
+    heard: frozenset[str] = frozenset()
+    chained: frozenset[str] = frozenset()
 
     def plan(self, journey: str, version: int) -> Plan | None:
         """Return that version, or None when this catalogue does not hold it."""
@@ -142,7 +160,7 @@ def catalog_of(definitions: Definitions) -> Catalog:
     return build_catalog(definitions.journeys, zone, definitions.audiences, definitions.locale)
 
 
-def build_catalog(
+def build_catalog(  # noqa: PLR0912 - one branch per trigger
     journeys: Iterable[Journey],
     zone: ZoneInfo = UTC,
     audiences: Iterable[Audience] = (),
@@ -155,19 +173,25 @@ def build_catalog(
 
     Journeys ``closed`` take none; runs of those ``stopped`` that were entered by that time end.
     """
+    known = tuple(audiences)
     plans = {(journey.id, journey.version): _plan(journey) for journey in journeys}
     latest = {plan.journey.id: plan for _, plan in sorted(plans.items())}
     newest = {name: plan for name, plan in latest.items() if name not in closed}
-    triggered: dict[str, list[tuple[Plan, int, EventTrigger | ThresholdTrigger]]] = {}
+    triggered: dict[str, list[tuple[Plan, int, EntryTrigger]]] = {}
     by_edge: dict[Edge, list[tuple[Plan, int, AudienceTrigger]]] = {}
     watched: dict[str, list[Watcher]] = {}
     first_sight: list[Watcher] = []
     dated: dict[str, Dated] = {}
-    for plan in sorted(newest.values(), key=lambda plan: (-plan.journey.entry.priority, plan.journey.id)):
+    by_priority = sorted(newest.values(), key=lambda plan: (-plan.journey.entry.priority, plan.journey.id))
+    for plan in by_priority:
         for number, trigger in enumerate(plan.journey.triggers):
             match trigger:
                 case EventTrigger() | ThresholdTrigger():
                     triggered.setdefault(trigger.event, []).append((plan, number, trigger))
+                case JourneyTrigger():
+                    triggered.setdefault(JOURNEY_EXITED, []).append((plan, number, trigger))
+                case ApiTrigger():
+                    pass  # found by its journey's id
                 case InactivityTrigger():
                     for event in trigger.events:
                         watched.setdefault(event, []).append(Watcher(plan, number, trigger))
@@ -183,15 +207,11 @@ def build_catalog(
                     edge = Edge(trigger.audience, trigger.edge)
                     by_edge.setdefault(edge, []).append((plan, number, trigger))
                 case _:
-                    raise NotImplementedError
+                    assert_never(trigger)
     live = [plan.journey for plan in plans.values()]
     asked = tuple(_parts(live))
-    index = index_audiences(audiences, live)
-    backfilled = tuple(
-        plan
-        for plan in sorted(newest.values(), key=lambda plan: (-plan.journey.entry.priority, plan.journey.id))
-        if plan.journey.entry.backfill == "current"
-    )
+    index = index_audiences(known, live)
+    backfilled = tuple(plan for plan in by_priority if plan.journey.entry.backfill == "current")
     return Catalog(
         plans=plans,
         newest=newest,
@@ -213,6 +233,8 @@ def build_catalog(
         audiences=index,
         locale=locale,
         adopting=_adopting(plans),
+        heard=frozenset(all_heard(live, known)),
+        chained=frozenset(name for plan in newest.values() for name in chained_to(plan.journey)),
     )
 
 
@@ -263,6 +285,7 @@ def _plan(journey: Journey) -> Plan:
         exits_asked=tuple(_exit_checks(journey, None)),
         asked_about=frozenset(part.step for part in _parts([journey]) if isinstance(part, MessageWas)),
         min_gap=max((it.gap for it in journey.invariants if isinstance(it, MinGap)), default=0),
+        marked=frozenset(step.since for step in looking_back(journey)) - {"entry"},
     )
 
 
@@ -301,6 +324,8 @@ def _asked(journeys: Iterable[Journey], index: AudienceIndex) -> Iterator[Condit
     """
     for journey in journeys:
         yield from conditions_of(journey)
+        for step in looking_back(journey):
+            yield from (awaited_as_performed(awaited) for awaited in step.any if awaited.event is not None)
         yield from (Performed(event=it.event) for it in journey.invariants if isinstance(it, NoSendAfter))
     for audience in index.order:
         yield audience.where

@@ -1,4 +1,4 @@
-"""What ``update`` and ``emit`` do: change the contact, and let an event of our own happen to it."""
+"""What ``update``, ``emit`` and ``enrol`` do: change the contact, or let something of our own happen to it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from services.evaluator.core.conditions import values_of
 from services.evaluator.core.consent import state_consent
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.exits import exit_by_consent
+from services.evaluator.core.own_events import LOOP, append_event, ids_of, next_hop
 from services.evaluator.core.state import Run
 from shared.ids import derived_id
-from shared.journeys.model import Emit, Update
-from shared.messages.event import Event
+from shared.journeys.model import Emit, Enrol, Update
+from shared.messages.enrolment import Enrolment
 
-MOST_HOPS = 10
-"""Events of our own that may follow from one another: journeys that set each other off in a circle stop here."""
-HOPS = "kikkake_hops"
 TAGS = "tags"
 
 
@@ -44,21 +42,29 @@ def update(draft: Draft, run: Run, step: Update) -> None:
 
 def emit(draft: Draft, run: Run, step: Emit) -> None:
     """Let the event of ``step`` happen; it comes back through the log."""
-    hops = draft.hops + 1
-    if hops > MOST_HOPS:
-        draft.note_run("skip", run, step=step.id, reason="emit_loop")
+    message_id = derived_id("emit", run.run_id, step.id, str(run.visits[step.id]))
+    if append_event(draft, run, step.event, values_of(step.properties, draft.scope(run, own=True)), message_id):
+        draft.note_run("emit", run, step=step.id, detail={"event": step.event, "message_id": message_id})
+    else:
+        draft.note_run("skip", run, step=step.id, reason=LOOP)
+
+
+def enrol(draft: Draft, run: Run, step: Enrol) -> None:
+    """Ask for the contact to enter another journey; the wish comes back through the log."""
+    hop = next_hop(draft, run)
+    if hop is None:
+        draft.note_run("skip", run, step=step.id, reason=LOOP)
         return
-    kind, _, name = draft.contact.partition(":")
-    event = Event(
-        message_id=derived_id("emit", run.run_id, step.id, str(run.visits[step.id])),
-        type="track",
-        name=step.event,
+    wish = Enrolment(
+        message_id=derived_id("enrol", run.run_id, step.id, str(run.visits[step.id])),
+        journey=step.journey,
         timestamp=draft.now,
         received_at=draft.log_time,
-        user_id=name if kind == "u" else None,
-        anonymous_id=name if kind == "a" else None,
-        properties=values_of(step.properties, draft.scope(run, own=True)),
-        context={HOPS: hops},
+        context=values_of(step.context, draft.scope(run, own=True)),
+        run_id=run.run_id,
+        hops=hop[0],
+        hops_since=hop[1],
+        **ids_of(draft.contact),
     )
-    draft.events = (*draft.events, event)
-    draft.note_run("emit", run, step=step.id, detail={"event": step.event, "message_id": event.message_id})
+    draft.events = (*draft.events, wish)
+    draft.note_run("enrol", run, step=step.id, detail={"journey": step.journey, "message_id": wish.message_id})

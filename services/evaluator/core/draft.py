@@ -28,7 +28,8 @@ from services.evaluator.core.state import (
     Watch,
 )
 from shared.ids import derived_id
-from shared.messages.command import Cancel, SendCommand
+from shared.messages.command import Cancel, CommandRecord
+from shared.messages.enrolment import Enrolment
 from shared.messages.event import Event
 from shared.messages.journal import Decision, JournalRecord
 
@@ -68,6 +69,7 @@ class Draft:
         "forward",
         "history",
         "hops",
+        "hops_since",
         "invalid_zones",
         "judged",
         "links",
@@ -127,10 +129,11 @@ class Draft:
         self.touches: tuple[Touch, ...] = state.touches
         self.sent: tuple[SentMark, ...] = state.sent
         self.watches: dict[str, Watch] = state.watches
-        self.commands: tuple[SendCommand, ...] = ()
-        self.events: tuple[Event, ...] = ()
+        self.commands: tuple[CommandRecord, ...] = ()
+        self.events: tuple[Event | Enrolment, ...] = ()
         self.posted: tuple[tuple[str, Posted], ...] = ()
         self.hops = 0
+        self.hops_since = 0
         self.cancels: tuple[Cancel, ...] = ()
         self._journal: tuple[JournalRecord, ...] = ()
         self._seq = state.seq

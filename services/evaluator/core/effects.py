@@ -5,14 +5,16 @@ from __future__ import annotations
 import msgspec
 
 from services.evaluator.core.state import ContactState
-from shared.messages.command import Cancel, SendCommand
+from shared.messages.answer import Answer
+from shared.messages.command import Cancel, CommandRecord
 from shared.messages.coordination import Ask, Conversion, Reply
+from shared.messages.enrolment import Enrolment
 from shared.messages.event import Event
 from shared.messages.identity import Handover, Link
 from shared.messages.journal import JournalRecord
 from shared.messages.outcome import Outcome
 
-Posted = Ask | Conversion | Reply | Link | Handover | Event | Outcome
+Posted = Ask | Conversion | Reply | Link | Handover | Event | Outcome | Answer | Enrolment
 
 
 class TimerTally(msgspec.Struct, frozen=True):
@@ -32,10 +34,10 @@ class Advance(msgspec.Struct, frozen=True):
     """
 
     state: ContactState
-    commands: tuple[SendCommand, ...] = ()
+    commands: tuple[CommandRecord, ...] = ()
     cancels: tuple[Cancel, ...] = ()
     journal: tuple[JournalRecord, ...] = ()
-    events: tuple[Event, ...] = ()
+    events: tuple[Event | Enrolment, ...] = ()
     posted: tuple[tuple[str, Posted], ...] = ()
     timers: TimerTally = TimerTally()
     duplicate: bool = False

@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any, assert_never
 
 import msgspec
 
 from services.evaluator.core.audience_index import Edge
-from services.evaluator.core.catalog import Dated, Plan, watched_key
+from services.evaluator.core.catalog import Dated, EntryTrigger, Plan, watched_key
 from services.evaluator.core.conditions import holds, kept_value_of, value_of
 from services.evaluator.core.draft import NO_EVENT, Draft
 from services.evaluator.core.exits import ERROR, exit_run, passage_of
 from services.evaluator.core.line import called, in_line, is_coordinated, join_line, line_key
+from services.evaluator.core.own_events import announce_entry
 from services.evaluator.core.state import OCCURRENCE, Run, Watch
 from services.evaluator.core.steps import exit_timers, hear_way, proceed
 from services.evaluator.core.thresholds import crosses
 from shared.ids import run_id
-from shared.journeys.model import AudienceTrigger, DateTrigger, EventTrigger, Journey, ThresholdTrigger, Window
+from shared.journeys.model import (
+    ApiTrigger,
+    AudienceTrigger,
+    DateTrigger,
+    EventTrigger,
+    Journey,
+    JourneyTrigger,
+    ThresholdTrigger,
+    Window,
+)
 from shared.messages.coordination import Reply
+from shared.messages.enrolment import ENROLMENT, Enrolment
 
 RESTARTED = "restarted"
 """Reason of a run that a new trigger replaced (``on_retrigger: restart``)."""
 _DATE = len("2026-05-17")
 
-_Trigger = EventTrigger | ThresholdTrigger | AudienceTrigger
+_Trigger = EntryTrigger | AudienceTrigger
 _Triggered = tuple[Plan, int, _Trigger]
 
 
@@ -100,6 +112,27 @@ def _lets_in(draft: Draft, dated: Dated) -> bool:
     return (audience is None or scope.known.audiences.get(audience, False)) and holds(trigger.where, scope)
 
 
+def enter_by_enrolment(draft: Draft, enrolment: Enrolment) -> None:
+    """Enter the journey that ``enrolment`` names. Whoever asked hears from the journal alone, so all is noted there."""
+    plan = draft.catalog.newest.get(enrolment.journey)
+    triggers = () if plan is None else plan.journey.triggers
+    trigger = next((trigger for trigger in triggers if isinstance(trigger, ApiTrigger)), None)
+    if plan is None or trigger is None:
+        draft.note(
+            "not_entered", enrolment.journey, 0 if plan is None else plan.journey.version, reason="unknown_journey"
+        )
+        return
+    before = draft.savepoint()
+    try:
+        if holds(trigger.where, draft.scope()):
+            _try_enter(draft, plan, max_age=None)
+        else:
+            draft.note("not_entered", plan.journey.id, plan.journey.version, reason="filter_false")
+    except Exception as error:  # noqa: BLE001 - whatever one journey does, the contact's others go on
+        draft.rewind(before)
+        _refuse(draft, plan, error)
+
+
 def _refuse(draft: Draft, plan: Plan, error: Exception) -> None:
     detail = {"error": type(error).__name__}
     draft.note("not_entered", plan.journey.id, plan.journey.version, reason=ERROR, detail=detail)
@@ -117,7 +150,17 @@ def _by_priority(found: _Triggered) -> tuple[int, str, int]:
 
 
 def _applies(draft: Draft, plan: Plan, number: int, trigger: _Trigger) -> bool:
-    return not isinstance(trigger, ThresholdTrigger) or crosses(draft, plan, number, trigger)
+    match trigger:
+        case EventTrigger() | AudienceTrigger():
+            return True
+        case ThresholdTrigger():
+            return crosses(draft, plan, number, trigger)
+        case JourneyTrigger():
+            ended = draft.event["properties"]
+            outcome = trigger.outcome in (None, ended.get("reason"))
+            return outcome and ended.get("journey") == trigger.journey
+        case _:
+            assert_never(trigger)
 
 
 def _try_enter(draft: Draft, plan: Plan, *, max_age: int | None, is_turn: bool = False) -> None:
@@ -130,7 +173,7 @@ def _try_enter(draft: Draft, plan: Plan, *, max_age: int | None, is_turn: bool =
     runs = (run for run in draft.runs.values() if run.journey == journey.id)
     inside = next((run for run in runs if once or run.key == key), None)
     if inside is not None and journey.entry.on_retrigger == "update_context":
-        draft.change(inside, context=_context(draft, plan, inside))
+        draft.change(inside, context={**inside.context, **_context(draft, plan, inside)})
     reason = _refusal(draft, plan, max_age, key, inside)
     if reason is not None:
         draft.note("not_entered", journey.id, journey.version, reason=reason)
@@ -197,6 +240,8 @@ def _enter(draft: Draft, plan: Plan, key: str) -> None:
         visits={},
         context={},
         event=draft.event,
+        hops=draft.hops,
+        hops_since=draft.hops_since,
     )
     run = msgspec.structs.replace(run, context=_context(draft, plan, run))
     if journey.id in draft.catalog.asked_ever and journey.id not in draft.been:
@@ -204,6 +249,7 @@ def _enter(draft: Draft, plan: Plan, key: str) -> None:
     draft.keep(run)
     _count_entry(draft, journey)
     draft.note_run("entered", run)
+    announce_entry(draft, run)
     for timer in exit_timers(plan, draft.now):
         run = draft.arm(run, timer)
     proceed(draft, plan, run, plan.first)
@@ -218,6 +264,11 @@ def _instance_key(draft: Draft, plan: Plan) -> str | None:
     return None if value is None else str(value)
 
 
-def _context(draft: Draft, plan: Plan, run: Run) -> dict[str, object]:
+def _context(draft: Draft, plan: Plan, run: Run) -> dict[str, Any]:
+    """Return what the journey's expressions make of the event; an enrolment gives what it begins with."""
+    given: dict[str, Any] = draft.event["properties"] if draft.event.get("type") == ENROLMENT else {}
+    if given:
+        run = msgspec.structs.replace(run, context=given)
     scope = draft.scope(run)
-    return {name: kept_value_of(expression, scope) for name, expression in plan.journey.context.items()}
+    made = {name: kept_value_of(expression, scope) for name, expression in plan.journey.context.items()}
+    return {**given, **made}

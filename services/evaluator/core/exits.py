@@ -9,6 +9,7 @@ import msgspec
 
 from services.evaluator.core.conditions import holds
 from services.evaluator.core.draft import Draft
+from services.evaluator.core.own_events import announce_exit
 from services.evaluator.core.state import Passage, PendingCommand, Run
 from shared.clock import DAY
 from shared.journeys.model import ExitOnAudience, Journey, Reentry
@@ -64,6 +65,7 @@ def _end(draft: Draft, run: Run, reason: str, detail: dict[str, Any]) -> None:
     if plan is not None:
         _close(draft, plan.journey.entry.reentry, passage_of(plan.journey, run.key))
     draft.note_run("exited", run, step=run.step, reason=reason, detail=detail)
+    announce_exit(draft, run, reason)
 
 
 def _close(draft: Draft, reentry: Reentry, key: str) -> None:

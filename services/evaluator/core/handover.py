@@ -23,7 +23,9 @@ from services.evaluator.core.state import ContactState, Forward, Linked, Run
 from services.evaluator.core.steps import feed_waits
 from shared.ids import derived_id
 from shared.journeys.model import Experiment
+from shared.messages.answer import Answer
 from shared.messages.coordination import Reply
+from shared.messages.enrolment import Enrolment
 from shared.messages.event import Event
 from shared.messages.identity import Handover, Link
 from shared.messages.outcome import Outcome
@@ -83,7 +85,7 @@ def forwarded_to(draft: Draft, record: Applied) -> str | None:
     if forward is None:
         return None
     match record:
-        case Outcome():
+        case Outcome() | Answer() | Enrolment():
             name = record.run_id
         case Event():
             name = str(record.properties.get("run_id"))
@@ -93,7 +95,7 @@ def forwarded_to(draft: Draft, record: Applied) -> str | None:
             return None
     if name not in forward.names:
         return None
-    if isinstance(record, Outcome):
+    if isinstance(record, Outcome | Answer):
         draft.pending = tuple(one for one in draft.pending if one.command_id != record.command_id)
     return forward.to
 

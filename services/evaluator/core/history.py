@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from services.evaluator.core.changes import HOPS
 from services.evaluator.core.conditions import holds, value_of
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.marks import BECAME
 from services.evaluator.core.measures import Fn, added, sample_value, with_sample
+from services.evaluator.core.own_events import HOPS
 from services.evaluator.core.slots import HistorySlot, Kind, MeasureSlot
 from services.evaluator.core.state import Sample
 from shared.messages.event import Event

@@ -8,6 +8,7 @@ from services.evaluator.core.draft import Draft
 from services.evaluator.core.parts import message_ids
 from services.evaluator.core.state import Run
 from shared.journeys.model import Step
+from shared.messages.answer import Answer
 from shared.messages.event import Event
 from shared.messages.outcome import Outcome
 
@@ -21,10 +22,10 @@ BECAME: dict[str, tuple[str, ...]] = {
 """What an event says of a message. Who clicked has opened, whether or not the picture that tells of it was loaded."""
 
 
-def note_marks(draft: Draft, record: Event | Outcome) -> None:
+def note_marks(draft: Draft, record: Event | Outcome | Answer) -> None:
     """Note what ``record`` says of a message. That one was sent only the dispatcher knows."""
     became = BECAME.get(record.name)
-    if became is None or (record.name == "Message Sent") != isinstance(record, Outcome):
+    if isinstance(record, Answer) or became is None or (record.name == "Message Sent") != isinstance(record, Outcome):
         return
     for run in draft.runs.values():
         plan = draft.catalog.plan(run.journey, run.version)

@@ -67,6 +67,7 @@ def _move(draft: Draft, plan: Plan, run: Run, rule: Migration) -> None:
         step=step.id,
         visits=_visits(run, rule.map, stays=stays),
         variants={rule.map.get(name, name): variant for name, variant in run.variants.items()},
+        passed={rule.map.get(name, name): at for name, at in run.passed.items()},
         marks={_renamed_mark(name, rule.map): at for name, at in run.marks.items()},
         timers=tuple(it if it.kind == "exit" else Timer(it.due, it.kind, step.id) for it in run.timers),
     )
@@ -95,7 +96,7 @@ def _stays(run: Run, former: Step | None, step: Step) -> bool:
 
 def _enter_anew(draft: Draft, plan: Plan, run: Run, step: Step) -> None:
     run = draft.disarm(draft.disarm(run, "step"), "send")
-    proceed(draft, plan, draft.change(run, tried_at=None, deferred={}), step.id)
+    proceed(draft, plan, draft.change(run, tried_at=None, deferred={}, asked=""), step.id)
 
 
 def _recompute(draft: Draft, run: Run, step: Wait | WaitFor) -> None:

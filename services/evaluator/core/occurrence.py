@@ -5,12 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from services.evaluator.core.state import Timer
+from shared.messages.answer import Answer
 from shared.messages.coordination import Ask, Conversion, Reply
+from shared.messages.enrolment import Enrolment
 from shared.messages.event import Event
 from shared.messages.identity import Handover, Link
 from shared.messages.outcome import Outcome
 
-Applied = Event | Outcome | Ask | Conversion | Reply | Link | Handover
+Applied = Event | Outcome | Answer | Enrolment | Ask | Conversion | Reply | Link | Handover
 """The records of ``events`` that are applied to a row."""
 
 
@@ -23,7 +25,7 @@ class EventArrived(msgspec.Struct, frozen=True):
     @property
     def at(self) -> int:
         """The record's own time: the smallest of when it happened, when it was received and the log time."""
-        if isinstance(self.record, Event):
+        if isinstance(self.record, Event | Enrolment):
             return min(self.record.timestamp, self.record.received_at, self.log_time)
         return min(self.record.at, self.log_time)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, assert_never
 
 from services.evaluator.core.consent import stated
 from services.evaluator.core.draft import Draft
 from shared.clock import HOUR
+from shared.messages.answer import Answer
+from shared.messages.enrolment import ENROLMENT, Enrolment
 from shared.messages.event import Event
 from shared.messages.outcome import Outcome
 
@@ -18,17 +20,23 @@ RECENT_AT_MOST = 20
 """How many events the profile shows."""
 
 
-def event_data(record: Event | Outcome) -> dict[str, Any]:
+def event_data(record: Event | Outcome | Answer | Enrolment) -> dict[str, Any]:
     """Return the event as conditions and templates see it."""
-    if isinstance(record, Outcome):
-        properties: dict[str, Any] = {
-            "channel": record.channel,
-            "journey": record.journey,
-            "step": record.step,
-            "reason": record.reason,
-        }
-        return {"name": record.name, "properties": properties}
-    return {"name": record.name, "properties": record.properties}
+    properties: dict[str, Any]
+    match record:
+        case Event():
+            properties = record.properties
+        case Outcome():
+            properties = {"channel": record.channel, "reason": record.reason}
+            properties |= {"journey": record.journey, "step": record.step}
+        case Answer():
+            properties = {"connector": record.connector, "reason": record.error}
+            properties |= {"journey": record.journey, "step": record.step}
+        case Enrolment():
+            return {"name": record.name, "properties": record.context, "type": ENROLMENT}
+        case _:
+            assert_never(record)
+    return {"name": record.name, "properties": properties}
 
 
 def remember_id(draft: Draft, hashed: int) -> None:
@@ -36,7 +44,7 @@ def remember_id(draft: Draft, hashed: int) -> None:
     draft.seen = _remembered(draft.seen, hashed, draft.log_time)
 
 
-def remember(draft: Draft, record: Event | Outcome) -> None:
+def remember(draft: Draft, record: Event | Outcome | Answer) -> None:
     """Take note of the event for the profile."""
     if isinstance(record, Event):
         draft.recent = (*draft.recent, (record.name, draft.now))[-RECENT_AT_MOST:]

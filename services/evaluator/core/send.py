@@ -18,7 +18,7 @@ from services.evaluator.core.state import PendingCommand, Run, SentMark, Timer, 
 from shared.clock import DAY
 from shared.ids import command_id
 from shared.journeys.locales import pick_locale
-from shared.journeys.model import Send
+from shared.journeys.model import Notify, Send
 from shared.journeys.predicate import Channel, Expression
 from shared.journeys.sending import Policy
 from shared.journeys.times import CONTACT
@@ -169,7 +169,7 @@ def _command(draft: Draft, plan: Plan, run: Run, step: Send, part: str, verdict:
         channels=tuple(verdict.channels),
         addresses={str(channel): place for channel, place in verdict.channels.items()},
         content={channel: texts[channel] for channel in verdict.channels},
-        data=_data(draft, run, step, name),
+        data=message_data(draft, run, step, name),
         purpose=policy.purpose,
         on_ambiguous=_on_ambiguous(policy),
         decided_at=draft.log_time,
@@ -218,7 +218,7 @@ def _on_ambiguous(policy: Policy) -> OnAmbiguous:
     return "hold" if policy.purpose == "marketing" else "retry"
 
 
-def _data(draft: Draft, run: Run, step: Send, command: str) -> dict[str, Any]:
+def message_data(draft: Draft, run: Run, step: Send | Notify, command: str) -> dict[str, Any]:
     """Return what the texts may refer to (shared.rendering.ROOTS); ``now`` is on the contact's clock."""
     where = contact_zone(CONTACT, draft.traits, draft.catalog.zone)
     found = {
@@ -229,6 +229,6 @@ def _data(draft: Draft, run: Run, step: Send, command: str) -> dict[str, Any]:
         "message": {"id": command, "step": step.id, "timezone": where.key},
         "now": local(draft.now, where).isoformat(timespec="milliseconds"),
     }
-    if step.data:
+    if isinstance(step, Send) and step.data:
         found["data"] = values_of(step.data, draft.scope(run, own=True))
     return found

@@ -38,7 +38,8 @@ def settle(draft: Draft, outcome: Outcome) -> None:
     if outcome.status in ("skipped", "failed"):
         draft.sent = tuple(mark for mark in draft.sent if mark.command_id != outcome.command_id)
         draft.touches = tuple(touch for touch in draft.touches if touch.command_id != outcome.command_id)
-    _count(draft, settled, left=outcome.status in ("sent", "ambiguous"))
+    if not outcome.to_staff:
+        _count(draft, settled, left=outcome.status in ("sent", "ambiguous"))
     draft.note(
         _DECISIONS[outcome.status],
         outcome.journey,

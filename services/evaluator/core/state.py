@@ -47,6 +47,9 @@ class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ``deferred`` are the messages of the step that wait, by channel (``mode: all``, else empty), with when each is asked
     for again. ``undelivered`` counts, by visit of a send whose failure ends the run (``visit_key``), its messages that
     are under way, for as long as none has left.
+    ``hops`` events of our own led to the run, since ``hops_since`` (log time). ``passed`` has when the steps that some
+    ``since`` names were last entered; ``gathered`` is what the ``collect`` at which the run stays has kept, by key;
+    ``asked`` the id of the call whose answer it waits for.
     """
 
     run_id: str
@@ -67,6 +70,11 @@ class Run(msgspec.Struct, frozen=True, array_like=True, gc=False):
     marks: dict[str, int] = {}
     deferred: dict[str, int] = {}
     undelivered: dict[str, int] = {}
+    hops: int = 0
+    hops_since: int = 0
+    passed: dict[str, int] = {}
+    gathered: dict[str, dict[str, Any]] = {}
+    asked: str = ""
 
 
 class PendingCommand(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from services.dispatcher.channels.base import AmbiguousError, RefusedError, TemporaryError, UnavailableError
 from services.dispatcher.core.freshness import CancelsSeen
 from services.dispatcher.core.rows import Work
 from services.dispatcher.delivery import Deliverer
 from services.dispatcher.freshness import CancelsFresh
+from services.dispatcher.lanes import AmbiguousError, RefusedError, TemporaryError, UnavailableError
 from services.dispatcher.ports import ClaimsUnavailableError
 from shared.clock import DAY, SECOND
 from shared.log import Output

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from services.dispatcher.channels.base import Message, Receipt, TemporaryError
+from services.dispatcher.channels.base import Message, Receipt
 from services.dispatcher.freshness import CancelsFresh
+from services.dispatcher.lanes import TemporaryError
 from services.dispatcher.ports import ClaimsUnavailableError, FencedError
 from shared.clock import SECOND
 from shared.log import Output

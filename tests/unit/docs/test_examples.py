@@ -8,25 +8,32 @@ import re
 import shlex
 from base64 import b64encode
 from pathlib import Path
-from textwrap import indent
+from textwrap import dedent, indent
 
 import pytest
 from pydantic_settings import BaseSettings
 from starlette.testclient import TestClient
 
+from cli.simulator.answers import read_answers
 from services.dispatcher.channels.inbox import InboxChannel
+from services.dispatcher.connectors.file import read_connectors
 from services.ingest.app import create_app
 from services.standalone.inbox import create_inbox_router
 from shared.catalogue.reader import parse_catalogue
 from shared.journeys.audiences import check_audiences, parse_audience
 from shared.journeys.calendars import SCHEMA as CALENDAR_SCHEMA
 from shared.journeys.calendars import parse_calendar
+from shared.journeys.faults import Fault
 from shared.journeys.files import load_definitions
 from shared.journeys.model import (
     Branch,
+    Call,
+    Collect,
     Emit,
+    Enrol,
     Experiment,
     Goto,
+    Notify,
     Send,
     Step,
     Update,
@@ -70,7 +77,7 @@ def shipped(page: Path | None = None) -> Surroundings:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
-def test_every_document_in_a_page_is_valid(page: Path) -> None:
+def test_every_document_in_a_page_is_valid(page: Path, tmp_path: Path) -> None:
     for block in blocks(page, "yaml"):
         if block.startswith("schema: template/v1"):
             parse_template(page.name, block)
@@ -84,11 +91,29 @@ def test_every_document_in_a_page_is_valid(page: Path) -> None:
             parse_catalogue(page.name, block)
         elif block.startswith(f"schema: {CALENDAR_SCHEMA}"):
             parse_calendar(page.name, block)
+        elif block.startswith("schema: connectors/v1"):
+            assert read_connectors(written(tmp_path, block), {"COUPONS_AUTHORIZATION": "s3cret"})
         elif block.startswith("schema: journey-test/v1"):
             # Run, with the journey that its page shows, by tests/unit/cli/simulator/test_page.py.
             assert page.name == "simulate.md"
         else:
             assert not block.startswith("schema:"), "a document of a kind that no reader knows"
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "shown.yaml"
+    file.write_text(text)
+    return file
+
+
+def test_the_answers_shown_can_be_read(tmp_path: Path) -> None:
+    faults: list[Fault] = []
+    [shown] = re.findall(
+        r"^  (schema: answers/v1\n(?:  [^`\n]*\n)+)", (ROOT / "docs/simulate.md").read_text(), re.MULTILINE
+    )
+    answers = read_answers(written(tmp_path, dedent("  " + shown)), faults)
+    assert [] == faults
+    assert {"coupons.issue", "crm.note"} == set(answers)
 
 
 AROUND = {
@@ -125,7 +150,7 @@ def test_every_part_of_a_journey_in_a_page_is_valid(page: str, block: str) -> No
 def test_each_verb_is_shown() -> None:
     """But for `exit`, which the walk-through shows."""
     shown = {type(step) for _, block in PARTS if block.startswith("- ") for step in all_steps(steps_of(block))}
-    assert {Wait, WaitFor, Branch, Experiment, Send, Update, Emit, Goto} <= shown
+    assert {Wait, WaitFor, Branch, Experiment, Send, Update, Emit, Goto, Call, Notify, Enrol, Collect} <= shown
 
 
 def steps_of(block: str) -> tuple[Step, ...]:
@@ -207,6 +232,7 @@ def http() -> TestClient:
         create_app(
             publisher=RecordingPublisher(),
             write_keys=["WRITE_KEY"],
+            admin_token="ADMIN_TOKEN",
             ready=_ready,
             clock=FakeClock(1_772_445_600_000),
             extra_routers=[create_inbox_router({"email": InboxChannel()}, "ADMIN_TOKEN")],

@@ -8,17 +8,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args, get_type_hints
 
+from services.evaluator.builder import BACKLOG, TOO_LARGE
 from services.evaluator.core.addresses import ADDRESS_TRAITS
+from services.evaluator.core.calls import LATE, TIMEOUT
+from services.evaluator.core.own_events import LOOP
 from services.ingest.schemas import CONSENT_NAMES, FIXED_NAMES, MESSAGE_NAMES
 from shared.clock import DAY
-from shared.journeys import conditions, later, steps
+from shared.journeys import conditions, steps
 from shared.journeys.model import Send
 from shared.journeys.sending import Policy
+from shared.journeys.walk import JOURNEY_ENTERED, JOURNEY_EXITED
 from shared.journeys.workspace import Workspace
-from shared.messages.command import Hours
-from shared.messages.event import Event, Marker, Tick
+from shared.messages.answer import ANSWERED, FAILED
+from shared.messages.command import CommandRecord, Hours
+from shared.messages.event import EventRecord
 from shared.messages.journal import Decision
-from shared.messages.outcome import EVENT_NAMES, OutcomeStatus
+from shared.messages.outcome import EVENT_NAMES, STAFF_EVENT_NAMES, OutcomeStatus
 from shared.messages.topics import TOPICS
 from shared.metrics import Metrics
 from tests.builders import ROOT
@@ -26,7 +31,7 @@ from tests.unit.docs.pages import first_words, table
 
 REASONS = "docs/reference/reasons.md"
 CORE = ROOT / "services/evaluator/core"
-DELIVERY = ROOT / "services/dispatcher/delivery.py"
+DISPATCHER = ROOT / "services/dispatcher"
 
 
 def trees(*files: Path) -> Iterator[ast.AST]:
@@ -88,23 +93,19 @@ def test_every_reason_not_to_publish_a_message_is_explained() -> None:
 
 
 def test_the_reason_of_an_event_that_is_not_emitted_is_explained() -> None:
-    emit = function(CORE / "changes.py", "emit")
-    [skip] = [node for node in ast.walk(emit) if called(node) == "note_run" and "skip" in texts(node)]
-    assert isinstance(skip, ast.Call)
-    [reason] = [text for keyword in skip.keywords if keyword.arg == "reason" for text in texts(keyword.value)]
-    assert f"`{reason}`" in (ROOT / REASONS).read_text()
+    assert f"`{LOOP}`" in (ROOT / REASONS).read_text()
 
 
 def test_every_end_of_a_message_is_explained() -> None:
     """``skipped`` by the dispatcher and ``failed``, and what a cancel may say."""
     skipped, failed = set(get_args(get_type_hints(Hours)["reason"])), {"internal_error"}
-    for node in trees(DELIVERY):
-        if called(node) == "_end" and isinstance(node, ast.Call) and "skipped" in texts(node.args[1]):
-            skipped |= set(texts(node.args[2]))
+    for node in trees(DISPATCHER / "sending.py", DISPATCHER / "handover.py"):
+        if called(node) == "End" and isinstance(node, ast.Call) and "skipped" in texts(node.args[0]):
+            skipped |= set(texts(node.args[1]))
         if called(node) == "Drop" and isinstance(node, ast.Call):
             skipped |= set(texts(node.args[0]))
         if called(node) == "_next_channel" and isinstance(node, ast.Call):
-            failed |= set(texts(node.args[1]))
+            failed |= set(texts(node.args[2]))
     cancel = function(CORE / "exits.py", "_cancel")
     [reason] = [argument.annotation for argument in cancel.args.args if argument.arg == "reason"]
     assert reason is not None
@@ -112,6 +113,15 @@ def test_every_end_of_a_message_is_explained() -> None:
     assert {"exited", "no_consent"} == cancelled
     assert skipped | cancelled == first_words(REASONS, "The dispatcher asks again")
     assert failed == first_words(REASONS, "## Reasons of `failed`")
+
+
+def test_every_end_of_a_call_is_explained() -> None:
+    """What the connector comes to, what no dispatcher even tries, and what the run does not wait for."""
+    known = {TIMEOUT, LATE, "internal_error", "exited", "expired", "journey_stopped", BACKLOG, TOO_LARGE}
+    for node in trees(DISPATCHER / "calling.py"):
+        if called(node) == "End" and isinstance(node, ast.Call) and "failed" in texts(node.args[0]):
+            known |= set(texts(node.args[1]))
+    assert known == first_words(REASONS, "## Reasons of `answered`")
 
 
 def test_every_end_of_a_run_that_no_journey_names_is_explained() -> None:
@@ -138,8 +148,7 @@ def test_every_decision_is_explained_and_those_never_written_are_named() -> None
         if called(node) in ("note", "note_run") and isinstance(node, ast.Call):
             written |= set(texts(node.args[0]))
     assert written == first_words(REASONS, "## Decisions")
-    [never] = re.findall(r"^(.*) are part of the record's format", (ROOT / REASONS).read_text(), re.MULTILINE)
-    assert set(get_args(Decision)) - written == set(re.findall(r"`(\w+)`", never))
+    assert set(get_args(Decision)) == written
 
 
 def map_values(node: ast.Dict) -> list[str]:
@@ -201,13 +210,15 @@ def test_the_events_page_names_the_event_of_each_call_and_outcome() -> None:
     assert set(get_args(OutcomeStatus)) == first_words("docs/reference/events.md", "## Outcomes")
     for status, name in EVENT_NAMES.items():
         assert f"| `{status}` | `{name}` |" in page
+    for name in (ANSWERED, FAILED, JOURNEY_ENTERED, JOURNEY_EXITED, *STAFF_EVENT_NAMES.values()):
+        assert f"`{name}`" in " ".join(page.split())
 
 
 def test_the_topics_page_names_the_kinds_of_record() -> None:
-    kinds = {kind.__struct_config__.tag for kind in (Event, Tick, Marker)}
     page = (ROOT / "docs/reference/topics.md").read_text()
-    assert {"event", "tick", "marker"} == kinds
-    assert "| `events` | `event`, `outcome`, `tick`, `marker` |" in page
+    for topic, record in (("events", EventRecord), ("commands", CommandRecord)):
+        shown = ", ".join(f"`{kind.__struct_config__.tag}`" for kind in get_args(record))
+        assert f"| `{topic}` | {shown} |" in page
 
 
 def test_the_page_on_sending_names_the_trait_of_each_channel() -> None:
@@ -220,9 +231,9 @@ def test_the_page_on_sending_names_the_trait_of_each_channel() -> None:
 
 def test_the_page_explains_each_word_of_steps_conditions_and_policy() -> None:
     words = first_words("docs/journeys.md", "### Steps")
-    assert set(steps._VERBS) - set(later.KINDS.values()) == words
+    assert set(steps._VERBS) == words
     shown = {word.partition(":")[0] for word in first_words("docs/journeys.md", "### Conditions")}
-    assert set(conditions._KINDS) - set(later.KINDS.values()) == shown
+    assert set(conditions._KINDS) == shown
     named = first_words("docs/journeys/sending.md", "## `policy`")
     assert {field if field != "caps" else "frequency_cap" for field in Policy.__struct_fields__} == named
 

@@ -101,7 +101,8 @@ def sent(epoch: Epoch, topic: TopicName) -> list[bytes]:
 
 
 def commands(epoch: Epoch) -> list[SendCommand]:
-    return [codec.COMMANDS.decode(value) for value in sent(epoch, "commands")]
+    found = [codec.COMMANDS.decode(value) for value in sent(epoch, "commands")]
+    return [command for command in found if isinstance(command, SendCommand)]
 
 
 def journal(epoch: Epoch) -> list[JournalRecord]:

@@ -9,6 +9,8 @@ import msgspec
 from services.evaluator.core.catalog import UTC
 from shared.clock import from_iso
 from shared.journeys.model import Journey
+from shared.messages.answer import Answer
+from shared.messages.enrolment import Enrolment
 from shared.messages.event import Event
 from shared.messages.outcome import Outcome
 from shared.walltime.zones import load_zone
@@ -41,7 +43,7 @@ def journey(
 
 def happens(
     journeys: Journey | tuple[Journey, ...],
-    *messages: Event | Outcome,
+    *messages: Event | Outcome | Answer | Enrolment,
     until: int,
     known: tuple[Event, ...] = KNOWN,
     zone: str | None = None,
@@ -49,7 +51,7 @@ def happens(
 ) -> Verdict:
     """Return what is decided when ``messages`` reach the contact, and nothing more until ``until``."""
     log = [
-        a_record(number, it, key=contact, timestamp=it.received_at if isinstance(it, Event) else it.at)
+        a_record(number, it, key=contact, timestamp=it.received_at if isinstance(it, Event | Enrolment) else it.at)
         for number, it in enumerate((*known, *messages))
     ]
     given = (journeys,) if isinstance(journeys, Journey) else journeys

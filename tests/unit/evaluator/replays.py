@@ -89,7 +89,9 @@ class Host:
             if output.topic == EVENTS:
                 self.append(output.value or b"", (output.key or b"").decode())
             elif output.topic == "commands":
-                self.published.append(codec.COMMANDS.decode(output.value))
+                command = codec.COMMANDS.decode(output.value)
+                assert isinstance(command, SendCommand)
+                self.published.append(command)
 
     def finish(self) -> None:
         """Catch up, and let the time run on until nothing is left to happen."""

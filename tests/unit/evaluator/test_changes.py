@@ -7,6 +7,7 @@ import pytest
 
 from services.evaluator.core.state import ContactState
 from shared.clock import MINUTE
+from shared.messages.event import Event
 from tests.builders import a_record, an_event, at, consented, identified
 from tests.oracle import judge
 from tests.unit.evaluator.playing import GO, KNOWN, MARKETING, happens, journey, sends, told
@@ -157,6 +158,7 @@ def test_what_is_emitted_comes_back_through_the_log_and_triggers_journeys() -> N
         ("b", "exited", at("10:30")),
     ] == [(record.journey, record.decision, record.at) for record in verdict.journal]
     [event] = verdict.events
+    assert isinstance(event, Event)
     assert ("Trip Begun", "track", {"plan": "gold", "seats": 2}, "c1") == (
         event.name,
         event.type,

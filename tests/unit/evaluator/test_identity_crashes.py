@@ -13,7 +13,6 @@ from services.evaluator.rows import decode_row
 from shared.clock import HOUR
 from shared.log import Output
 from shared.messages import codec
-from shared.messages.command import SendCommand
 from shared.messages.event import Event, Tick
 from shared.messages.journal import JournalRecord
 from shared.messages.topics import COMMANDS, EVENTS, JOURNAL
@@ -164,7 +163,7 @@ def _judge(world: World) -> None:
     assert entered == exited
     rows = [decode_row(value).state for worker in world.workers for value in worker.host.store.rows.values()]
     assert not any(row.runs for row in rows)
-    commands: list[SendCommand] = [codec.COMMANDS.decode(value) for value in world.commands]
+    commands = [codec.COMMANDS.decode(value) for value in world.commands]
     assert len({command.command_id for command in commands}) == len(commands), "one id, two commands"
     assert all(command.step == "remind_1" for command in commands if command.run_id in _first(journal))
     user = next(row for row in rows if row.contact == USER)

@@ -7,6 +7,7 @@ import pytest
 from services.evaluator.core.state import ContactState
 from services.evaluator.rows import Row, decode_row, encode_row
 from shared.messages import codec
+from shared.messages.event import Event
 from tests.builders import at
 from tests.unit.evaluator.playing import GO, happens, journey
 
@@ -55,5 +56,6 @@ def test_a_kept_duration_is_a_text_at_once(condition: str) -> None:
 def test_an_emitted_event_is_read_as_it_was_emitted() -> None:
     trip = journey("- {id: tell, emit: {event: Left, properties: {left: {expr: \"duration('3h')\"}}}}")
     [event] = happens(trip, GO, until=at("10:01")).events
+    assert isinstance(event, Event)
     assert event == codec.EVENTS.decode(codec.encode(event))
     assert {"left": "10800s"} == event.properties

@@ -50,7 +50,7 @@ class World:
         result = advance(self.catalog, self.state, occurrence)  # type: ignore[arg-type]  # one of two kinds
         self.state = result.state
         self.journal += result.journal
-        self.commands += result.commands
+        self.commands += [it for it in result.commands if isinstance(it, SendCommand)]
         self.cancels += result.cancels
         tally = result.timers
         self.timers = TimerTally(

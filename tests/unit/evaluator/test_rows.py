@@ -10,6 +10,7 @@ from services.evaluator.core.state import NEVER, ContactState, PendingCommand
 from services.evaluator.processor import PartitionProcessor
 from services.evaluator.rows import ROW_VERSION, Head, Row, decode_row, encode_row, read_head
 from shared.errors import BadMessageError
+from shared.messages.command import SendCommand
 from tests.builders import a_journey, a_record, an_event, an_outcome, at, consented, identified
 from tests.fakes import MemoryEpochs
 
@@ -39,6 +40,7 @@ def test_a_row_comes_back_as_it_was() -> None:
 
 def test_a_held_command_comes_back_whole() -> None:
     [held] = a_full_row().held
+    assert isinstance(held, SendCommand)
     assert held.command_id == an_outcome(held, "sent", 0).command_id
     assert {"email": "a@example.jp"} == held.addresses
 

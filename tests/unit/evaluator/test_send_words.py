@@ -59,6 +59,7 @@ def picked(step: str, contact: str | None, workspace: str | None) -> str:
     known = identified(at("08:00"), email="a@x.jp", locale=contact, reads="ja")
     state = advance(catalog, ContactState("u:c1"), EventArrived(known, at("08:00"))).state
     [command] = advance(catalog, state, EventArrived(GO, at("10:00"))).commands
+    assert isinstance(command, SendCommand)
     return command.content["email"]["subject"]
 
 

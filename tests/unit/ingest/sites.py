@@ -18,6 +18,7 @@ from tests.fakes import FakeClock, RecordingPublisher
 
 NOW = 1_772_445_600_000
 WK = ("WK", "")
+ADMIN = "an-admin-token-of-32-characters"
 
 
 async def always_ready() -> bool:
@@ -27,7 +28,13 @@ async def always_ready() -> bool:
 class Site:
     """The application and all that it writes to."""
 
-    def __init__(self, *, limits: Limits | None = None, ready: Callable[[], Awaitable[bool]] = always_ready) -> None:
+    def __init__(
+        self,
+        *,
+        limits: Limits | None = None,
+        ready: Callable[[], Awaitable[bool]] = always_ready,
+        admin_token: str | None = ADMIN,
+    ) -> None:
         self.publisher = RecordingPublisher()
         self.metrics = Metrics()
         self.ids = 0
@@ -35,6 +42,7 @@ class Site:
             create_app(
                 publisher=self.publisher,
                 write_keys=["WK"],
+                admin_token=admin_token,
                 clock=FakeClock(NOW),
                 ready=ready,
                 metrics=self.metrics,

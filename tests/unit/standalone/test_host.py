@@ -45,6 +45,7 @@ def a_dispatch(database: Database, log: SqliteLog, clock: SetClock) -> Dispatch:
         log=log,
         deliveries=SqliteDeliveries(database, log),
         channels={"email": InboxChannel("email")},
+        connectors={},
         clock=clock,
         metrics=Metrics(),
     )

@@ -13,7 +13,7 @@ from cli.simulator.engine import simulate
 from shared.journeys.model import Definitions
 from shared.log import LogRecord
 from shared.messages import codec
-from shared.messages.command import Mark
+from shared.messages.command import Mark, SendCommand
 from shared.messages.outcome import Outcome, outcome_of
 from tests.builders import a_journey, at
 from tests.unit.cli.simulator.recordings import a_log, a_recording, lines_of
@@ -141,7 +141,9 @@ def test_a_command_that_was_withdrawn_says_so_in_the_events() -> None:
     """It was held back while the evaluator was behind, and its run ended meanwhile."""
     log = recorded()["events"]
     [command] = [it for it in a_recording(JOURNEYS, log)["commands"] if b'"contact":"u:c2"' in (it.value or b"")]
-    outcome = outcome_of(codec.COMMANDS.decode(command.value), "skipped", at("10:51"), reason="exited")
+    withdrawn = codec.COMMANDS.decode(command.value)
+    assert isinstance(withdrawn, SendCommand)
+    outcome = outcome_of(withdrawn, "skipped", at("10:51"), reason="exited")
     log.append(LogRecord(len(log), at("10:51"), b"u:c2", codec.encode(outcome)))
     topics = a_recording(JOURNEYS, log)
     without(topics, "commands", b'"contact":"u:c2"')

@@ -10,6 +10,7 @@ import pytest
 from cli.simulator.calls import read_calls
 from cli.simulator.engine import Arrival
 from shared.journeys.faults import Fault
+from shared.messages.event import Event
 from tests.builders import at
 
 TRACK = {"type": "track", "userId": "c1", "event": "Began", "timestamp": "2026-03-02T09:00:00Z"}
@@ -47,6 +48,7 @@ def test_consent_is_a_call(place: str) -> None:
     call = {**TRACK, "type": "consent", **(said if place == "top" else {"properties": said})}
     [found], faults = read(call)
     assert [] == faults
+    assert isinstance(found.event, Event)
     assert ("consent", "Consent Revoked") == (found.event.type, found.event.name)
     assert {"topic": "offers", "status": "revoked", "channel": None} == found.event.properties
 

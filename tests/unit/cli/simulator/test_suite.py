@@ -6,14 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from cli.simulator.claims import Trial, holds
 from cli.simulator.documents import read_tests
-from cli.simulator.scenario import Calls, Claim, Emits
 from cli.simulator.suite import Report, find_files, judge, play, run_suite
 from shared.journeys.faults import Fault
 from shared.journeys.files import load_definitions
 from shared.journeys.model import Definitions
-from tests.builders import CART, JOURNEYS, a_journey, an_event, at
+from tests.builders import CART, JOURNEYS, a_journey
 
 HEAD = """\
 schema: journey-test/v1
@@ -184,18 +182,104 @@ def test_a_contact_that_nobody_can_be_is_said_and_no_traceback(folder: Path) -> 
     assert ["  cannot run: contact: userId is a value that no contact can have"] == report.lines[1:]
 
 
-def test_calls_and_own_events_are_found_once_the_engine_has_them() -> None:
+COUPON = """\
+schema: journey/v1
+id: coupons
+version: 1
+trigger: {type: event, event: Go}
+policy: {purpose: transactional}
+steps:
+  - {id: ask, call: {connector: coupons.issue, save_as: coupon, timeout: 5m, on_fail: exit}}
+  - {id: tell, emit: {event: Coupon Issued}}
+  - {id: note, update: {set: {coupon: {expr: context.coupon.code}}}}
+  - {id: pass, enrol: {journey: other}}
+"""
+COUPON_TEST = """\
+schema: journey-test/v1
+journey: coupons
+start: "2026-03-02T10:00:00Z"
+scenarios:
+  - name: a coupon
+    events: [{at: +0m, event: Go}, ANSWER]
+    expect: [CLAIM]
+"""
+
+
+def judged(answer: str, claim: str) -> list[str]:
+    """Return what is not as ``claim`` says when the connector gives ``answer``."""
     faults: list[Fault] = []
-    text = f"{HEAD}{EVENTS}    expect:\n      - {{emit: Reminded}}\n"
-    [scenario] = read_tests("cart.test.yaml", text, [a_journey()], faults)
-    whole = Definitions(journeys=(a_journey(),))
+    text = COUPON_TEST.replace("ANSWER", answer).replace("CLAIM", claim)
+    whole = Definitions(journeys=(a_journey(COUPON),))
+    scenarios = read_tests("coupons.test.yaml", text, whole.journeys, faults)
+    assert [] == faults
+    return judge(scenarios[0], whole)
+
+
+GIVEN = "{answer: coupons.issue, data: {code: TEN}}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "claim"),
+    [
+        (GIVEN, "{call: coupons.issue, at: +0m}"),
+        (GIVEN, "{emit: Coupon Issued, at: +0m}"),
+        (GIVEN, "{trait: coupon, is: TEN}"),
+        (GIVEN.replace("{answer", "{at: +3m, answer"), "{emit: Coupon Issued, at: +3m}"),
+        ("{answer: coupons.issue, error: refused}", "{exit: call_failed, at: +0m}"),
+        ("{at: +1m, answer: coupons.issue, error: refused}", "{exit: call_failed, at: +1m}"),
+        ("{at: +1m, event: Other}", "{exit: call_failed, at: +5m}"),
+    ],
+)
+def test_a_call_is_answered_as_the_test_says(answer: str, claim: str) -> None:
+    assert [] == judged(answer, claim)
+
+
+def test_a_call_that_is_not_made_is_not_found() -> None:
+    assert "  expected  call crm" == judged(GIVEN, "{call: crm}")[1]
+    assert (
+        "  expected  emit Coupon Issued at +3m (2026-03-02T10:03:00+00:00)"
+        == judged(GIVEN, "{emit: Coupon Issued, at: +3m}")[1]
+    )
+
+
+def test_an_answer_that_nobody_asked_for_is_said() -> None:
+    said = judged("{at: +9m, answer: crm, data: 1}", "{call: coupons.issue}")
+    assert "  cannot run: no call of crm waits for the answer that is given" == said[1]
+
+
+def test_answers_are_given_one_after_another_and_the_last_again() -> None:
+    twice = COUPON.replace("on_fail: exit", "").replace("timeout: 5m, ", "timeout: 5m")
+    loop = twice.replace(
+        "  - {id: pass",
+        "  - {id: rest, wait: {for: 1m}}\n  - {id: again, goto: {step: ask, max_visits: 3}}\n  - {id: pass",
+    )
+    whole = Definitions(journeys=(a_journey(loop),))
+    answers = "{answer: coupons.issue, error: refused}, {answer: coupons.issue, data: {code: TEN}}"
+    faults: list[Fault] = []
+    text = COUPON_TEST.replace("ANSWER", answers).replace("CLAIM", "{trait: coupon, is: TEN}")
+    [scenario] = read_tests("coupons.test.yaml", text, whole.journeys, faults)
     simulator = play(scenario, whole)
-    simulator.emitted.append(an_event("Reminded", at("02:00")))
-    trial = Trial(scenario, simulator)
-    assert holds(Claim(1, Emits(event="Reminded", at=at("02:00"))), trial)
-    assert not holds(Claim(1, Emits(event="Reminded", at=at("02:01"))), trial)
-    assert not holds(Claim(1, Calls(connector="crm")), trial)
-    assert [] != judge(scenario, whole)
+    reasons = [it.record.reason for it in simulator.decided if it.record.decision == "answered"]
+    assert ["refused", None, None] == reasons
+
+
+def test_an_enrolment_stands_among_the_events() -> None:
+    made = COUPON.replace("{type: event, event: Go}", "{type: api}")
+    whole = Definitions(journeys=(a_journey(made),))
+    faults: list[Fault] = []
+    text = COUPON_TEST.replace(
+        "{at: +0m, event: Go}, ANSWER", "{at: +2m, type: enrolment, journey: coupons, context: {a: 1}}"
+    )
+    [scenario] = read_tests(
+        "coupons.test.yaml", text.replace("CLAIM", "{call: coupons.issue, at: +2m}"), whole.journeys, faults
+    )
+    assert ([], []) == (faults, judge(scenario, whole))
+
+
+def test_the_sample_with_its_coupon_runs_through() -> None:
+    """The cart journey whose second text has the coupon that a connector issues."""
+    report = run_suite(find_files([Path(__file__).parent / "sample"]))
+    assert ([], 5, True) == (report.lines, report.scenarios, report.passed)
 
 
 def test_the_shipped_tests_pass() -> None:

@@ -1,0 +1,115 @@
+"""A connector that is an HTTP API: JSON there, JSON back, the command id as ``Idempotency-Key``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import httpx2
+import msgspec
+
+from services.dispatcher.connectors.base import AnswerTooLargeError, Request
+from services.dispatcher.lanes import RefusedError, TemporaryError, UnavailableError
+
+BODY_BYTES = 256 * 1024
+"""Of an answer, before ``answer`` picks what is kept of it."""
+_TRY_LATER = frozenset({408, 425, 429})
+_MOST_RETRY_AFTER = 3600
+
+
+class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where to ask and how. ``timeout`` is in seconds, for the whole exchange. ``success`` empty: any 2xx.
+
+    ``answer`` names what is kept of the answer: the name in the context, and the path to the value (``data.code``).
+    Empty: the whole answer. ``connections`` is how many calls may be under way at once.
+    """
+
+    url: str
+    method: str = "POST"
+    headers: Mapping[str, str] = {}
+    timeout: float = 10.0
+    success: frozenset[int] = frozenset()
+    answer: Mapping[str, str] = {}
+    connections: int = 8
+
+
+class HttpConnector:
+    """Asks one URL. Follows no redirect: whoever answers is who the operator named."""
+
+    def __init__(self, settings: HttpSettings) -> None:
+        self._settings = settings
+        self._client: httpx2.AsyncClient | None = None
+
+    async def call(self, request: Request) -> Any:
+        """Ask and return what ``answer`` picks; null for an answer without a body.
+
+        429, 408, 425, 5xx and whatever keeps the answer from arriving are temporary, every other refusal is final.
+        """
+        body = msgspec.json.encode(
+            {"command_id": request.command_id, "contact": request.contact, "arguments": request.arguments}
+        )
+        try:
+            async with asyncio.timeout(self._settings.timeout):
+                status, after, content = await self._ask(body, request.command_id)
+        except TimeoutError as error:
+            raise UnavailableError(f"no answer within {self._settings.timeout:g} s") from error
+        except httpx2.TransportError as error:
+            # Lost on the way or after it arrived: the same, for the connector drops a repeat by its key.
+            raise UnavailableError(type(error).__name__) from error
+        if not self._is_well(status):
+            if status >= 500 or status in _TRY_LATER:
+                raise TemporaryError(f"HTTP {status}", retry_after=_retry_after(after))
+            raise RefusedError(f"HTTP {status}")
+        return self._read(content)
+
+    async def close(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def _ask(self, body: bytes, key: str) -> tuple[int, str, bytes]:
+        settings = self._settings
+        if self._client is None:
+            limits = httpx2.Limits(max_connections=settings.connections)
+            # The one time-out is the caller's: httpx2's own would begin anew with each part of an answer.
+            self._client = httpx2.AsyncClient(timeout=None, limits=limits, follow_redirects=False)
+        headers = {**settings.headers, "Content-Type": "application/json", "Idempotency-Key": key}
+        content = bytearray()
+        async with self._client.stream(settings.method, settings.url, content=body, headers=headers) as response:
+            async for chunk in response.aiter_bytes():
+                content += chunk
+                if len(content) > BODY_BYTES:
+                    raise AnswerTooLargeError(f"the answer is longer than {BODY_BYTES} bytes")
+            return response.status_code, response.headers.get("Retry-After", ""), bytes(content)
+
+    def _is_well(self, status: int) -> bool:
+        return status in self._settings.success if self._settings.success else 200 <= status < 300
+
+    def _read(self, content: bytes) -> Any:
+        if not content.strip():
+            return None
+        try:
+            said = msgspec.json.decode(content)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise RefusedError("the answer is not JSON") from error
+        answer = self._settings.answer
+        return {name: _at(said, path) for name, path in answer.items()} if answer else said
+
+
+def _at(value: Any, path: str) -> Any:
+    """Return what stands at ``path`` (``data.items.0.code``); None where there is nothing."""
+    for part in path.split("."):
+        if isinstance(value, dict):
+            value = value.get(part)
+        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return None
+    return value
+
+
+def _retry_after(said: str) -> int | None:
+    """Return the milliseconds of a ``Retry-After`` in seconds; its other form, a date, is for clocks that agree."""
+    return min(int(said), _MOST_RETRY_AFTER) * 1000 if said.isdecimal() else None
