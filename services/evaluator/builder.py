@@ -106,7 +106,8 @@ class EpochBuilder:
                 self._emit(EVENTS, command.contact, _skipped(command, TOO_LARGE, self.log_time))
                 continue
             room -= size
-            if caught_up or command.purpose == "transactional":
+            # Behind what is held already, or a contact would get its messages in another order than they were decided.
+            if command.purpose == "transactional" or (caught_up and not held):
                 self.command(command)
             elif size + sum(len(codec.encode(other)) for other in held) > HELD_BYTES:
                 self._emit(EVENTS, command.contact, _skipped(command, BACKLOG, self.log_time))

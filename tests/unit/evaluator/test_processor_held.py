@@ -75,3 +75,15 @@ def test_what_is_held_is_published_when_the_partition_has_caught_up() -> None:
     assert {()} == {host.row(contact).held for contact in ("u:c1", "u:c2", "u:c3")}
     assert 3 == conserved(host).commands
     assert host.processor.unsettled
+
+
+def test_what_is_decided_live_waits_behind_what_is_held_of_the_same_contact() -> None:
+    """A young batch after an old one: its message must not overtake the older one, which leaves at the end of both."""
+    host = Host(a_journey())
+    host.known(caught_up=False)
+    host.tick(at("10:46"), caught_up=False)
+    live = host.tick(at("10:47", day=1), caught_up=True)
+    assert [("send", "remind_2")] == told(live)
+    assert [] == commands(live)
+    released = host.processor.release(10)
+    assert ["remind_1", "remind_2"] == [command.step for command in commands(released)]
