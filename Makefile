@@ -9,7 +9,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 	--no-emit-index-url --no-annotate --no-header $(LOCK_OPTIONS) pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test test-long check kafka bench lock
+.PHONY: help setup demo dev test test-long check kafka bench faults lock
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-12s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ kafka: setup ## a real local Apache Kafka and Redis until Ctrl-C
 
 bench: setup ## the benchmark of the decision path
 	@$(BIN)/python -m benchmarks.path
+
+faults: setup ## real evaluators killed, paused and cut off under load, and judged: one line a row
+	@$(BIN)/python -m tests.faults
 
 # dev.txt decides every version and the images take theirs from it. Versions stay as they are;
 # `make lock LOCK_OPTIONS=--upgrade` takes newer ones.

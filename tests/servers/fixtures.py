@@ -12,7 +12,8 @@ from tests.servers.redis import RedisServer
 from tests.servers.smtp import SmtpServer
 
 
-def _require(problem: str | None) -> None:
+def require(problem: str | None) -> None:
+    """Go on if there is no ``problem``."""
     if problem is None:
         return
     if os.environ.get("CI", "").lower() == "true":
@@ -24,7 +25,7 @@ def _require(problem: str | None) -> None:
 @pytest.fixture(scope="session")
 def kafka_server() -> Iterator[KafkaServer]:
     """One Kafka for the whole run. Tests share it: use topics and groups of your own, leave it running."""
-    _require(KafkaServer.available())
+    require(KafkaServer.available())
     with KafkaServer() as server:
         yield server
 
@@ -32,7 +33,7 @@ def kafka_server() -> Iterator[KafkaServer]:
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisServer]:
     """One Redis for the whole run. Tests share it: use keys of your own, and leave it running."""
-    _require(RedisServer.available())
+    require(RedisServer.available())
     with RedisServer() as server:
         yield server
 

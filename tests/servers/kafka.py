@@ -121,11 +121,17 @@ def _java_problem() -> str | None:
     return None
 
 
+def new_cluster_id() -> str:
+    """A cluster's id in the form that Kafka wants."""
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+
 class KafkaServer(ProcessServer):
     """One Kafka node on free (or the given) loopback ports; topics must be created before they are used.
 
     `settings` adds to or overrides the broker's settings. `fast_start` trades peak speed for a quick start
-    of the JVM, which is right for tests; benchmarks pass False.
+    of the JVM, which is right for tests; benchmarks pass False. `cluster_id` is what the nodes of one cluster share
+    (`KafkaCluster`).
     """
 
     name = "Kafka"
@@ -138,12 +144,14 @@ class KafkaServer(ProcessServer):
         heap: str = "512m",
         settings: Mapping[str, str] | None = None,
         fast_start: bool = True,
+        cluster_id: str | None = None,
     ) -> None:
         super().__init__(port=port, data=data)
         self._controller_port = free_port()
         self._heap = heap
         self._settings = dict(settings or {})
         self._fast_start = fast_start
+        self._cluster_id = new_cluster_id() if cluster_id is None else cluster_id
 
     @staticmethod
     def available() -> str | None:
@@ -185,8 +193,7 @@ class KafkaServer(ProcessServer):
     def _format(self, java: Sequence[str], file: Path) -> None:
         # Kafka also starts on a hand-written meta.properties, and a JVM sooner, but then every feature but
         # metadata.version stays at level 0: other transactions and group protocols than a real cluster has.
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        arguments = ["format", f"--cluster-id={cluster}", "--config", str(file)]
+        arguments = ["format", f"--cluster-id={self._cluster_id}", "--config", str(file)]
         command = [*java, "kafka.tools.StorageTool", *arguments]
         done = subprocess.run(
             command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60

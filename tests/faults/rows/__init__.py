@@ -1,0 +1,1 @@
+"""The rows: one function each, from what it has to work with to its ``Result``."""
