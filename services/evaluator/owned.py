@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 import msgspec
 import structlog
 
+from services.evaluator.broker_time import BrokerTime
 from services.evaluator.changelog.partition import FencedError, PartitionChangelog, open_partition
 from services.evaluator.changelog.writer import ChangelogWriter
 from services.evaluator.core.catalog import catalog_of
@@ -21,7 +22,7 @@ from services.evaluator.published import PublishedJourneys
 from services.evaluator.runner import YOUNG, PartitionRunner
 from services.evaluator.settings import EvaluatorSettings
 from services.evaluator.tail import ChangelogTail
-from shared.clock import SECOND, system_clock
+from shared.clock import SECOND, monotonic_clock, system_clock
 from shared.errors import BadMessageError, loggable
 from shared.journeys.model import Definitions
 from shared.kafka.admin import read_incarnations
@@ -42,6 +43,7 @@ _BEAT = 0.02
 class _Owned(msgspec.Struct):
     changelog: PartitionChangelog
     runner: PartitionRunner
+    time: BrokerTime
     beat: asyncio.Task[None] | None = None
     lag: float = 0.0
 
@@ -131,6 +133,7 @@ class OwnedPartitions:
         # Of a broker whose clock is ahead by as much nothing can be said.
         live = abs(system_clock() - batch.records[0].timestamp) <= YOUNG
         caught_up = newest.offset + 1 >= batch.highwater
+        owned.time.observe(newest.timestamp)
         for number in _orders_in(batch.records):
             await self._published.reach(number)
         await owned.runner.batch(batch.records, live=live, caught_up=caught_up)
@@ -170,18 +173,19 @@ class OwnedPartitions:
             on_error=lambda action, error: _LOG.error(action, partition=partition, error=loggable(error)),
             catalogs=self._published.catalog,
         )
+        time = BrokerTime(system_clock, monotonic_clock)
         runner = PartitionRunner(
             processor,
             changelog,
             self._publisher,
-            journey_clock=system_clock,
+            journey_clock=time.now,
             machine_clock=system_clock,
             metrics=self._metrics,
             caught_up=processor.meta.next_offset >= end,
             may_act=self._lease.valid,
             orders=self._published.known.markers,
         )
-        return _Owned(changelog, runner)
+        return _Owned(changelog, runner, time)
 
     async def _beat(self, owned: _Owned) -> None:
         while True:

@@ -7,7 +7,7 @@ import json
 import signal
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from shared.clock import system_clock
@@ -23,7 +23,15 @@ class Worker:
     ``ends`` has the time and exit code of each end; killed by us is -9.
     """
 
-    def __init__(self, env: Mapping[str, str], folder: Path, instance: str, *, static: bool = True) -> None:
+    def __init__(
+        self,
+        env: Mapping[str, str],
+        folder: Path,
+        instance: str,
+        *,
+        static: bool = True,
+        program: Sequence[str] = ("services.evaluator",),
+    ) -> None:
         self.port = free_port()
         named = {"KIKKAKE_EVALUATOR_INSTANCE": instance} if static else {}
         data = {"KIKKAKE_DATA": str(folder / instance), "KIKKAKE_HEALTH_PORT": str(self.port)}
@@ -31,7 +39,7 @@ class Worker:
         self._folder = folder
         self._instance = instance
         self._process: Process | None = None
-        self._arguments = ["services.evaluator"]
+        self._program = self._arguments = list(program)
         self._watching: asyncio.Task[None] | None = None
         self.ends: list[tuple[int, int]] = []
         self.paused = False
@@ -110,7 +118,7 @@ class Worker:
     def _spawn(self) -> None:
         self._process = Process(f"evaluator-{self._instance}", self._arguments, self._env, self._folder, self.port)
         self._process.start()
-        self._arguments = ["services.evaluator"]
+        self._arguments = self._program
 
     async def _watch(self) -> None:
         while True:

@@ -25,18 +25,18 @@ context: {product: event.properties.name}
 goals: [{id: recovered, event: Order Completed, window: 7d, value: event.properties.total}]
 exit:
   - {reason: converted, event: Order Completed}
-  - {reason: max_duration, after: 30s}
+  - {reason: max_duration, after: 10s}
 policy:
   topic: carts
   max_sends: 2
-  frequency_cap: [{max: 2, per: 5s, when_capped: defer, max_defer: 5s}]
+  frequency_cap: [{max: 2, per: 3s, when_capped: defer, max_defer: 3s}]
 steps:
   - {id: settle, wait: {for: 1s, reset_by: [Product Added], jitter: 1s}}
   - {id: remind, send: {channels: [email], template: {email: {subject: "{{ context.product }}", text: Hello}}}}
   - id: hear
     wait_for:
       any: [{id: viewed, event: Product Viewed, then: [{id: tag, update: {increment: {views: 1}}}]}]
-      timeout: {after: 2s}
+      timeout: {after: 1s}
   - {id: again, send: {channels: [email], template: {email: {subject: "{{ context.product }}", text: Again}}}}
   - {id: tell, emit: {event: Cart Given Up, properties: {at: {expr: now}}}}
 ---

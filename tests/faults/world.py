@@ -74,9 +74,12 @@ class World:
             "KIKKAKE_SESSION_TIMEOUT": str(self.session),
         }
 
-    def worker(self, instance: str, *, static: bool = True, **env: str) -> Worker:
+    def worker(
+        self, instance: str, *, static: bool = True, program: Sequence[str] = ("services.evaluator",), **env: str
+    ) -> Worker:
         """Start one more evaluator; ``env`` overrides its settings."""
-        worker = Worker({**self.env(), **env}, self.folder, f"{self.settings.topic_prefix}{instance}", static=static)
+        name = f"{self.settings.topic_prefix}{instance}"
+        worker = Worker({**self.env(), **env}, self.folder, name, static=static, program=program)
         self.workers.append(worker)
         worker.start()
         return worker

@@ -20,9 +20,9 @@ _RATE = 1_500
 
 
 async def r1(setting: Setting) -> Result:
-    """Kill -9 of one of two evaluators, every third time inside an epoch, while events come in."""
-    kills = 4
-    events = 4000
+    """Kill -9 of either of two evaluators, every third time inside an epoch, while events come in."""
+    kills = setting.pick(30, 200)
+    events = setting.pick(100_000, 1_000_000)
     contacts = setting.pick(20_000, 100_000)
     async with world(setting.kafka.bootstrap, setting.random) as made:
         workers = [made.worker(name) for name in ("a", "b")]
@@ -31,13 +31,18 @@ async def r1(setting: Setting) -> Result:
         made.processes.append(site.process)
         await site.start()
 
-        async def strike() -> None:
-            for number in range(kills):
-                await _strike(made, workers[number % 2], number, setting.random)
+        async def strike(worker: Worker) -> None:
+            for number in range(kills // 2):
+                await _strike(made, worker, number, setting.random)
                 if number % 10 == 9:
                     await site.kill()
 
-        meanwhile = asyncio.create_task(strike())
+        async def strike_both() -> None:
+            async with asyncio.TaskGroup() as group:
+                for worker in workers:
+                    group.create_task(strike(worker))
+
+        meanwhile = asyncio.create_task(strike_both())
         visiting = asyncio.create_task(made.visit(site, Crowd(setting.random, 1_000, "w"), meanwhile))
         await made.feed(Crowd(setting.random, contacts), _RATE, at_least=events, meanwhile=meanwhile)
         await visiting

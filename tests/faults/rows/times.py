@@ -11,6 +11,7 @@ from shared.messages import codec
 from shared.messages.event import Event
 from shared.messages.journal import JournalRecord
 from shared.messages.topics import JOURNAL
+from tests.faults.judge import Findings, total
 from tests.faults.result import Result
 from tests.faults.setting import Setting
 from tests.faults.stamper import Stamper
@@ -36,11 +37,12 @@ _NIGHTS = (
     ("2028-02-28T20:00:00Z", "Asia/Tokyo", "2028-02-29T00:00:00Z"),  # nine on the leap day
     ("2028-02-29T20:00:00Z", "UTC", "2028-03-01T09:00:00Z"),
 )
+_RATE = 500
 _STEPS = (0, HOUR, 0, -HOUR, 0)
 
 
 async def r8(setting: Setting) -> Result:
-    """The clock that stamps the log jumps an hour ahead, back, behind and right again; then six nights.
+    """The broker's clock jumps an hour ahead, back, behind and right again; then six nights; then a worker's is off.
 
     Here the harness stamps the records of ``events`` itself, as a broker would whose clock does that.
     """
@@ -57,16 +59,27 @@ async def r8(setting: Setting) -> Result:
             for number, (evening, zone, morning) in enumerate(_NIGHTS):
                 await _spend_night(stamper, f"night{number}", from_iso(evening), zone, from_iso(morning))
             await made.at_rest()
+        skewed = await asyncio.gather(*[_on_a_skewed_machine(setting, offset) for offset in (-HOUR, HOUR)])
         sent = {it.contact: it.at for it in await _journal(made) if it.decision == "send" and it.journey == "morning"}
         mornings = {f"u:night{number}": from_iso(morning) for number, (_, _, morning) in enumerate(_NIGHTS)}
         result = Result(
             row="R8",
-            findings=await made.judge(),
+            findings=total([await made.judge(), *skewed]),
             figures={"steps": phases, "nights": len(_NIGHTS), "log_time_back": _backward(made)},
         )
         result.require("log_time_back", 0)
         result.expect(sent == mornings, f"not at nine in the morning: {sent}, but {mornings}")
         return result
+
+
+async def _on_a_skewed_machine(setting: Setting, offset: int) -> Findings:
+    """Let a worker whose own clock is off by ``offset`` come to rest on a log where nothing else happens."""
+    async with world(setting.kafka.bootstrap, setting.random) as made:
+        await made.worker("skewed", program=("tests.faults.skewed_worker", str(offset))).ready()
+        await made.feed(Crowd(setting.random, 100), _RATE, at_least=300)
+        # Its last timers are due in 10 s (max_duration), and no record comes but what it writes itself.
+        await made.at_rest(90)
+        return await made.judge()
 
 
 async def _spend_night(stamper: Stamper, contact: str, evening: int, zone: str, morning: int) -> None:

@@ -13,6 +13,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from services.evaluator.batch_consumer import BatchConsumer
+from services.evaluator.broker_time import BrokerTime
 from services.evaluator.lease import Lease
 from services.evaluator.owned import OwnedPartitions, _Owned
 from services.evaluator.partitions import Batch
@@ -160,7 +161,7 @@ class Worker:
         async def opening(partition: int, *_: Any) -> _Owned:
             self.opened.append(partition)
             changelog = SimpleNamespace(next_offset=0, close=nothing)
-            return _Owned(cast("Any", changelog), cast("Any", Runner()))
+            return _Owned(cast("Any", changelog), cast("Any", Runner()), BrokerTime(lambda: 0, lambda: 0))
 
         monkeypatch.setattr("services.evaluator.owned.read_incarnations", nothing)
         monkeypatch.setattr(self.owned._reader, "ends", nothing)
