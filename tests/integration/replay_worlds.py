@@ -1,4 +1,4 @@
-"""What contacts do in the replay tests: six journeys whose waits take seconds, and calls drawn by lot.
+"""What contacts do in the replay tests: eight journeys whose waits take seconds, and calls drawn by lot.
 
 The quiet hours end some seconds after the test began, so that what they defer leaves while it runs.
 """
@@ -20,7 +20,8 @@ from shared.clock import SECOND, to_iso
 from shared.journeys.files import load_definitions
 from shared.log import LogRecord
 from shared.messages import codec
-from shared.messages.command import SendCommand
+from shared.messages.answer import Answer, answer_of
+from shared.messages.command import CallCommand, CommandRecord
 from shared.messages.coordination import Ask, Reply
 from shared.messages.event import Event, Tick
 from shared.messages.identity import Handover, Link
@@ -119,6 +120,35 @@ steps:
         - {id: short, weight: 1, then: [{id: say, send: {channels: [email], template: {email: {subject: A, text: B}}}}]}
         - {id: long, weight: 1, then: [{id: tell, send: {channels: [email], template: {email: {subject: C, text: D}}}}]}
   - {id: rest, wait: {for: 5s}}
+---
+schema: journey/v1
+id: buyer
+version: 1
+trigger: {type: audience, audience: buyers}
+entry: {reentry: {mode: always}}
+exit: [{reason: gone, audience_left: buyers}]
+policy: {purpose: transactional}
+steps:
+  - {id: coupon, call: {connector: coupons, with: {who: {expr: contact.id}}, save_as: coupon, timeout: 3s}}
+  - id: say
+    send: {channels: [email], template: {email: {subject: "{{ context.coupon.code | default: 'none' }}", text: Hello}}}
+  - {id: gather, collect: {event: Product Viewed, by: event.properties.name, for: 2s, save_as: views}}
+  - {id: staff, notify: {channel: email, to: [ops@example.jp], template: {email: {subject: Seen, text: Hello}}}}
+  - {id: rest, wait: {for: 5s}}
+---
+schema: journey/v1
+id: after_buyer
+version: 1
+trigger: {type: journey, journey: buyer, outcome: gone}
+entry: {reentry: {mode: always}}
+policy: {purpose: transactional}
+steps:
+  - {id: mark, update: {set: {left: true}}}
+"""
+AUDIENCE = """
+schema: audience/v1
+id: buyers
+where: {performed: {event: Order Completed, within: 4s}}
 """
 
 
@@ -129,6 +159,8 @@ def write_journeys(folder: Path, now: int, quiet: int) -> Path:
     begin, end = (to_iso(now + seconds * SECOND)[11:19] for seconds in (-3600, quiet))
     for number, text in enumerate(JOURNEYS.split("---\n")):
         (journeys / f"{number}.yaml").write_text(text.replace("QUIET_FROM", begin).replace("QUIET_TO", end))
+    (journeys / "audiences").mkdir()
+    (journeys / "audiences/buyers.yaml").write_text(AUDIENCE)
     return journeys
 
 
@@ -179,8 +211,11 @@ def _track(random: Random, now: int) -> dict[str, Any]:
     return done
 
 
-def outcome_by_lot(command: SendCommand, random: Random, now: int) -> Outcome:
+def outcome_by_lot(command: CommandRecord, random: Random, now: int) -> Outcome | Answer:
     """Return what a dispatcher might report of ``command``."""
+    if isinstance(command, CallCommand):
+        error = random.choice([None, None, "refused"])
+        return answer_of(command, now, data=None if error else {"code": "A1", "rate": 0.1}, error=error)
     status: OutcomeStatus = random.choice(["sent", "sent", "sent", "sent", "failed", "ambiguous", "skipped"])
     reason = {"failed": "provider_rejected", "skipped": "expired"}.get(status)
     return outcome_of(command, status, now, reason=reason)
@@ -214,9 +249,9 @@ def assert_agreed(file: Path, journeys: Path, *, seen: int) -> Agreement:
     ]
     recorded = [it.record for it in everything if it.topic == "journal" and it.record.key != INCARNATION_KEY]
     assert {it.partition for it in everything} == set(range(seen))
-    expected = {
-        codec.encode(it) for log in logs for it in judge(load_definitions(journeys).journeys, _readable(log)).journal
-    }
+    defined = load_definitions(journeys)
+    verdicts = [judge(defined.journeys, _readable(log), audiences=defined.audiences) for log in logs]
+    expected = {codec.encode(it) for verdict in verdicts for it in verdict.journal}
     assert expected == {it.value for it in recorded}
     assert len(expected) == found.decisions
     assert_everything_happened(logs, [codec.JOURNAL.decode(it.value) for it in recorded])
@@ -236,6 +271,7 @@ def assert_everything_happened(logs: Sequence[Sequence[LogRecord]], journal: Seq
     wanted: set[tuple[str, str | None]] = {
         (kind, None) for kind in ("entered", "not_entered", "send", "sent", "update", "emit", "converted", "winner")
     }
+    wanted |= {("call", None), ("answered", None), ("notify", None), ("exited", "gone")}
     wanted |= {("deferred", "quiet_hours"), ("deferred", "capped"), ("skip", "no_consent")}
     wanted |= {("skip", "unreachable"), ("exited", "converted"), ("exited", "completed")}
     assert set() == wanted - decisions

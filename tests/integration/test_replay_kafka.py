@@ -19,7 +19,7 @@ from shared.kafka.publisher import KafkaPublisher
 from shared.kafka.reader import KafkaLogReader
 from shared.log import LogRecord, Output
 from shared.messages import codec
-from shared.messages.command import SendCommand
+from shared.messages.command import CommandRecord
 from shared.messages.event import Event
 from shared.messages.topics import COMMANDS, EVENTS, INCARNATION_KEY
 from shared.settings import KafkaSettings
@@ -74,7 +74,7 @@ class World:
         self.settings = KafkaSettings(kafka_bootstrap=kafka.bootstrap, topic_prefix=prefix, partitions=PARTITIONS)
         asyncio.run(ensure_topics(self.settings))
         self._collected = dict.fromkeys(range(PARTITIONS), 0)
-        self._unsettled: dict[str, SendCommand] = {}
+        self._unsettled: dict[str, CommandRecord] = {}
 
     def evaluator(self) -> Process:
         """Start one that works as it should."""
@@ -123,7 +123,7 @@ class World:
     def change_minds(self) -> None:
         """Let those buy of whom a reminder is on its way: it is called back."""
 
-        def reminders() -> list[SendCommand]:
+        def reminders() -> list[CommandRecord]:
             self._collect()
             return [command for command in self._unsettled.values() if command.journey == "cart"]
 
@@ -144,7 +144,6 @@ class World:
                 self._collected[partition] = it.offset + 1
                 if it.key != INCARNATION_KEY:
                     command = codec.COMMANDS.decode(it.value)
-                    assert isinstance(command, SendCommand)
                     self._unsettled.setdefault(command.command_id, command)
 
     def until_dead(self, process: Process) -> None:
