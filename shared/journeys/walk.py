@@ -30,6 +30,8 @@ from shared.journeys.sending import Policy
 
 JOURNEY_ENTERED, JOURNEY_EXITED = "Journey Entered", "Journey Exited"
 """The events that tell that a run began and ended; they are written only where somebody listens."""
+CONTACT_MERGED = "Contact Merged"
+"""The event of a user to whom a visitor was handed over; written only where somebody listens."""
 
 
 def conditions_of(journey: Journey) -> Iterator[Condition]:

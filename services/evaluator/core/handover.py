@@ -18,6 +18,7 @@ from services.evaluator.core.goals import credit_goals
 from services.evaluator.core.links import answered
 from services.evaluator.core.merging import merge
 from services.evaluator.core.occurrence import Applied
+from services.evaluator.core.own_events import announce_merge
 from services.evaluator.core.profile import event_data
 from services.evaluator.core.state import ContactState, Forward, Linked, Run
 from services.evaluator.core.steps import feed_waits
@@ -112,6 +113,7 @@ def take_over(draft: Draft, answer: Handover) -> None:
         if rival is not None:
             exit_run(draft, max(run, rival, key=_age), MERGED)
     _catch_up(draft, link, [run.run_id for run in arrived])
+    announce_merge(draft, answer.anonymous)
 
 
 def _rival(draft: Draft, run: Run) -> Run | None:

@@ -8,7 +8,7 @@ from services.evaluator.core.draft import Draft
 from services.evaluator.core.state import Run
 from shared.clock import DAY
 from shared.ids import derived_id
-from shared.journeys.walk import JOURNEY_ENTERED, JOURNEY_EXITED
+from shared.journeys.walk import CONTACT_MERGED, JOURNEY_ENTERED, JOURNEY_EXITED
 from shared.messages.event import Event
 
 MOST_HOPS = 10
@@ -73,6 +73,21 @@ def announce_exit(draft: Draft, run: Run, reason: str) -> None:
     """Append ``Journey Exited``, if somebody listens."""
     if JOURNEY_EXITED in draft.catalog.heard or run.journey in draft.catalog.chained:
         _announce(draft, run, JOURNEY_EXITED, {"reason": reason})
+
+
+def announce_merge(draft: Draft, anonymous: str) -> None:
+    """Append ``Contact Merged``, if somebody listens: the contact has taken over what ``anonymous`` (a key) was."""
+    if CONTACT_MERGED in draft.catalog.heard:
+        event = Event(
+            message_id=derived_id(CONTACT_MERGED, draft.contact, anonymous),
+            type="track",
+            name=CONTACT_MERGED,
+            timestamp=draft.now,
+            received_at=draft.log_time,
+            properties={"anonymous_id": anonymous.partition(":")[2]},
+            **ids_of(draft.contact),
+        )
+        draft.events = (*draft.events, event)
 
 
 def _announce(draft: Draft, run: Run, name: str, more: dict[str, Any]) -> None:

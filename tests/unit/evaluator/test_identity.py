@@ -282,6 +282,21 @@ def test_an_answer_that_comes_twice_changes_nothing() -> None:
     assert once.traits == world.rows["u:c1"].traits
 
 
+def test_contact_merged_is_told_where_somebody_listens() -> None:
+    greeting = CART.replace("id: cart", "id: greeting").replace(
+        "event: Product Added, max_age: 30m", "event: Contact Merged"
+    )
+    for journeys, expected in (((a_journey(), a_journey(greeting)), ["Contact Merged"]), ((a_journey(),), [])):
+        world = World(*journeys)
+        anonymous_cart(world)
+        login(world)
+        world.deliver(at("10:10"), most=1)
+        [(key, answer)] = world.mail
+        result = advance(world.catalog, world.row(key), EventArrived(answer, at("10:10")))
+        assert expected == [getattr(event, "name", None) for event in result.events]
+        assert all(getattr(event, "properties", None) == {"anonymous_id": "v"} for event in result.events)
+
+
 def test_every_field_is_merged_or_kept_apart() -> None:
     """A field that is new in the row is thought of here: it says something of the contact, or of the row."""
     merged = {
