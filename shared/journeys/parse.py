@@ -11,7 +11,6 @@ from shared.journeys.document import read_document
 from shared.journeys.entry import parse_entry
 from shared.journeys.faults import Fault, JourneyFaultsError
 from shared.journeys.ids import parse_id
-from shared.journeys.later import later_words
 from shared.journeys.model import (
     Attribution,
     Entry,
@@ -61,9 +60,6 @@ def parse_source(file: str, text: str, around: Surroundings = NOTHING) -> Source
     faults: list[Fault] = []
     root = read_document(file, text, faults)
     source = None if root is None else _source(root, around)
-    if root is not None and source is not None and not faults:
-        for word in dict.fromkeys(later_words(source.journey)):
-            root.fault(f"`{word}` is not part of this release yet")
     if faults or source is None:
         raise JourneyFaultsError(faults)
     return source

@@ -90,21 +90,14 @@ class Node:
         what = f"not {shown(str(self.value).lower() if isinstance(self.value, bool) else self.value)}"
         return f"{what}; put it in quotes" if wanted is str else what
 
-    def fields(
-        self, known: Collection[str], required: Collection[str] = (), later: Collection[str] = ()
-    ) -> dict[str, Node]:
-        """Return the mapping's nodes by key; unknown and missing keys are faults. Empty when it is no mapping.
-
-        ``later`` are words of the language that this release does not have.
-        """
+    def fields(self, known: Collection[str], required: Collection[str] = ()) -> dict[str, Node]:
+        """Return the mapping's nodes by key; unknown and missing keys are faults. Empty when it is no mapping."""
         if not self.expect(dict):
             return {}
         found: dict[str, Node] = {}
         for key, child in self.value.items():
             if key in known:
                 found[key] = child
-            elif key in later:
-                child.fault(f"`{key}` is not part of this release yet")
             else:
                 child.fault(f"unknown key {shown(key)}{suggestion(key, known)}")
         for key in required:
@@ -128,13 +121,11 @@ class Node:
             self.fault("expected a text that is not empty")
         return default
 
-    def choice(self, known: Collection[str], what: str, later: Collection[str] = ()) -> str:
+    def choice(self, known: Collection[str], what: str) -> str:
         """Return one of ``known``; a fault and the first of them for anything else."""
         if self.is_a(str) and self.value in known:
             return str(self.value)
-        if self.is_a(str) and self.value in later:
-            self.fault(f"{what} `{self.value}` is not part of this release yet")
-        elif self.is_a(str):
+        if self.is_a(str):
             self.fault(f"unknown {what} {shown(self.value)}{suggestion(self.value, known)}")
         else:
             self.fault(f"expected {what}: one of {', '.join(known)}")

@@ -8,6 +8,7 @@ from services.evaluator.core.draft import Draft
 from services.evaluator.core.entry import enter_by_backfill
 from services.evaluator.core.exits import exit_stopped
 from services.evaluator.core.state import ContactState
+from services.evaluator.core.thresholds import adopt_thresholds
 from shared.messages.coordination import PREFIX
 
 
@@ -24,6 +25,7 @@ def adopt(draft: Draft) -> None:
     # A row that no event of the contact has made (an outcome has, or it was handed over) waits for its first one.
     for dated in draft.catalog.dated.values() if draft.recent else ():
         arm(draft, dated)
+    adopt_thresholds(draft)
     exit_stopped(draft)
     draft.adopted = draft.catalog.number
 

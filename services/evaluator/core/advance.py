@@ -36,6 +36,7 @@ from services.evaluator.core.profile import apply_consent, apply_profile, event_
 from services.evaluator.core.settle import settle
 from services.evaluator.core.state import ContactState, Run, Timer, Watch
 from services.evaluator.core.steps import due_order, take_answer, wake
+from services.evaluator.core.thresholds import crosses_by_time, watches_threshold
 from shared.ids import short_hash
 from shared.journeys.model import ExitAfter
 from shared.messages.answer import Answer
@@ -195,6 +196,9 @@ def _fire_watch(draft: Draft, key: str) -> None:
     draft.unwatch(key, fired=True)
     if watches_audience(key):
         judge_by_time(draft, watch)
+    elif watches_threshold(key):
+        if crosses_by_time(draft, watch):
+            enter_by_watch(draft, watch)
     elif is_link(watch):
         ask_again(draft, watch)
     elif watch.occurrence:

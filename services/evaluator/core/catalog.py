@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from services.evaluator.core.audience_index import AudienceIndex, Edge, index_audiences
-from services.evaluator.core.slots import Slot, slots_of
-from shared.ids import short_hash
+from services.evaluator.core.numbering import number_of
+from services.evaluator.core.slots import Slot, slots_of, threshold_key
 from shared.journeys.model import (
     AbsenceTrigger,
     ApiTrigger,
@@ -115,15 +115,15 @@ class Dated(msgspec.Struct, frozen=True):
 class Catalog(msgspec.Struct, frozen=True):
     """Every journey version that may hold contacts, and the newest of each journey, which takes entries.
 
-    ``entered_by`` are the triggers by an audience's edge. ``history`` maps each event that some condition asks for to
-    its slots: nothing else is kept. ``cap_window`` is the longest span that a frequency cap looks back; ``asked_ever``
-    are the journeys that some condition asks for the past of; ``asks_online`` says whether some condition asks when the
-    contact was last active; ``audiences`` are those that some journey asks for; ``zone`` and ``locale`` are the
-    workspace's. ``adopting`` are, by journey, the versions that take runs of older ones over or end them, in their
-    order; ``stopped`` says until when the runs of a journey were ended by order. ``number`` tells catalogues apart that
-    ask for other watches or audiences of a contact (0: for none), or stopped other runs; it is the same in every
-    process. ``heard`` are the events that change something somewhere; ``chained`` the journeys
-    whose ends start others.
+    ``entered_by`` are the triggers by an audience's edge, ``thresholds`` those by threshold by ``threshold_key``.
+    ``history`` maps each event that some condition asks for to its slots: nothing else is kept. ``cap_window`` is the
+    longest span that a frequency cap looks back; ``asked_ever`` are the journeys that some condition asks for the past
+    of; ``asks_online`` says whether some condition asks when the contact was last active; ``audiences`` are those that
+    some journey asks for; ``zone`` and ``locale`` are the workspace's. ``adopting`` are, by journey, the versions that
+    take runs of older ones over or end them, in their order; ``stopped`` says until when the runs of a journey were
+    ended by order. ``number`` tells catalogues apart that ask for other watches or audiences of a contact (0: for
+    none), or stopped other runs; it is the same in every process. ``heard`` are the events that change something
+    somewhere; ``chained`` the journeys whose ends start others.
     """
 
     plans: dict[tuple[str, int], Plan] = {}
@@ -135,6 +135,7 @@ class Catalog(msgspec.Struct, frozen=True):
     watched_from_first_sight: tuple[Watcher, ...] = ()
     watching: frozenset[str] = frozenset()
     dated: dict[str, Dated] = {}
+    thresholds: dict[str, tuple[Plan, ThresholdTrigger]] = {}
     number: int = 0
     goals_on: dict[str, tuple[tuple[str, Goal], ...]] = {}
     history: dict[str, tuple[Slot, ...]] = {}
@@ -182,16 +183,20 @@ def build_catalog(  # noqa: PLR0912 - one branch per trigger
     watched: dict[str, list[Watcher]] = {}
     first_sight: list[Watcher] = []
     dated: dict[str, Dated] = {}
+    thresholds: dict[str, tuple[Plan, ThresholdTrigger]] = {}
     by_priority = sorted(newest.values(), key=lambda plan: (-plan.journey.entry.priority, plan.journey.id))
     for plan in by_priority:
         for number, trigger in enumerate(plan.journey.triggers):
             match trigger:
-                case EventTrigger() | ThresholdTrigger():
+                case EventTrigger():
                     triggered.setdefault(trigger.event, []).append((plan, number, trigger))
                 case JourneyTrigger():
                     triggered.setdefault(JOURNEY_EXITED, []).append((plan, number, trigger))
                 case ApiTrigger():
                     pass  # found by its journey's id
+                case ThresholdTrigger():
+                    triggered.setdefault(trigger.event, []).append((plan, number, trigger))
+                    thresholds[threshold_key(plan.journey.id, trigger)] = plan, trigger
                 case InactivityTrigger():
                     for event in trigger.events:
                         watched.setdefault(event, []).append(Watcher(plan, number, trigger))
@@ -221,8 +226,16 @@ def build_catalog(  # noqa: PLR0912 - one branch per trigger
         watched_from_first_sight=tuple(first_sight),
         watching=frozenset(watcher.key for watchers in watched.values() for watcher in watchers),
         dated=dated,
+        thresholds=thresholds,
         backfilled=backfilled,
-        number=_number(dated.values(), zone, index, stopped, backfilled),
+        number=number_of(
+            {key: one.trigger for key, one in dated.items()},
+            {key: trigger for key, (_, trigger) in thresholds.items()},
+            zone,
+            index,
+            stopped,
+            [(plan.journey.id, plan.journey.version) for plan in backfilled],
+        ),
         stopped=dict(stopped),
         goals_on=_goals_on(latest.values()),
         history=slots_of(_asked(live, index)),
@@ -249,26 +262,6 @@ def _goals_on(plans: Iterable[Plan]) -> dict[str, tuple[tuple[str, Goal], ...]]:
         for goal in plan.journey.goals:
             goals.setdefault(goal.event, []).append((plan.journey.id, goal))
     return {event: tuple(found) for event, found in goals.items()}
-
-
-def _number(
-    dated: Iterable[Dated], zone: ZoneInfo, index: AudienceIndex, stopped: Mapping[str, int], backfilled: Iterable[Plan]
-) -> int:
-    """Return the hash of what decides when the triggers by time occur, who is in the audiences, what was stopped.
-
-    With the audiences, who is let in for being in one.
-
-    Whom triggers by time then let in is asked at each time.
-    """
-    times = []
-    for one in sorted(dated, key=lambda one: one.key):
-        blind = {name: None for name in ("where", "audience") if name in one.trigger.__struct_fields__}
-        times.append((one.key, msgspec.structs.replace(one.trigger, **blind)))
-    members = [(audience.id, audience.where) for audience in index.order]
-    let_in = [(plan.journey.id, plan.journey.version) for plan in backfilled]
-    audiences = (members, let_in) if members else ()
-    asked = (times, zone.key, *audiences, *((dict(sorted(stopped.items())),) if stopped else ()))
-    return short_hash(msgspec.json.encode(asked).decode()) if times or members or stopped else 0
 
 
 def _plan(journey: Journey) -> Plan:

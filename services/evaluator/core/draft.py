@@ -27,6 +27,7 @@ from services.evaluator.core.state import (
     Touch,
     Watch,
 )
+from shared.clock import DAY
 from shared.ids import derived_id
 from shared.messages.command import Cancel, CommandRecord
 from shared.messages.enrolment import Enrolment
@@ -34,6 +35,9 @@ from shared.messages.event import Event
 from shared.messages.journal import Decision, JournalRecord
 
 NO_EVENT: dict[str, Any] = {}
+_LATE = DAY
+"""An event that comes later than this changes audiences and crosses thresholds when it comes, and not at its own time:
+an import of old orders starts runs that begin now."""
 
 
 class Draft:
@@ -140,6 +144,11 @@ class Draft:
         self._armed = 0
         self._cancelled = 0
         self._fired = 0
+
+    @property
+    def noticed_at(self) -> int:
+        """The time of what the event makes true of the contact as a whole: the event's own, or if it is late now."""
+        return self.log_time if self.log_time - self.now > _LATE else self.now
 
     def scope(self, run: Run | None = None, *, own: bool = False) -> Scope:
         """Return what conditions may look at now, for ``run`` or before entry.

@@ -16,7 +16,7 @@ from services.evaluator.core.line import called, in_line, is_coordinated, join_l
 from services.evaluator.core.own_events import announce_entry
 from services.evaluator.core.state import OCCURRENCE, Run, Watch
 from services.evaluator.core.steps import exit_timers, hear_way, proceed
-from services.evaluator.core.thresholds import crosses
+from services.evaluator.core.thresholds import crosses, watches_threshold
 from shared.ids import run_id
 from shared.journeys.model import (
     ApiTrigger,
@@ -48,13 +48,12 @@ def enter_by_event(draft: Draft, name: str, edge: Edge | None = None) -> None:
     triggered: Iterable[_Triggered] = draft.catalog.triggered_by.get(name, ())
     if edge is not None:
         triggered = sorted((*triggered, *draft.catalog.entered_by.get(edge, ())), key=_by_priority)
-    for plan, number, trigger in triggered:
+    for plan, _, trigger in triggered:
         before: tuple[object, ...] | None = None
         try:
             if trigger.where is None or holds(trigger.where, draft.scope()):
                 before = draft.savepoint()
-                if _applies(draft, plan, number, trigger):
-                    _try_enter(draft, plan, max_age=trigger.max_age if isinstance(trigger, EventTrigger) else None)
+                _enter_by_trigger(draft, plan, trigger)
         except Exception as error:  # noqa: BLE001 - whatever one journey does, the others go on
             if before is not None:
                 draft.rewind(before)
@@ -73,7 +72,8 @@ def enter_by_watch(draft: Draft, watch: Watch) -> None:
     """Enter the journey of a watch that came due: its trigger is fulfilled, or it is the contact's turn."""
     plan = draft.catalog.newest.get(watch.journey)
     dated = draft.catalog.dated.get(watch.key)
-    if plan is None or not (dated or in_line(watch) or watched_key(watch.key) in draft.catalog.watching):
+    asked = in_line(watch) or watches_threshold(watch.key) or watched_key(watch.key) in draft.catalog.watching
+    if plan is None or not (dated or asked):
         return
     draft.event = {OCCURRENCE: watch.occurrence[:_DATE]} if watch.occurrence else watch.event
     draft.cause = watch.cause or draft.cause
@@ -149,16 +149,22 @@ def _by_priority(found: _Triggered) -> tuple[int, str, int]:
     return -plan.journey.entry.priority, plan.journey.id, number
 
 
-def _applies(draft: Draft, plan: Plan, number: int, trigger: _Trigger) -> bool:
+def _enter_by_trigger(draft: Draft, plan: Plan, trigger: _Trigger) -> None:
     match trigger:
-        case EventTrigger() | AudienceTrigger():
-            return True
-        case ThresholdTrigger():
-            return crosses(draft, plan, number, trigger)
+        case EventTrigger():
+            _try_enter(draft, plan, max_age=trigger.max_age)
+        case AudienceTrigger():
+            _try_enter(draft, plan, max_age=None)
         case JourneyTrigger():
             ended = draft.event["properties"]
-            outcome = trigger.outcome in (None, ended.get("reason"))
-            return outcome and ended.get("journey") == trigger.journey
+            if trigger.outcome in (None, ended.get("reason")) and ended.get("journey") == trigger.journey:
+                _try_enter(draft, plan, max_age=None)
+        case ThresholdTrigger():
+            if crosses(draft, plan, trigger):
+                own = draft.now
+                draft.now = draft.noticed_at
+                _try_enter(draft, plan, max_age=None)
+                draft.now = own
         case _:
             assert_never(trigger)
 

@@ -12,6 +12,7 @@ import msgspec
 
 from services.evaluator.core.consent import is_revoked, stated_channel
 from services.evaluator.core.draft import Draft
+from services.evaluator.core.entry import enter_by_watch
 from services.evaluator.core.exits import exit_by_consent, exit_by_event, exit_run
 from services.evaluator.core.experiments import ask_id
 from services.evaluator.core.goals import credit_goals
@@ -22,6 +23,7 @@ from services.evaluator.core.own_events import announce_merge
 from services.evaluator.core.profile import event_data
 from services.evaluator.core.state import ContactState, Forward, Linked, Run
 from services.evaluator.core.steps import feed_waits
+from services.evaluator.core.thresholds import merge_thresholds
 from shared.ids import derived_id
 from shared.journeys.model import Experiment
 from shared.messages.answer import Answer
@@ -108,12 +110,17 @@ def take_over(draft: Draft, answer: Handover) -> None:
         return
     given = _DECODER.decode(answer.state)
     arrived = merge(draft, given)
+    crossed = merge_thresholds(draft, given)
     for run in arrived:
         rival = _rival(draft, run)
         if rival is not None:
             exit_run(draft, max(run, rival, key=_age), MERGED)
     _catch_up(draft, link, [run.run_id for run in arrived])
     announce_merge(draft, answer.anonymous)
+    cause, event = draft.cause, draft.event
+    for watch in crossed:
+        enter_by_watch(draft, watch)
+    draft.cause, draft.event = cause, event
 
 
 def _rival(draft: Draft, run: Run) -> Run | None:

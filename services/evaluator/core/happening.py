@@ -12,14 +12,10 @@ from services.evaluator.core.history import note_history
 from services.evaluator.core.line import leave_line
 from services.evaluator.core.steps import feed_waits
 from services.evaluator.core.watches import feed_watches
-from shared.clock import DAY
 from shared.journeys.model import EDGE_EVENTS
 
 EDGES_AT_MOST = 20
 """Edges that one occurrence may lead to: journeys that put a contact in and out of audiences in a circle stop here."""
-_LATE = DAY
-"""An event that comes later than this changes audiences when it comes, and not at its own time: an import of old orders
-starts runs that begin now."""
 
 
 def happen(draft: Draft, name: str, *, first_sight: bool = False, edge: Edge | None = None) -> None:
@@ -39,8 +35,8 @@ def follow_edges(draft: Draft) -> None:
     """Let each audience that the contact has entered or left do what it does, and those that follow from that."""
     judge_by_profile(draft)
     cause = draft.cause
-    if draft.edges and draft.log_time - draft.now > _LATE:
-        draft.now = draft.log_time
+    if draft.edges:
+        draft.now = draft.noticed_at
     for number in range(1, EDGES_AT_MOST + 1):
         if not draft.edges:
             return

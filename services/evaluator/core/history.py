@@ -16,7 +16,7 @@ from shared.messages.event import Event
 HISTORY_AT_MOST = 1_000
 """How many times of one event are kept per contact; the oldest go first."""
 
-_FUNCTIONS: dict[Kind, Fn] = {"count": "count", "sum": "sum", "values": "last", "distinct": "distinct"}
+FUNCTIONS: dict[Kind, Fn] = {"count": "count", "sum": "sum", "values": "last", "distinct": "distinct"}
 """By which function the samples of a kind are kept."""
 
 
@@ -56,5 +56,5 @@ def _note_value(draft: Draft, slot: MeasureSlot) -> None:
         return
     oldest = None if slot.span is None else draft.log_time - slot.span
     known = draft.measures.get(slot.key, ())
-    kept = with_sample(known, Sample(draft.now, value), _FUNCTIONS[slot.kind], oldest)
+    kept = with_sample(known, Sample(draft.now, value), FUNCTIONS[slot.kind], oldest)
     draft.measures = {**draft.measures, slot.key: kept}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from heapq import nsmallest
 from typing import Any, Literal
 
 from services.evaluator.core.state import Sample, Total
@@ -48,17 +49,33 @@ def with_sample(samples: Sequence[Sample], new: Sample, fn: Fn, after: int | Non
             kept.remove(known)
             new = known if known.at > new.at else new
     kept.insert(bisect_right(kept, new.at, key=_at), new)
-    if len(kept) <= SAMPLES_AT_MOST:
-        return tuple(kept)
-    if fn in ("count", "sum"):
-        _join_closest(kept)
-    return tuple(kept[-SAMPLES_AT_MOST:])
+    return _fitting(kept, fn)
 
 
-def _join_closest(samples: list[Sample]) -> None:
-    place = min(range(1, len(samples)), key=lambda number: samples[number].at - samples[number - 1].at)
-    earlier, later = samples[place - 1 : place + 1]
-    samples[place - 1 : place + 1] = [Sample(later.at, earlier.value + later.value)]
+def merged_samples(one: Sequence[Sample], other: Sequence[Sample], fn: Fn) -> tuple[Sample, ...]:
+    """Return what two contacts that turn out to be one have together, in the order of the times."""
+    samples = sorted((*one, *other), key=_at)
+    if fn == "distinct":
+        newest = {sample.value: sample for sample in samples}
+        samples = sorted(newest.values(), key=_at)
+    return _fitting(samples, fn)
+
+
+def _fitting(samples: list[Sample], fn: Fn) -> tuple[Sample, ...]:
+    too_many = len(samples) - SAMPLES_AT_MOST
+    if too_many > 0 and fn in ("count", "sum"):
+        samples = _joined(samples, too_many)
+    return tuple(samples[-SAMPLES_AT_MOST:])
+
+
+def _joined(samples: list[Sample], times: int) -> list[Sample]:
+    """Return ``samples`` with the ``times`` that follow closest on another joined to it."""
+    close = set(nsmallest(times, range(1, len(samples)), key=lambda place: samples[place].at - samples[place - 1].at))
+    joined: list[Sample] = []
+    for place, sample in enumerate(samples):
+        earlier = joined.pop().value if place in close else 0
+        joined.append(Sample(sample.at, earlier + sample.value))
+    return joined
 
 
 def within(samples: Sequence[Sample], now: int, span: int | None) -> Sequence[Sample]:

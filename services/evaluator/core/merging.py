@@ -8,18 +8,22 @@ from services.evaluator.core.audiences import watches_audience
 from services.evaluator.core.consent import newest_of
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.exits import ENTRIES_AT_MOST
-from services.evaluator.core.history import HISTORY_AT_MOST
-from services.evaluator.core.measures import SAMPLES_AT_MOST
+from services.evaluator.core.history import FUNCTIONS, HISTORY_AT_MOST
+from services.evaluator.core.measures import Fn, merged_samples
 from services.evaluator.core.profile import RECENT_AT_MOST
 from services.evaluator.core.slots import MeasureSlot
-from services.evaluator.core.state import NEVER, OCCURRED_AT_MOST, ContactState, Passage, Run, Sample, Total
+from services.evaluator.core.state import NEVER, OCCURRED_AT_MOST, ContactState, Passage, Run, Total
+from services.evaluator.core.thresholds import watches_threshold
 
 KEPT_APART = frozenset({"contact", "seq", "seen", "anonymous_id", "coordination", "links", "forward", "adopted"})
 """Fields that are each row's own. Every other field of ``ContactState`` is merged: a test sees to it."""
 
 
 def merge(draft: Draft, given: ContactState) -> list[Run]:
-    """Take ``given`` into the draft and return the runs that came with it; what the draft says itself counts first."""
+    """Take ``given`` into the draft and return the runs that came with it; what the draft says itself counts first.
+
+    What triggers by threshold keep is merged by ``merge_thresholds``: it knows what is crossed by it.
+    """
     draft.traits = {**given.traits, **draft.traits}
     draft.consent = newest_of(draft.consent, given.consent)
     draft.history = {
@@ -39,10 +43,9 @@ def merge(draft: Draft, given: ContactState) -> list[Run]:
         *draft.pending,
         *(msgspec.structs.replace(one, contact=one.contact or given.contact) for one in given.pending),
     )
-    draft.samples = {**given.samples, **draft.samples}
-    distinct = _distinct_keys(draft)
+    functions = _functions(draft)
     draft.measures = {
-        key: _all_of(draft.measures.get(key, ()), given.measures.get(key, ()), distinct=key in distinct)
+        key: merged_samples(draft.measures.get(key, ()), given.measures.get(key, ()), functions.get(key, "last"))
         for key in sorted(draft.measures.keys() | given.measures.keys())
     }
     draft.totals = {**given.totals, **draft.totals} | {
@@ -62,8 +65,8 @@ def merge(draft: Draft, given: ContactState) -> list[Run]:
         for journey in sorted(draft.entries.keys() | given.entries.keys())
     }
     for watch in given.watches.values():
-        if watches_audience(watch.key):
-            continue  # the audience is judged again over what both know
+        if watches_audience(watch.key) or watches_threshold(watch.key):
+            continue  # both are judged again over what both contacts know
         known = draft.watches.get(watch.key)
         # What waits for a time is armed anew (``dates.follow_merge``): the time is that of the whole contact.
         if not watch.occurrence and (known is None or known.due < watch.due):
@@ -71,17 +74,11 @@ def merge(draft: Draft, given: ContactState) -> list[Run]:
     return [draft.receive(run) for run in given.runs]
 
 
-def _distinct_keys(draft: Draft) -> set[str]:
+def _functions(draft: Draft) -> dict[str, Fn]:
+    """Return by which function the samples of each measure are kept."""
     slots = (slot for found in draft.catalog.history.values() for slot in found)
-    return {slot.key for slot in slots if isinstance(slot, MeasureSlot) and slot.kind == "distinct"}
-
-
-def _all_of(one: tuple[Sample, ...], other: tuple[Sample, ...], *, distinct: bool) -> tuple[Sample, ...]:
-    samples = sorted((*one, *other), key=lambda sample: sample.at)
-    if distinct:
-        newest = {sample.value: sample for sample in samples}
-        samples = sorted(newest.values(), key=lambda sample: sample.at)
-    return tuple(samples[-SAMPLES_AT_MOST:])
+    measured = (slot for slot in slots if isinstance(slot, MeasureSlot) and slot.kind != "total")
+    return {slot.key: FUNCTIONS[slot.kind] for slot in measured}
 
 
 def _summed(one: Total, other: Total) -> Total:

@@ -10,6 +10,7 @@ import msgspec
 
 from shared.clock import DAY
 from shared.ids import short_hash
+from shared.journeys.model import ThresholdTrigger
 from shared.journeys.predicate import Aggregate, Condition, Expression, Performed
 from shared.journeys.walk import parts_of
 
@@ -63,6 +64,19 @@ def kind_of(aggregate: Aggregate) -> Kind:
             return aggregate.fn
         case _:
             return "values"
+
+
+@lru_cache(1024)
+def threshold_key(journey: str, trigger: ThresholdTrigger) -> str:
+    """Return what the keys begin with of all that ``trigger`` keeps: another number is counted under another key."""
+    counted = (trigger.aggregate, trigger.event, trigger.field, trigger.group_by, trigger.where, trigger.within is None)
+    return f"{journey}/{short_hash(msgspec.json.encode(counted).decode()):x}"
+
+
+def is_met_by_time(trigger: ThresholdTrigger) -> bool:
+    """Tell whether the target can come to be met although nothing happens."""
+    only_falls = trigger.aggregate in ("count", "distinct")
+    return trigger.within is not None and not (only_falls and trigger.target.operator in (">", ">="))
 
 
 @lru_cache(1024)

@@ -120,9 +120,9 @@ class Watch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What the contact waits for outside of any run: at ``due`` the ``journey`` is entered.
 
     Either something must not happen before: ``since`` is when that began and ``event`` what began it, as templates see
-    it. Or a time of the contact's clock comes: ``occurrence`` is its local date, of a schedule with time and offset. Or
-    it is the contact's turn to enter (``ask_id``): ``cause`` is what it wanted to enter by, ``due`` its turn (NEVER:
-    not known yet).
+    it. Or the answer of a threshold changes by itself. Or a time of the contact's clock comes: ``occurrence`` is its
+    local date, of a schedule with time and offset. Or it is the contact's turn to enter (``ask_id``): ``cause`` is what
+    it wanted to enter by, ``due`` its turn (NEVER: not known yet).
     """
 
     key: str

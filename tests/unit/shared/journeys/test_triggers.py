@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from shared.clock import DAY, MINUTE
@@ -46,6 +47,15 @@ def test_every_word_of_a_threshold() -> None:
     )
 
 
+def test_every_word_of_a_rate() -> None:
+    text = 'type: threshold, aggregate: rate, event: Logged In, within: 7d, is: "< 0.5"'
+    rate = ThresholdTrigger(
+        aggregate="rate", event="Logged In", target=Target("<", 0.5), within=7 * DAY, baseline=28 * DAY
+    )
+    assert rate == trigger(text)
+    assert msgspec.structs.replace(rate, baseline=60 * DAY) == trigger(f"{text}, baseline: 60d")
+
+
 def test_every_word_of_inactivity() -> None:
     assert trigger("type: inactivity, events: [Logged In], for: 180d, start: first_seen") == InactivityTrigger(
         events=("Logged In",), duration=180 * DAY, start="first_seen"
@@ -78,6 +88,14 @@ def test_every_word_of_absence() -> None:
         (
             'type: threshold, aggregate: rate, event: X, is: "> 3"',
             ["`aggregate: rate` needs `within`, such as 7d"],
+        ),
+        (
+            'type: threshold, aggregate: rate, event: X, within: 7d, baseline: 7d, is: "> 3"',
+            ["`baseline` is longer than `within`"],
+        ),
+        (
+            'type: threshold, aggregate: count, event: X, within: 7d, baseline: 28d, is: "> 3"',
+            ["`baseline` belongs to `aggregate: rate`"],
         ),
         ("type: inactivity, events: [], for: 1d", ["expected at least one event"]),
         ("type: inactivity, events: [X], for: 0d", ["expected a duration longer than nothing"]),
