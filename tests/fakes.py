@@ -8,7 +8,8 @@ from typing import Any
 from services.dispatcher.channels.base import Message, Receipt
 from services.dispatcher.connectors.base import Request
 from services.dispatcher.ports import ClaimResult
-from services.evaluator.changelog.records import Stamp
+from services.evaluator.changelog.records import CONTACT, META, OUTBOX, Stamp
+from services.evaluator.changelog.rows import Changes, Kept, Mark, MemoryRows
 from services.evaluator.epoch import Epoch
 from services.evaluator.meta import Meta, encode_meta
 from shared.clock import HOUR, MINUTE, SECOND
@@ -167,6 +168,39 @@ class MemoryChangelog:
         old = self.records[: max(0, len(self.records) - lag)]
         last = {record.key: record.offset for record in old}
         self.records[: len(old)] = [record for record in old if last[record.key] == record.offset]
+
+
+class DurableRows(MemoryRows):
+    """Rows that outlive their process but for the newest writes, as RocksDB's do. Contract: test_changelog_rows.py."""
+
+    def __init__(self, writes: Sequence[tuple[Changes, Mark | None]] = ()) -> None:
+        super().__init__()
+        self.writes: list[tuple[Changes, Mark | None]] = []
+        self.discarded = 0
+        for changes, mark in writes:
+            self.write(changes, mark)
+        mark = next((mark for _, mark in reversed(writes) if mark is not None), None)
+        rest = {key: value for changes, _ in writes for key, value in changes.items() if not key.startswith(CONTACT)}
+        outboxes = {key: value for key, value in rest.items() if value is not None and key.startswith(OUTBOX)}
+        self._kept = None if mark is None else Kept(mark, rest.get(META), outboxes)
+        if mark is None:
+            self.discard("never complete")
+
+    def after_crash(self, lost: int = 0) -> DurableRows:
+        """Return what the next process finds when the newest ``lost`` writes are gone."""
+        return DurableRows(self.writes[: max(0, len(self.writes) - lost)])
+
+    def kept(self) -> Kept | None:
+        return self._kept
+
+    def write(self, changes: Changes, mark: Mark | None) -> None:
+        super().write(changes, mark)
+        self.writes.append((dict(changes), mark))
+
+    def discard(self, reason: str) -> None:
+        super().discard(reason)
+        self.discarded += bool(self._kept)
+        self.writes, self._kept = [], None
 
 
 def _nothing() -> None:

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+from services.evaluator.changelog.disk import StateFolder
+from services.evaluator.changelog.rows import MemoryRows
 from services.evaluator.lease import Lease
 from services.evaluator.owned import OwnedPartitions
 from services.evaluator.settings import EvaluatorSettings
@@ -27,8 +29,9 @@ def build(settings: EvaluatorSettings) -> EvaluatorApp:
     asyncio.run(ensure_topics(settings))
     metrics = Metrics()
     lease = Lease(int(settings.session_timeout * SECOND))
-    owned = OwnedPartitions(settings, base, lease, metrics)
     settings.data.mkdir(parents=True, exist_ok=True)
+    folder = StateFolder(settings.data / "state") if settings.state == "disk" else None
+    owned = OwnedPartitions(settings, base, lease, metrics, MemoryRows if folder is None else folder.open)
     return create_app(
         group=settings.evaluator_group,
         bootstrap=settings.kafka_bootstrap,

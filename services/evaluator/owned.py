@@ -12,6 +12,7 @@ import structlog
 
 from services.evaluator.broker_time import BrokerTime
 from services.evaluator.changelog.partition import FencedError, PartitionChangelog, open_partition
+from services.evaluator.changelog.rows import MemoryRows, Rows, StateUnreadableError
 from services.evaluator.changelog.writer import ChangelogWriter
 from services.evaluator.core.catalog import catalog_of
 from services.evaluator.lease import Lease
@@ -41,6 +42,7 @@ _BEAT = 0.02
 
 
 class _Owned(msgspec.Struct):
+    rows: Rows
     changelog: PartitionChangelog
     runner: PartitionRunner
     time: BrokerTime
@@ -51,13 +53,24 @@ class _Owned(msgspec.Struct):
 class OwnedPartitions:
     """The ``PartitionHandler`` of the evaluator on Kafka."""
 
-    def __init__(self, settings: EvaluatorSettings, base: Definitions, lease: Lease, metrics: Metrics) -> None:
-        """``base`` are the journeys of the worker's own folder. Nothing is connected before ``running``."""
+    def __init__(
+        self,
+        settings: EvaluatorSettings,
+        base: Definitions,
+        lease: Lease,
+        metrics: Metrics,
+        open_rows: Callable[[int], Rows] = MemoryRows,
+    ) -> None:
+        """``base`` are the journeys of the worker's own folder; ``open_rows`` says where a partition's contacts are kept.
+
+        Nothing is connected before ``running``.
+        """
         self._settings = settings
         self._base = base
         self._catalog = catalog_of(base)
         self._lease = lease
         self._metrics = metrics
+        self._open_rows = open_rows
         kafka, prefix = settings.kafka_bootstrap, settings.topic_prefix
         self._reader = KafkaLogReader(kafka, prefix=prefix)
         self._connect: Callable[[], KafkaPublisher] = lambda: KafkaPublisher(
@@ -87,6 +100,7 @@ class OwnedPartitions:
             await self._tail.stop()
             await self._writer.stop()
             await self._publisher.stop()
+            self._drop(set(self._owned))
 
     async def ready(self) -> bool:
         """Tell whether the group has given us our share and a broker answers."""
@@ -99,10 +113,9 @@ class OwnedPartitions:
         if new:
             incarnations = await read_incarnations(self._settings, EVENTS)
             ends = await self._reader.ends(EVENTS, self._settings.partitions)
-            opened = await asyncio.gather(
+            await asyncio.gather(
                 *[self._open(partition, incarnations.get(partition), ends[partition]) for partition in sorted(new)]
             )
-            self._owned.update(zip(sorted(new), opened, strict=True))
         self._tail.follow({number: owned.changelog.next_offset for number, owned in self._owned.items()})
         for owned in self._owned.values():
             owned.beat = asyncio.create_task(_loudly(self._beat(owned)))
@@ -145,14 +158,29 @@ class OwnedPartitions:
 
     def _drop(self, partitions: set[int]) -> None:
         for number in partitions:
-            self._owned.pop(number).runner.forget()
+            owned = self._owned.pop(number)
+            owned.runner.forget()
+            owned.rows.close()
         self._measure_lag()
 
     def _measure_lag(self) -> None:
         lag = max((owned.lag for owned in self._owned.values()), default=0.0)
         self._metrics.consumer_lag.labels(EVENTS).set(lag)
 
-    async def _open(self, partition: int, incarnation: str | None, end: int) -> _Owned:
+    async def _open(self, partition: int, incarnation: str | None, end: int) -> None:
+        rows = self._open_rows(partition)
+        try:
+            try:
+                owned = await self._restored(rows, partition, incarnation, end)
+            except StateUnreadableError as error:
+                rows.discard(str(error))
+                owned = await self._restored(rows, partition, incarnation, end)
+        except BaseException:
+            rows.close()
+            raise
+        self._owned[partition] = owned
+
+    async def _restored(self, rows: Rows, partition: int, incarnation: str | None, end: int) -> _Owned:
         changelog = await open_partition(
             partition,
             owner=os.urandom(16).hex(),
@@ -160,6 +188,7 @@ class OwnedPartitions:
             writer=self._writer,
             publisher=self._publisher,
             may_act=self._lease.valid,
+            rows=rows,
         )
         saved = changelog.load_meta()
         known = Meta() if saved is None else decode_meta(saved)
@@ -185,7 +214,7 @@ class OwnedPartitions:
             may_act=self._lease.valid,
             orders=self._published.known.markers,
         )
-        return _Owned(changelog, runner, time)
+        return _Owned(rows, changelog, runner, time)
 
     async def _beat(self, owned: _Owned) -> None:
         while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -18,4 +19,8 @@ class EvaluatorSettings(KafkaSettings):
         default=None, description="stable name of this worker: its restart within the session moves no partition"
     )
     evaluator_batch: int = Field(default=2_000, ge=1, description="records of one fetched batch")
-    data: Path = Field(default=Path(".kikkake/evaluator"), description="folder for Faust's own files")
+    data: Path = Field(default=Path(".kikkake/evaluator"), description="folder that no other worker may use")
+    state: Literal["disk", "memory"] = Field(
+        default="disk",
+        description="where contacts are kept beside Kafka: disk (in `KIKKAKE_DATA`; a restart reads what is new) or memory",
+    )

@@ -16,7 +16,9 @@ from uuid import uuid4
 
 import pytest
 
+from services.evaluator.changelog.disk import StateFolder
 from services.evaluator.changelog.partition import PartitionChangelog, Writer, open_partition
+from services.evaluator.changelog.rows import MemoryRows, Rows
 from services.evaluator.changelog.writer import ChangelogWriter, EpochTooLargeError
 from services.evaluator.core.state import ContactState
 from services.evaluator.epoch import ContactStore, Epoch
@@ -37,7 +39,7 @@ from shared.settings import KafkaSettings
 from tests.fakes import MemoryChangelog, MemoryEpochs, MemoryLog
 from tests.servers.kafka import KafkaServer
 
-PARTITIONS = 16
+PARTITIONS = 32
 """Of the Kafka topics that all tests here share: each test has one partition for itself."""
 
 
@@ -92,7 +94,9 @@ def sqlite(request: pytest.FixtureRequest) -> OpenStore:
 owners = itertools.count()
 
 
-async def changelog(partition: int, reader: LogReader, writer: Writer, publisher: Publisher) -> PartitionChangelog:
+async def changelog(
+    partition: int, reader: LogReader, writer: Writer, publisher: Publisher, rows: Rows | None = None
+) -> PartitionChangelog:
     return await open_partition(
         partition,
         owner=f"owner-{next(owners)}",
@@ -100,10 +104,20 @@ async def changelog(partition: int, reader: LogReader, writer: Writer, publisher
         writer=writer,
         publisher=publisher,
         may_act=lambda: True,
+        rows=rows or MemoryRows(),
     )
 
 
 def memory_changelog(_: pytest.FixtureRequest) -> OpenStore:
+    return changelog_in_memory(MemoryRows)
+
+
+def disk_changelog(request: pytest.FixtureRequest) -> OpenStore:
+    folder = StateFolder(request.getfixturevalue("tmp_path"))
+    return changelog_in_memory(lambda: folder.open(0))
+
+
+def changelog_in_memory(open_rows: Callable[[], Rows]) -> OpenStore:
     records, topics = MemoryChangelog(), MemoryLog()
 
     async def appended(topic: TopicName) -> list[bytes | None]:
@@ -111,14 +125,25 @@ def memory_changelog(_: pytest.FixtureRequest) -> OpenStore:
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Opened]:
-        store = await changelog(0, records, records, topics)
+        rows = open_rows()
+        store = await changelog(0, records, records, topics, rows)
         yield Opened(store, appended)
         await store.close()
+        rows.close()
 
     return opened
 
 
 def kafka(request: pytest.FixtureRequest) -> OpenStore:
+    return changelog_on_kafka(request, MemoryRows)
+
+
+def kafka_disk(request: pytest.FixtureRequest) -> OpenStore:
+    folder = StateFolder(request.getfixturevalue("tmp_path"))
+    return changelog_on_kafka(request, lambda: folder.open(0))
+
+
+def changelog_on_kafka(request: pytest.FixtureRequest, open_rows: Callable[[], Rows]) -> OpenStore:
     settings: KafkaSettings = request.getfixturevalue("kafka_topics")
     partition: int = request.getfixturevalue("a_partition")
     bootstrap, prefix = settings.kafka_bootstrap, settings.topic_prefix
@@ -135,16 +160,25 @@ def kafka(request: pytest.FixtureRequest) -> OpenStore:
             # The partition's first record is its incarnation.
             return [record.value async for batch in reader.read_all(topic, partition, 1) for record in batch]
 
-        store = await changelog(partition, reader, writer, publisher)
+        rows = open_rows()
+        store = await changelog(partition, reader, writer, publisher, rows)
         yield Opened(store, appended, partition)
         await store.close()
+        rows.close()
         await publisher.stop()
         await writer.stop()
 
     return opened
 
 
-ADAPTERS = [memory, sqlite, memory_changelog, pytest.param(kafka, marks=pytest.mark.integration)]
+ADAPTERS = [
+    memory,
+    sqlite,
+    memory_changelog,
+    disk_changelog,
+    pytest.param(kafka, marks=pytest.mark.integration),
+    pytest.param(kafka_disk, marks=pytest.mark.integration),
+]
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
-"""A partition's state as its changelog tells it, record by record. Reads and writes nothing itself."""
+"""A partition's state as its changelog tells it, record by record. Reads and writes no log itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import structlog
 
@@ -18,6 +18,7 @@ from services.evaluator.changelog.records import (
     decode_outbox,
     stamp_of,
 )
+from services.evaluator.changelog.rows import Mark, Place, Rows
 from services.evaluator.meta import decode_meta
 from shared.errors import BadMessageError
 from shared.log import LogRecord
@@ -25,39 +26,86 @@ from shared.messages.topics import INCARNATION_KEY
 
 _LOG = structlog.get_logger(__name__)
 
+_ENDS = (META, CLAIM)
+"""What ends an epoch, and what begins a term: reading can go on there. The log keeps the last of each for ever."""
+
 
 class Image:
     """Rows, outboxes and meta row. A record of a lower term that stands behind a higher claim is a stale writer's.
 
     Such a record changes nothing here; its key is kept in ``overwritten``, for compaction would keep the stale record
     and drop the good one: the owner writes the good one again.
+
+    Kept rows are continued from their mark. They are of this log only if the records that the mark names stand in it:
+    until those have been read, they are ``unproved``. That tells a log that was created anew, cut off by a broker or
+    compacted beyond the mark, whoever has written to it meanwhile.
     """
 
-    def __init__(self) -> None:
-        """Start empty."""
-        self.rows: dict[str, bytes] = {}
+    def __init__(self, rows: Rows, incarnation: str) -> None:
+        """Start from what ``rows`` kept of the changelog of id ``incarnation``, or else empty."""
+        self.rows = rows
         self.meta: bytes | None = None
         self.term = 0
         self.claim: Claim | None = None
         self.overwritten: set[bytes] = set()
         self.next_offset = 0
+        self.unproved: set[Place] = set()
         self._outboxes: dict[bytes, bytes] = {}
+        self.incarnation = incarnation
+        self._resume: Place | None = None
+        self._last: Place | None = None
+        # Our own records fill [begin, end) without a gap: once the rest of the log was read up to ``begin``, nothing
+        # before ``end`` is unknown.
+        self._own_begin = self._own_end = 0
+        kept = rows.kept()
+        if kept is None:
+            return
+        if kept.mark.incarnation != incarnation:
+            rows.discard("of another changelog")
+            return
+        self.meta, self._outboxes, self.term = kept.meta, kept.outboxes, kept.mark.term
+        self._resume, self._last = kept.mark.resume, kept.mark.last
+        self.unproved = {kept.mark.resume, kept.mark.last}
+        self.next_offset = kept.mark.resume.offset
 
-    def apply(self, record: LogRecord) -> None:
-        """Take the next record in."""
-        stamp = self.look(record)
-        if record.key is None or stamp is None:
-            return
-        if record.key == CLAIM:
-            if record.value is not None and stamp.term > self.term:
-                self.term = stamp.term
-                self.claim = decode_claim(record.value)
-            return
-        if stamp.term < self.term:
-            self.overwritten.add(record.key)
-            return
-        self.overwritten.discard(record.key)
-        self.put(record.key, record.value)
+    def apply(self, records: Sequence[LogRecord]) -> None:
+        """Take the next records in."""
+        changes: dict[bytes, bytes | None] = {}
+        last: tuple[LogRecord, Stamp] | None = None
+        for record in records:
+            stamp = self.look(record)
+            key = record.key
+            if stamp is None or key is None:
+                continue
+            last = record, stamp
+            if self.unproved:
+                self.unproved.discard(_place(record, stamp))
+            if key == CLAIM:
+                if record.value is not None and stamp.term > self.term:
+                    self.term = stamp.term
+                    self.claim = decode_claim(record.value)
+            elif stamp.term < self.term:
+                self.overwritten.add(key)
+                continue
+            else:
+                if self.overwritten:
+                    self.overwritten.discard(key)
+                changes[key] = record.value
+            if key in _ENDS and not self.overwritten:
+                self._resume = _place(record, stamp)
+        self._own_begin = self._own_end = self.next_offset
+        if last is not None:
+            self._take(changes, _place(*last))
+
+    def saved(self, records: Sequence[tuple[bytes, bytes | None]], first: int, stamp: Stamp) -> None:
+        """Take in what we have appended ourselves, from offset ``first`` on."""
+        if first != self._own_end:
+            self._own_begin = first
+        self._own_end = first + len(records)
+        last = Place(self._own_end - 1, records[-1][0], stamp)
+        if last.key == META and self.next_offset >= self._own_begin and not self.overwritten:
+            self._resume = last
+        self._take(dict(records), last)
 
     def look(self, record: LogRecord) -> Stamp | None:
         """Move behind ``record`` and return who wrote it; None: none of us, and it is to be passed over.
@@ -89,25 +137,30 @@ class Image:
             return self.meta
         if key.startswith(OUTBOX):
             return self._outboxes.get(key)
-        return self.rows.get(key[len(CONTACT) :].decode())
+        return self.rows.load(key[len(CONTACT) :].decode())
 
     def contacts(self) -> Iterator[tuple[str, bytes]]:
         """Yield every contact with its row."""
-        yield from self.rows.items()
+        return self.rows.scan()
 
-    def put(self, key: bytes, value: bytes | None) -> None:
-        """Take in what a record of ours with ``key`` says."""
-        if key == META:
-            self.meta = value
-        elif key.startswith(OUTBOX):
-            if value is None:
-                self._outboxes.pop(key, None)
-            else:
-                self._outboxes[key] = value
-        elif value is None:
-            self.rows.pop(key[len(CONTACT) :].decode(), None)
-        else:
-            self.rows[key[len(CONTACT) :].decode()] = value
+    def _take(self, changes: dict[bytes, bytes | None], last: Place) -> None:
+        for key, value in changes.items():
+            if key == META:
+                self.meta = value
+            elif key.startswith(OUTBOX):
+                if value is None:
+                    self._outboxes.pop(key, None)
+                else:
+                    self._outboxes[key] = value
+        # Records that are read again, behind ``resume``, do not take back what is in the rows already.
+        if self._last is None or last.offset > self._last.offset:
+            self._last = last
+        mark = None if self._resume is None else Mark(self.incarnation, self.term, self._resume, self._last)
+        self.rows.write(changes, mark)
+
+
+def _place(record: LogRecord, stamp: Stamp) -> Place:
+    return Place(record.offset, record.key or b"", stamp)
 
 
 def _is_text(key: bytes) -> bool:

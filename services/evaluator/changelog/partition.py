@@ -22,11 +22,12 @@ from services.evaluator.changelog.records import (
     encode_outbox,
     outbox_key,
 )
+from services.evaluator.changelog.rows import Rows
 from services.evaluator.epoch import Epoch
 from services.evaluator.meta import Meta, decode_meta, encode_meta
 from shared.errors import KikkakeError
 from shared.log import LogReader, LogRecord, LogUnavailableError, Output, Publisher
-from shared.messages.topics import CHANGELOG
+from shared.messages.topics import CHANGELOG, INCARNATION_KEY
 
 _LOG = structlog.get_logger(__name__)
 _RETRY = 0.2
@@ -74,7 +75,7 @@ class PartitionChangelog:
 
     def load(self, contact: str) -> bytes | None:
         """Return the contact's row as last saved, or None."""
-        return self._image.rows.get(contact)
+        return self._image.rows.load(contact)
 
     def load_meta(self) -> bytes | None:
         """Return the meta row as last saved, or None."""
@@ -154,14 +155,14 @@ class PartitionChangelog:
         while True:
             await self._wait_for_lease()
             try:
-                await self._writer.append(self.partition, records, Stamp(self._claim.term, epoch))
+                stamp = Stamp(self._claim.term, epoch)
+                first = await self._writer.append(self.partition, records, stamp)
             except LogUnavailableError as error:
                 _LOG.warning("changelog_unavailable", partition=self.partition, error=str(error))
                 await asyncio.sleep(_RETRY)
             else:
                 break
-        for key, value in records:
-            self._image.put(key, value)
+        self._image.saved(records, first, stamp)
 
     async def _publish(self, outputs: Sequence[Output]) -> None:
         while outputs:
@@ -180,7 +181,7 @@ class PartitionChangelog:
             raise FencedError(f"partition {self.partition} was claimed by another worker")
 
 
-async def open_partition(
+async def open_partition(  # noqa: PLR0913 - the seams of a partition, all by name
     partition: int,
     *,
     owner: str,
@@ -188,12 +189,19 @@ async def open_partition(
     writer: Writer,
     publisher: Publisher,
     may_act: Callable[[], bool],
+    rows: Rows,
 ) -> PartitionChangelog:
     """Restore the partition, claim it and send again what may be missing; ``owner`` is random, one per assignment.
 
+    What ``rows`` has kept is continued, or discarded where it is not what the log says; else the whole log is read.
     Whatever happens in between, the next call starts from the log again: nothing but claims and repeats is written.
     """
-    image = Image()
+    image = Image(rows, await _incarnation(reader, partition))
+    begin = image.next_offset
+    await _read_on(image, reader, partition)
+    if image.unproved:
+        rows.discard("the changelog does not have the records that it was continued from")
+        image, begin = Image(rows, image.incarnation), 0
     while True:
         await _read_on(image, reader, partition)
         claim = Claim(image.term + 1, owner)
@@ -208,15 +216,21 @@ async def open_partition(
     changelog = PartitionChangelog(partition, image, claim, writer, publisher, may_act)
     resent = await changelog.resend()
     await changelog.repair()
-    _LOG.info("partition_restored", partition=partition, term=claim.term, contacts=len(image.rows), resent=resent)
+    _LOG.info("partition_restored", partition=partition, term=claim.term, begin=begin, end=offset, resent=resent)
     return changelog
+
+
+async def _incarnation(reader: LogReader, partition: int) -> str:
+    """Return the id of the changelog's partition: the value of its first record."""
+    first = await reader.read(CHANGELOG, partition, 0, 1)
+    return first[0].value.hex() if first and first[0].key == INCARNATION_KEY and first[0].value else ""
 
 
 async def _read_on(image: Image, reader: LogReader, partition: int, last: int | None = None) -> None:
     """Read up to the log's end, or up to and with the record at ``last``."""
     async with contextlib.aclosing(reader.read_all(CHANGELOG, partition, image.next_offset)) as batches:
         async for batch in batches:
-            for record in batch:
-                if last is not None and record.offset > last:
-                    return
-                image.apply(record)
+            records = batch if last is None else [record for record in batch if record.offset <= last]
+            image.apply(records)
+            if len(records) < len(batch):
+                return

@@ -6,6 +6,7 @@ record carries the header ``e``: term and epoch, eight bytes each, tombstones an
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Sequence
 
@@ -59,8 +60,14 @@ def stamp_of(record: LogRecord) -> Stamp:
     """Return who wrote ``record``. Raises BadMessageError for one that is not ours."""
     for name, value in record.headers:
         if name == _HEADER and len(value) == _STAMP.size:
-            return Stamp(*_STAMP.unpack(value))
+            return _stamp(value)
     raise BadMessageError(f"the changelog's record at offset {record.offset} carries no term")
+
+
+@functools.lru_cache(maxsize=64)
+def _stamp(value: bytes) -> Stamp:
+    """Return the stamp; all records of an epoch carry the same."""
+    return Stamp(*_STAMP.unpack(value))
 
 
 def contact_record_key(contact: str) -> bytes:

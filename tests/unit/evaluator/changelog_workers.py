@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from services.evaluator.changelog.partition import PartitionChangelog, open_partition
+from services.evaluator.changelog.rows import MemoryRows, Rows
 from services.evaluator.core.catalog import build_catalog
 from services.evaluator.epoch import Epoch
 from services.evaluator.meta import Meta, decode_meta
@@ -82,10 +83,13 @@ class Publisher:
 class Worker:
     """Opens the partition and applies the source, two records an epoch."""
 
-    def __init__(self, owner: str, log: MemoryChangelog, topics: Topics, step: Step = at_once) -> None:
+    def __init__(
+        self, owner: str, log: MemoryChangelog, topics: Topics, step: Step = at_once, *, rows: Rows | None = None
+    ) -> None:
         self._owner = owner
         self._log = log.seen_by(step)
         self._publisher = topics.publisher(step)
+        self._rows = rows or MemoryRows()
         self.lease = True
         self.changelog: PartitionChangelog | None = None
 
@@ -97,6 +101,7 @@ class Worker:
             writer=self._log,
             publisher=self._publisher,
             may_act=lambda: self.lease,
+            rows=self._rows,
         )
         return self.changelog
 

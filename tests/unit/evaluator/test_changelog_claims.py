@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.evaluator.changelog.image import Image
+from services.evaluator.changelog.rows import MemoryRows
 from services.evaluator.changelog.partition import FencedError
 from services.evaluator.changelog.records import CLAIM, Claim, Stamp, encode_claim, stamp_of
 from services.evaluator.meta import decode_meta
@@ -91,9 +92,8 @@ async def open_at_once(order: list[str]) -> None:
     for worker in workers.values():
         worker.look()
     kept = [name for name, it in workers.items() if it.changelog is not None and not it.changelog.fenced]
-    image = Image()
-    for record in log.records:
-        image.apply(record)
+    image = Image(MemoryRows(), "")
+    image.apply(log.records)
     assert image.claim is not None
     assert [image.claim.owner] == kept
     for name, worker in workers.items():

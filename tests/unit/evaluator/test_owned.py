@@ -14,6 +14,7 @@ from faust.types import TP
 
 from services.evaluator.batch_consumer import BatchConsumer
 from services.evaluator.broker_time import BrokerTime
+from services.evaluator.changelog.rows import MemoryRows
 from services.evaluator.lease import Lease
 from services.evaluator.owned import OwnedPartitions, _Owned
 from services.evaluator.partitions import Batch
@@ -158,10 +159,11 @@ class Worker:
         async def nothing(*_: Any, **__: Any) -> dict[int, int]:
             return dict.fromkeys(range(12), 0)
 
-        async def opening(partition: int, *_: Any) -> _Owned:
+        async def opening(partition: int, *_: Any) -> None:
             self.opened.append(partition)
             changelog = SimpleNamespace(next_offset=0, close=nothing)
-            return _Owned(cast("Any", changelog), cast("Any", Runner()), BrokerTime(lambda: 0, lambda: 0))
+            time = BrokerTime(lambda: 0, lambda: 0)
+            self.owned._owned[partition] = _Owned(MemoryRows(), cast("Any", changelog), cast("Any", Runner()), time)
 
         monkeypatch.setattr("services.evaluator.owned.read_incarnations", nothing)
         monkeypatch.setattr(self.owned._reader, "ends", nothing)
