@@ -17,6 +17,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from services.evaluator.changelog.disk import StateFolder
 from services.evaluator.changelog.partition import PartitionChangelog, open_partition
@@ -36,6 +37,7 @@ from shared.log import Output
 from shared.settings import KafkaSettings
 from tests.servers.kafka import KafkaServer
 
+T = TypeVar("T")
 EPOCH_ROWS = 1_000
 START = 1_767_225_600_000  # 2026-01-01
 PREFIX = "restore."

@@ -61,7 +61,7 @@ class OwnedPartitions:
         metrics: Metrics,
         open_rows: Callable[[int], Rows] = MemoryRows,
     ) -> None:
-        """``base`` are the journeys of the worker's own folder; ``open_rows`` says where a partition's contacts are kept.
+        """``base`` are the journeys of the worker's own folder; ``open_rows`` says where a partition's rows are.
 
         Nothing is connected before ``running``.
         """

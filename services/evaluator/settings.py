@@ -22,5 +22,5 @@ class EvaluatorSettings(KafkaSettings):
     data: Path = Field(default=Path(".kikkake/evaluator"), description="folder that no other worker may use")
     state: Literal["disk", "memory"] = Field(
         default="disk",
-        description="where contacts are kept beside Kafka: disk (in `KIKKAKE_DATA`; a restart reads what is new) or memory",
+        description="where contacts are kept beside Kafka: disk (a restart reads what is new) or memory",
     )

@@ -56,7 +56,9 @@ def test_nothing_is_kept_at_first(reopen: Reopen) -> None:
 
 def test_what_was_written_is_there_again_with_its_mark(reopen: Reopen) -> None:
     rows = reopen()
-    rows.write({b"c:u:1": b"one", b"c:u:\xe4\xba\x9c": b"two", b"c:": b"\x00", b"m": b"meta", b"o:3": b"out"}, a_mark(7))
+    rows.write(
+        {b"c:u:1": b"one", b"c:u:\xe4\xba\x9c": b"two", b"c:": b"\x00", b"m": b"meta", b"o:3": b"out"}, a_mark(7)
+    )
     rows.write({b"c:u:1": b"new", b"m": b"meta 2", b"o:4": b"out 2"}, a_mark(9))
     rows = reopen()
     assert Kept(a_mark(9), b"meta 2", {b"o:3": b"out", b"o:4": b"out 2"}) == rows.kept()

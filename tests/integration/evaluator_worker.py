@@ -12,12 +12,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from services.evaluator import __main__ as evaluator
+from services.evaluator.changelog.disk import DiskRows
 from services.evaluator.changelog.writer import ChangelogWriter
 from shared.kafka.publisher import KafkaPublisher
 from shared.log import Output
 from shared.messages.topics import CANCELS, EVENTS
 
-PLACES = ("before_append", "appended", "half_published", "published", "claimed")
+PLACES = ("before_append", "appended", "kept", "half_published", "published", "claimed")
 EXIT_CODE = 9
 
 
@@ -65,6 +66,14 @@ def install(failpoint: Failpoint) -> None:
             _die()
         return None
 
+    keep: Callable[..., None] = DiskRows.write
+
+    def dying_keep(self: DiskRows, changes: Any, mark: Any) -> None:
+        keep(self, changes, mark)
+        if b"m" in changes and failpoint.reached("kept"):
+            _die()
+
+    DiskRows.write = dying_keep  # type: ignore[method-assign]
     ChangelogWriter.append = dying_append  # type: ignore[method-assign]
     KafkaPublisher.publish = dying_publish  # type: ignore[method-assign]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import signal
 import uuid
 from collections.abc import Iterator, Sequence
@@ -196,6 +197,33 @@ def test_killed_inside_an_epoch_nothing_is_lost_and_nothing_decided_twice(world:
     world.evaluator()
     wait_until(world.over, "every run has ended", 60, world.tails)
     world.compare()
+
+
+@pytest.mark.parametrize("damage", ["none", "garbage", "lost"])
+def test_started_again_it_continues_from_its_disk_or_without_it(world: World, damage: str) -> None:
+    """The folder is whole (only what is new is read), damaged (found out and discarded) or gone."""
+    world.visit(30)
+    first = world.evaluator().ready()
+    wait_until(world.over, "every run has ended", 60, world.tails)
+    first.send(signal.SIGTERM)
+    assert 0 == first.wait()
+    state = world.folder / "a" / "state"
+    if damage == "garbage":
+        for path in state.glob("*/*.sst"):
+            content = path.read_bytes()
+            path.write_bytes(content[: len(content) // 2].ljust(len(content), b"?"))
+    elif damage == "lost":
+        shutil.rmtree(state)
+    world.visit(30)
+    said = first.log.stat().st_size
+    again = world.evaluator().ready()
+    wait_until(world.over, "every run has ended", 60, world.tails)
+    world.compare()
+    lines = again.log.read_bytes()[said:].decode().splitlines()
+    begins = [json.loads(line)["begin"] for line in lines if '"partition_restored"' in line]
+    assert PARTITIONS == len(begins)
+    assert (damage == "none") == all(begins)
+    assert (damage == "garbage") == any('"state_discarded"' in line for line in lines)
 
 
 def test_a_cart_bought_in_the_backlog_is_not_reminded_of(world: World) -> None:

@@ -11,6 +11,7 @@ import fcntl
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import structlog
@@ -100,7 +101,7 @@ class DiskRows:
         self._path = path
         self._options = options
         self._write_options = WriteOptions()
-        self._write_options.disable_wal = True
+        self._write_options.disable_wal = True  # type: ignore[assignment,method-assign]  # its stub takes it for a method
         self._kept: Kept | None = None
         try:
             self._database = self._open()
@@ -125,9 +126,10 @@ class DiskRows:
         reading.set_readahead_size(_READ_AHEAD)
         reading.set_iterate_upper_bound(_BEHIND_CONTACTS)
         prefix = len(CONTACT)
+        items = cast("Iterator[tuple[bytes, bytes]]", self._database.items(from_key=CONTACT, read_opt=reading))
         key = CONTACT
         try:
-            for key, value in self._database.items(from_key=CONTACT, read_opt=reading):
+            for key, value in items:
                 yield key[prefix:].decode(), value
             self._require_end(key, reading)
         except Exception as error:

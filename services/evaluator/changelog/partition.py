@@ -181,7 +181,7 @@ class PartitionChangelog:
             raise FencedError(f"partition {self.partition} was claimed by another worker")
 
 
-async def open_partition(  # noqa: PLR0913 - the seams of a partition, all by name
+async def open_partition(
     partition: int,
     *,
     owner: str,

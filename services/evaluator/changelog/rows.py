@@ -62,7 +62,7 @@ class Rows(Protocol):
         """Return what an earlier process left; None: nothing, and there are no rows."""
 
     def write(self, changes: Changes, mark: Mark | None) -> None:
-        """Take ``changes`` in together with ``mark``, both or neither. Without a mark nothing of it is ever ``kept``."""
+        """Take ``changes`` in together with ``mark``, both or neither; without a mark it is never ``kept``."""
 
     def discard(self, reason: str) -> None:
         """Forget everything, and tell the operator why."""

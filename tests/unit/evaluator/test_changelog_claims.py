@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.evaluator.changelog.image import Image
-from services.evaluator.changelog.rows import MemoryRows
 from services.evaluator.changelog.partition import FencedError
 from services.evaluator.changelog.records import CLAIM, Claim, Stamp, encode_claim, stamp_of
+from services.evaluator.changelog.rows import MemoryRows
 from services.evaluator.meta import decode_meta
 from tests.fakes import MemoryChangelog
 from tests.unit.evaluator.changelog_workers import (

@@ -36,7 +36,7 @@ def write(folder: StateFolder, epochs: int) -> None:
 
 
 def epochs_of(folder: StateFolder) -> tuple[int, set[int], int]:
-    """Return the mark's epoch (0: none), those of the rows, and how many rows there are. Raises StateUnreadableError."""
+    """Return the mark's epoch (0: none), those of the rows, and their count. Raises StateUnreadableError."""
     rows = folder.open(0)
     kept = rows.kept()
     try:
@@ -163,7 +163,7 @@ def test_another_releases_folder_is_discarded(tmp_path: Path, monkeypatch: pytes
 
 def test_a_folder_has_one_process(tmp_path: Path) -> None:
     folder = StateFolder(tmp_path)
-    with pytest.raises(ConfigurationError, match="another process uses .*a folder of its own with KIKKAKE_DATA"):
+    with pytest.raises(ConfigurationError, match=r"another process uses .*a folder of its own with KIKKAKE_DATA"):
         StateFolder(tmp_path)
     del folder
     StateFolder(tmp_path)
@@ -171,12 +171,12 @@ def test_a_folder_has_one_process(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigurationError, match="file/state cannot be written .*KIKKAKE_DATA.*KIKKAKE_STATE=memory"):
+    with pytest.raises(ConfigurationError, match=r"file/state cannot be written .*KIKKAKE_DATA.*KIKKAKE_STATE=memory"):
         StateFolder(tmp_path / "file" / "state")
 
 
 def test_a_partition_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     folder = StateFolder(tmp_path)
     (tmp_path / "0").write_text("a file where a folder should be")
-    with pytest.raises(ConfigurationError, match="0 cannot be written: .*KIKKAKE_DATA"):
+    with pytest.raises(ConfigurationError, match=r"0 cannot be written: .*KIKKAKE_DATA"):
         folder.open(0)

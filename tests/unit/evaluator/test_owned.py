@@ -14,7 +14,7 @@ from faust.types import TP
 
 from services.evaluator.batch_consumer import BatchConsumer
 from services.evaluator.broker_time import BrokerTime
-from services.evaluator.changelog.rows import MemoryRows
+from services.evaluator.changelog.rows import MemoryRows, StateUnreadableError
 from services.evaluator.lease import Lease
 from services.evaluator.owned import OwnedPartitions, _Owned
 from services.evaluator.partitions import Batch
@@ -22,7 +22,7 @@ from services.evaluator.settings import EvaluatorSettings
 from services.evaluator.transport import create_app
 from shared.clock import system_clock
 from shared.journeys.model import Definitions
-from shared.log import LogRecord
+from shared.log import LogRecord, LogUnavailableError
 from shared.metrics import Metrics
 
 Assigned = tuple[set[int], set[int]]
@@ -206,3 +206,54 @@ async def test_the_lag_is_that_of_the_partition_furthest_behind(monkeypatch: pyt
     assert 60 <= worker.lag < 70
     await worker.assigned({1}, {1})
     assert 0 == worker.lag
+
+
+# ---- rows that are kept -------------------------------------------------------------------------------------------
+
+
+class Kept(MemoryRows):
+    """Notes what becomes of it."""
+
+    def __init__(self, _partition: int = 0) -> None:
+        super().__init__()
+        self.history: list[str] = []
+
+    def discard(self, reason: str) -> None:
+        self.history.append(f"discarded: {reason}")
+
+    def close(self) -> None:
+        self.history.append("closed")
+
+
+async def open_with(errors: list[Exception], monkeypatch: pytest.MonkeyPatch) -> tuple[OwnedPartitions, Kept]:
+    """Open a partition whose first attempts end in ``errors``."""
+    rows = Kept()
+    owned = OwnedPartitions(EvaluatorSettings(), Definitions(), Lease(), Metrics(), lambda _: rows)
+
+    async def restored(rows: MemoryRows, *_: Any) -> _Owned:
+        if errors:
+            raise errors.pop(0)
+        return _Owned(rows, cast("Any", None), cast("Any", Runner()), BrokerTime(lambda: 0, lambda: 0))
+
+    monkeypatch.setattr(owned, "_restored", restored)
+    await owned._open(0, None, 0)
+    return owned, rows
+
+
+async def test_rows_that_cannot_be_read_are_discarded_and_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    owned, rows = await open_with([StateUnreadableError("bad block")], monkeypatch)
+    assert (["discarded: bad block"], {0}) == (rows.history, owned._owned.keys())
+    owned._drop({0})
+    assert ["discarded: bad block", "closed"] == rows.history
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), LogUnavailableError()])
+async def test_rows_are_closed_when_a_restore_does_not_come_to_its_end(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another assignment opens them again, which it could not while they are open."""
+    closed: list[str] = []
+    monkeypatch.setattr(Kept, "close", lambda _: closed.append("closed"))
+    with pytest.raises(type(error)):
+        await open_with([error], monkeypatch)
+    assert ["closed"] == closed
