@@ -44,6 +44,7 @@ _READ_AHEAD = 2 * 1024 * 1024
 _BLOOM_BITS = 10
 _MARK = b"\x00mark"
 _BEHIND_CONTACTS = b"c;"
+_Items = Iterator[tuple[bytes, bytes]]
 _PACK = msgspec.msgpack.Encoder()
 _UNPACK = msgspec.msgpack.Decoder(tuple[int, Mark])
 
@@ -126,10 +127,10 @@ class DiskRows:
         reading.set_readahead_size(_READ_AHEAD)
         reading.set_iterate_upper_bound(_BEHIND_CONTACTS)
         prefix = len(CONTACT)
-        items = cast("Iterator[tuple[bytes, bytes]]", self._database.items(from_key=CONTACT, read_opt=reading))
         key = CONTACT
         try:
-            for key, value in items:
+            # No variable holds the iterator: an error would keep it, and it the database, which could not be closed then.
+            for key, value in cast("_Items", self._database.items(from_key=CONTACT, read_opt=reading)):
                 yield key[prefix:].decode(), value
             self._require_end(key, reading)
         except Exception as error:
@@ -190,7 +191,7 @@ class DiskRows:
                 behind.next()
             behind.status()
         finally:
-            del behind  # the error would keep it, and it the database
+            del behind  # as above
 
     def _renew(self) -> None:
         with contextlib.suppress(AttributeError):  # it was never opened

@@ -225,10 +225,10 @@ class Kept(MemoryRows):
         self.history.append("closed")
 
 
-async def open_with(errors: list[Exception], monkeypatch: pytest.MonkeyPatch) -> tuple[OwnedPartitions, Kept]:
+async def open_with(errors: list[BaseException], monkeypatch: pytest.MonkeyPatch) -> tuple[OwnedPartitions, Kept]:
     """Open a partition whose first attempts end in ``errors``."""
     rows = Kept()
-    owned = OwnedPartitions(EvaluatorSettings(), Definitions(), Lease(), Metrics(), lambda _: rows)
+    owned = OwnedPartitions(EvaluatorSettings(), Definitions(journeys=()), Lease(), Metrics(), lambda _: rows)
 
     async def restored(rows: MemoryRows, *_: Any) -> _Owned:
         if errors:
@@ -242,14 +242,14 @@ async def open_with(errors: list[Exception], monkeypatch: pytest.MonkeyPatch) ->
 
 async def test_rows_that_cannot_be_read_are_discarded_and_restored(monkeypatch: pytest.MonkeyPatch) -> None:
     owned, rows = await open_with([StateUnreadableError("bad block")], monkeypatch)
-    assert (["discarded: bad block"], {0}) == (rows.history, owned._owned.keys())
+    assert (["discarded: bad block"], {0}) == (rows.history, set(owned._owned))
     owned._drop({0})
     assert ["discarded: bad block", "closed"] == rows.history
 
 
 @pytest.mark.parametrize("error", [asyncio.CancelledError(), LogUnavailableError()])
 async def test_rows_are_closed_when_a_restore_does_not_come_to_its_end(
-    error: Exception, monkeypatch: pytest.MonkeyPatch
+    error: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another assignment opens them again, which it could not while they are open."""
     closed: list[str] = []
