@@ -7,6 +7,7 @@ its memory on disk in the order of the writes and each ``WriteBatch`` whole, so 
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import fcntl
 import shutil
 from collections.abc import Iterator
@@ -39,6 +40,8 @@ CACHE_BYTES = 64 * 1024 * 1024
 """Blocks kept in memory, all partitions together; the system's file cache comes on top and gives way."""
 WRITE_BYTES = 64 * 1024 * 1024
 """Rows not yet on disk, all partitions together."""
+OPEN_SECONDS = 60
+"""Opening a folder takes milliseconds; one that takes so long ends the process."""
 _PARTITION_WRITE_BYTES = 16 * 1024 * 1024  # so much of a partition's changelog is read again after a crash, at most
 _READ_AHEAD = 2 * 1024 * 1024
 _BLOOM_BITS = 10
@@ -104,7 +107,14 @@ class DiskRows:
         self._write_options = WriteOptions()
         self._write_options.disable_wal = True  # type: ignore[assignment,method-assign]  # its stub takes it for a method
         self._kept: Kept | None = None
+        # Some damage makes RocksDB hang where it should refuse (9.8.4, a manifest): whoever ends that process then, the
+        # next one begins anew.
+        self._opening = path.with_name(f"{path.name}.opening")
         try:
+            if self._opening.exists():
+                raise StateUnreadableError("a process ended while it opened this")  # noqa: TRY301 - as what follows
+            self._opening.touch()
+            faulthandler.dump_traceback_later(OPEN_SECONDS, exit=True)
             self._database = self._open()
             self._kept = self._read_kept()
         except Exception as error:  # noqa: BLE001 - rocksdict raises bare exceptions
@@ -112,6 +122,9 @@ class DiskRows:
         else:
             if self._kept is None:  # nothing, or rows that were never complete
                 self._renew()
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+            self._opening.unlink(missing_ok=True)
 
     def load(self, contact: str) -> bytes | None:
         """Return the contact's row, or None. Raises StateUnreadableError."""
@@ -129,7 +142,7 @@ class DiskRows:
         prefix = len(CONTACT)
         key = CONTACT
         try:
-            # No variable holds the iterator: an error would keep it, and it the database, which could not be closed then.
+            # No variable holds the iterator: an error would keep it, and it the database, which then would not close.
             for key, value in cast("_Items", self._database.items(from_key=CONTACT, read_opt=reading)):
                 yield key[prefix:].decode(), value
             self._require_end(key, reading)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Callable
@@ -102,12 +103,12 @@ def overwritten(path: Path) -> None:
     """Some bytes in the middle, as a bad block leaves them."""
     content = bytearray(path.read_bytes())
     middle = len(content) // 2
-    content[middle : middle + 64] = os.urandom(min(64, len(content) - middle))
+    content[middle : middle + 64] = b"?" * min(64, len(content) - middle)
     path.write_bytes(content)
 
 
 def garbage(path: Path) -> None:
-    path.write_bytes(os.urandom(path.stat().st_size))
+    path.write_bytes(random.Random(1).randbytes(path.stat().st_size))
 
 
 def deleted(path: Path) -> None:
@@ -147,6 +148,31 @@ def test_damaged_rows_are_found_when_each_is_read_once(tmp_path: Path, damage: C
             assert [] == logs  # whoever reads discards it
         else:
             assert ["state_discarded"] == [it["event"] for it in logs]
+
+
+HANGING = """
+import sys, time
+from pathlib import Path
+from services.evaluator.changelog import disk
+
+disk.OPEN_SECONDS = 0.2
+disk.DiskRows._open = lambda self: time.sleep(60)
+disk.StateFolder(Path(sys.argv[1])).open(0)
+"""
+
+
+def test_a_folder_that_hangs_ends_its_process_and_is_discarded_by_the_next(tmp_path: Path) -> None:
+    """RocksDB 9.8.4 reads some damaged manifests for ever."""
+    folder = StateFolder(tmp_path)
+    write(folder, 1)
+    del folder
+    ended = subprocess.run(
+        [sys.executable, "-c", HANGING, str(tmp_path)], cwd=ROOT, timeout=30, check=False, capture_output=True
+    )
+    assert ended.returncode != 0
+    with capture_logs() as logs:
+        assert (0, set(), 0) == epochs_of(StateFolder(tmp_path))
+    assert ["it cannot be read: a process ended while it opened this"] == [it["reason"] for it in logs]
 
 
 def test_another_releases_folder_is_discarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
