@@ -7,168 +7,34 @@ row of ADAPTERS.
 from __future__ import annotations
 
 import asyncio
-import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
-from typing import NamedTuple, Protocol
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from uuid import uuid4
 
 import pytest
 
-from services.evaluator.changelog.disk import StateFolder
-from services.evaluator.changelog.partition import PartitionChangelog, Writer, open_partition
-from services.evaluator.changelog.rows import MemoryRows, Rows
-from services.evaluator.changelog.writer import ChangelogWriter, EpochTooLargeError
+from services.evaluator.changelog.writer import EpochTooLargeError
 from services.evaluator.core.state import ContactState
 from services.evaluator.epoch import ContactStore, Epoch
 from services.evaluator.meta import Counters, Meta, decode_meta
 from services.evaluator.rows import Row, encode_row, read_head
-from services.evaluator.runner import EpochSaver
-from services.standalone.evaluation import SqliteEpochs
-from services.standalone.storage.contacts import SqliteContacts
-from services.standalone.storage.database import Database
-from services.standalone.storage.log import SqliteLog
-from shared.clock import system_clock
 from shared.kafka.admin import ensure_topics
-from shared.kafka.publisher import KafkaPublisher
-from shared.kafka.reader import KafkaLogReader
-from shared.log import LogReader, Output, Publisher
-from shared.messages.topics import TopicName
+from shared.log import Output
 from shared.settings import KafkaSettings
-from tests.fakes import MemoryChangelog, MemoryEpochs, MemoryLog
+from tests.contract.stores import (
+    Opened,
+    OpenStore,
+    Store,
+    disk_changelog,
+    kafka,
+    kafka_disk,
+    memory,
+    memory_changelog,
+    sqlite,
+)
 from tests.servers.kafka import KafkaServer
 
 PARTITIONS = 32
 """Of the Kafka topics that all tests here share: each test has one partition for itself."""
-
-
-class Store(ContactStore, EpochSaver, Protocol):
-    """What a host gives to the processor and its runner."""
-
-
-class Opened(NamedTuple):
-    """An open store of ``partition``, and how to read the values that its epochs appended to a topic."""
-
-    store: Store
-    appended: Callable[[TopicName], Awaitable[list[bytes | None]]]
-    partition: int = 0
-
-
-OpenStore = Callable[[], AbstractAsyncContextManager[Opened]]
-
-
-# ---- the adapters -------------------------------------------------------------------------------------------------
-
-
-def memory(_: pytest.FixtureRequest) -> OpenStore:
-    store = MemoryEpochs()
-
-    async def appended(topic: TopicName) -> list[bytes | None]:
-        return [output.value for output in store.outputs if output.topic == topic]
-
-    @asynccontextmanager
-    async def opened() -> AsyncIterator[Opened]:
-        yield Opened(store, appended)
-
-    return opened
-
-
-def sqlite(request: pytest.FixtureRequest) -> OpenStore:
-    folder: Path = request.getfixturevalue("tmp_path")
-
-    @asynccontextmanager
-    async def opened() -> AsyncIterator[Opened]:
-        database = Database(folder, "process")
-        log = SqliteLog(database, system_clock)
-
-        async def appended(topic: TopicName) -> list[bytes | None]:
-            return [record.value for record in log.read(topic, 0, 1, 1_000)]
-
-        yield Opened(SqliteEpochs(SqliteContacts(database, log)), appended)
-        await database.close()
-
-    return opened
-
-
-owners = itertools.count()
-
-
-async def changelog(
-    partition: int, reader: LogReader, writer: Writer, publisher: Publisher, rows: Rows | None = None
-) -> PartitionChangelog:
-    return await open_partition(
-        partition,
-        owner=f"owner-{next(owners)}",
-        reader=reader,
-        writer=writer,
-        publisher=publisher,
-        may_act=lambda: True,
-        rows=rows or MemoryRows(),
-    )
-
-
-def memory_changelog(_: pytest.FixtureRequest) -> OpenStore:
-    return changelog_in_memory(MemoryRows)
-
-
-def disk_changelog(request: pytest.FixtureRequest) -> OpenStore:
-    folder = StateFolder(request.getfixturevalue("tmp_path"))
-    return changelog_in_memory(lambda: folder.open(0))
-
-
-def changelog_in_memory(open_rows: Callable[[], Rows]) -> OpenStore:
-    records, topics = MemoryChangelog(), MemoryLog()
-
-    async def appended(topic: TopicName) -> list[bytes | None]:
-        return [record.value for record in await topics.read(topic, 0, 0, 1_000)]
-
-    @asynccontextmanager
-    async def opened() -> AsyncIterator[Opened]:
-        rows = open_rows()
-        store = await changelog(0, records, records, topics, rows)
-        yield Opened(store, appended)
-        await store.close()
-        rows.close()
-
-    return opened
-
-
-def kafka(request: pytest.FixtureRequest) -> OpenStore:
-    return changelog_on_kafka(request, MemoryRows)
-
-
-def kafka_disk(request: pytest.FixtureRequest) -> OpenStore:
-    folder = StateFolder(request.getfixturevalue("tmp_path"))
-    return changelog_on_kafka(request, lambda: folder.open(0))
-
-
-def changelog_on_kafka(request: pytest.FixtureRequest, open_rows: Callable[[], Rows]) -> OpenStore:
-    settings: KafkaSettings = request.getfixturevalue("kafka_topics")
-    partition: int = request.getfixturevalue("a_partition")
-    bootstrap, prefix = settings.kafka_bootstrap, settings.topic_prefix
-
-    @asynccontextmanager
-    async def opened() -> AsyncIterator[Opened]:
-        reader = KafkaLogReader(bootstrap, prefix=prefix)
-        writer = ChangelogWriter(bootstrap, prefix=prefix, clock=system_clock)
-        publisher = KafkaPublisher(bootstrap, prefix=prefix, partitions=settings.partitions)
-        await writer.start()
-        await publisher.start()
-
-        async def appended(topic: TopicName) -> list[bytes | None]:
-            # The partition's first record is its incarnation.
-            return [record.value async for batch in reader.read_all(topic, partition, 1) for record in batch]
-
-        rows = open_rows()
-        store = await changelog(partition, reader, writer, publisher, rows)
-        yield Opened(store, appended, partition)
-        await store.close()
-        rows.close()
-        await publisher.stop()
-        await writer.stop()
-
-    return opened
 
 
 ADAPTERS = [
