@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from services.evaluator.changelog.image import Image
 from services.evaluator.changelog.records import META
+from services.evaluator.changelog.rows import MemoryRows
 from services.evaluator.meta import decode_meta
 from shared.clock import system_clock
 from shared.kafka.publisher import KafkaPublisher
@@ -56,7 +57,7 @@ class ChangelogFollower:
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         partitions = range(settings.partitions)
-        self.images = {number: Image() for number in partitions}
+        self.images = {number: Image(MemoryRows(), "") for number in partitions}
         self.epochs: dict[int, list[Saved]] = {number: [] for number in partitions}
         self.stale = 0
         """Records that stand behind a claim of a higher term."""
@@ -74,7 +75,7 @@ class ChangelogFollower:
     def _take(self, partition: int, record: LogRecord) -> None:
         image = self.images[partition]
         overwritten = len(image.overwritten)
-        image.apply(record)
+        image.apply([record])
         self.stale += len(image.overwritten) > overwritten
         if record.key == META and record.value is not None and image.meta == record.value:
             meta = decode_meta(record.value)

@@ -1,4 +1,4 @@
-"""R15: rows in the changelog that this release cannot read. Nothing of an evaluator's state is on its disk."""
+"""R15: rows in the changelog that this release cannot read. A damaged folder: test_evaluator_crashes.py."""
 
 from __future__ import annotations
 
