@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
-from services.evaluator.rows import Head
+from services.evaluator.rows import Head, read_head
 from services.evaluator.timers import DueIndex
 from shared.messages.coordination import PREFIX
 
@@ -38,3 +39,8 @@ class Heads:
             self.behind.pop(contact, None)
         else:
             self.behind[contact] = None
+
+    def note_all(self, rows: Iterable[tuple[str, bytes]]) -> None:
+        """Take in the heads of stored ``rows``."""
+        for contact, value in rows:
+            self.note(contact, read_head(value))

@@ -38,8 +38,6 @@ _ID_BYTES = 1024
 """Ingest takes ids of 200 characters. Longer ones would come back in every output."""
 CACHED_ROWS = 20_000
 """Decoded rows kept: about 2 kB each (faust.md, "Core costs")."""
-
-
 Catalogs = Callable[[Mapping[str, Live]], Catalog]
 """Makes the catalogue of the orders that a partition has read."""
 
@@ -156,13 +154,7 @@ class PartitionProcessor:
         """
         build = self._begin()
         left = limit
-        while left and not build.full:
-            found = self._heads.timers.due(build.log_time, 1)
-            if not found:
-                break
-            contact = found[0]
-            row = self._fire(build, contact, self._row(build, contact), caught_up=caught_up)
-            self._note(contact, row)
+        while left and not build.full and self._fire_next(build, caught_up=caught_up):
             left -= 1
         return self._finish(build, 0)
 
@@ -228,15 +220,16 @@ class PartitionProcessor:
         if self._catalogs is None or marker.number <= self.meta.change:
             build.count(records=1, other=1)
             return True
-        while found := self._heads.timers.due(build.log_time, 1):
-            if build.full:
-                return False
-            self._note(found[0], self._fire(build, found[0], self._row(build, found[0]), caught_up=caught_up))
+        while not build.full and self._fire_next(build, caught_up=caught_up):
+            pass
+        if build.full:
+            return False
+        # It has been read also if nobody can carry it out, or it would be put into the log again and again.
+        build.order(marker.number, self.meta.live, self.meta.catalog)
         live = ordered(self.meta.live, marker, build.log_time)
         self._use(self._catalogs(live))
         if self.catalog.number != self.meta.catalog:
-            for contact, value in self._store.scan():
-                self._heads.note(contact, read_head(value))
+            self._heads.note_all(self._store.scan())
             for contact, (row, _) in build.rows.items():
                 self._note(contact, row)
         build.order(marker.number, live, self.catalog.number)
@@ -297,6 +290,13 @@ class PartitionProcessor:
 
     def _bare(self, row: Row, record: LogRecord, state: ContactState) -> bytes:
         return encode_row(Row(state, record.offset, self._incarnation))
+
+    def _fire_next(self, build: EpochBuilder, *, caught_up: bool) -> bool:
+        """Fire the timers of the contact that is due first before the log time; False: nobody is."""
+        for contact in self._heads.timers.due(build.log_time, 1):
+            self._note(contact, self._fire(build, contact, self._row(build, contact), caught_up=caught_up))
+            return True
+        return False
 
     def _fire(self, build: EpochBuilder, contact: str, row: Row, *, caught_up: bool) -> Row:
         """Fire the contact's timers that are due before the log time, those they arm included.

@@ -23,10 +23,11 @@ class Live(msgspec.Struct, frozen=True, array_like=True):
 
 
 def ordered(live: Mapping[str, Live], marker: Marker, at: int) -> dict[str, Live]:
-    """Return ``live`` after ``marker``, which stands in the log at ``at``."""
+    """Return ``live`` after ``marker``, which stands in the log at ``at``; the last order stands last."""
     former = live.get(marker.journey)
     stopped_at = at if marker.order == "stop" else 0 if former is None else former.stopped_at
-    return {**live, marker.journey: Live(marker.version, marker.order, stopped_at)}
+    others = {name: one for name, one in live.items() if name != marker.journey}
+    return {**others, marker.journey: Live(marker.version, marker.order, stopped_at)}
 
 
 class Published:
@@ -37,6 +38,7 @@ class Published:
         self.journeys: dict[tuple[str, int], Journey] = {}
         self.audiences: dict[tuple[str, int], tuple[Audience, ...]] = {}
         self.orders: dict[str, tuple[int, Order]] = {}
+        self._given: list[tuple[int, Order]] = []
         self.number = -1
         """Of the newest record that was taken."""
 
@@ -49,11 +51,15 @@ class Published:
                 self.audiences[name] = tuple(msgspec.convert(one, Audience) for one in record.audiences)
             case Order():
                 self.orders[record.journey] = number, record
+                self._given.append((number, record))
         self.number = max(self.number, number)
 
     def markers(self, after: int) -> list[Marker]:
-        """Return what a partition that has read the orders up to number ``after`` has yet to read, in their order."""
-        due = sorted((number, order) for number, order in self.orders.values() if number > after)
+        """Return what a partition that has read the orders up to number ``after`` has yet to read, in their order.
+
+        Also those that a later one has overtaken: what was stopped and published again has been stopped.
+        """
+        due = [(number, order) for number, order in self._given if number > after]
         return [
             Marker(
                 number=number,

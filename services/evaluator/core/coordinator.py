@@ -44,7 +44,8 @@ def _turn(draft: Draft, plan: Plan, known: Coordination, ask: Ask) -> Coordinati
     if entry.limit is not None and known.entries >= entry.limit:
         _reply(draft, ask, verdict="limit")
         return known
-    turn_at = draft.now if entry.rate is None else max(draft.now, known.turn_at + spacing(entry.rate))
+    # By the log's time: events that come late, all at once, would else have had their turns in the past.
+    turn_at = draft.now if entry.rate is None else max(draft.log_time, known.turn_at + spacing(entry.rate))
     _reply(draft, ask, verdict="granted", turn_at=turn_at)
     return msgspec.structs.replace(known, entries=known.entries + 1, turn_at=turn_at)
 

@@ -76,7 +76,7 @@ def enter_by_watch(draft: Draft, watch: Watch) -> None:
     if plan is None or not (dated or asked):
         return
     draft.event = {OCCURRENCE: watch.occurrence[:_DATE]} if watch.occurrence else watch.event
-    draft.cause = watch.cause or draft.cause
+    cause, draft.cause = draft.cause, watch.cause or draft.cause
     before = draft.savepoint()
     try:
         if dated is None or _lets_in(draft, dated):
@@ -84,6 +84,7 @@ def enter_by_watch(draft: Draft, watch: Watch) -> None:
     except Exception as error:  # noqa: BLE001 - whatever one journey does, the others go on
         draft.rewind(before)
         _refuse(draft, plan, error)
+    draft.cause = cause  # what follows from it follows now: runs by it are others than those by the first cause
 
 
 def enter_by_backfill(draft: Draft, plan: Plan) -> None:
@@ -192,11 +193,14 @@ def _try_enter(draft: Draft, plan: Plan, *, max_age: int | None, is_turn: bool =
     _enter(draft, plan, key)
 
 
-def _refusal(draft: Draft, plan: Plan, max_age: int | None, key: str, inside: Run | None) -> str | None:
+def _refusal(draft: Draft, plan: Plan, max_age: int | None, key: str, inside: Run | None) -> str | None:  # noqa: PLR0911 - one per reason
     """Return why the contact may not enter, the first reason in a fixed order; None: it may."""
     entry = plan.journey.entry
     if max_age is not None and draft.log_time - draft.now > max_age:
         return "too_old"
+    stopped = draft.catalog.stopped.get(plan.journey.id)
+    if stopped is not None and draft.now <= stopped:
+        return "journey_stopped"
     if entry.window is not None and not _is_open(entry.window, draft.now):
         return "outside_entry_window"
     if inside is not None and entry.on_retrigger != "restart" and entry.reentry.mode != "always":

@@ -118,7 +118,7 @@ def exit_by_event(draft: Draft, name: str, *, only: Collection[str] | None = Non
         for rule, condition in plan.exits_at.get(name, plan.exits_asked):
             if holds(condition, draft.scope(run)):
                 _regret(draft, run)
-                _exit(draft, run, rule.reason)
+                exit_any(draft, run, rule.reason)
                 break
 
 
@@ -132,37 +132,45 @@ def exit_by_audience(draft: Draft, audience: str) -> None:
         if rule is not None:
             draft.now = max(now, run.entered_at)
             _regret(draft, run)
-            _exit(draft, run, rule.reason)
+            exit_any(draft, run, rule.reason)
             draft.now = now
 
 
-def exit_by_consent(draft: Draft, topic: str, channel: str | None = None) -> None:
+def exit_by_consent(
+    draft: Draft, topic: str, channel: str | None = None, *, only: Collection[str] | None = None
+) -> None:
     """Stop what has lost the contact's consent for ``topic``: on all channels, or on one.
 
     On all, each marketing run of the topic ends. Unsettled messages that need this consent and may leave by such a
-    channel are cancelled, also those that a step of a run of another topic sent; that run goes on.
+    channel are cancelled, also those that a step of a run of another topic sent; that run goes on. ``only``: the ids of
+    the runs that it concerns; None: all.
     """
     for run in (*draft.runs.values(), *draft.ended) if channel is None else ():
+        if only is not None and run.run_id not in only:
+            continue
         plan = draft.catalog.plan(run.journey, run.version)
         policy = None if plan is None else plan.journey.policy
         if policy and policy.purpose == "marketing" and policy.topic == topic:
-            _exit(draft, run, CONSENT_REVOKED)
-    for command in draft.pending:
+            exit_any(draft, run, CONSENT_REVOKED)
+    for command in draft.pending if only is None else [one for one in draft.pending if one.run_id in only]:
         if command.topic == topic and (channel is None or channel in command.channels):
             _cancel(draft, command, "no_consent")
 
 
-def exit_stopped(draft: Draft) -> None:
-    """End each run of a journey that was stopped after it was entered."""
+def exit_stopped(draft: Draft, *, only: Collection[str] | None = None) -> None:
+    """End each run of a journey that was stopped after it was entered; ``only``: of those of these ids."""
     for run in (*draft.runs.values(), *draft.ended):
-        if run.entered_at <= draft.catalog.stopped.get(run.journey, -1):
-            _exit(draft, run, JOURNEY_STOPPED)
+        if only is not None and run.run_id not in only:
+            continue
+        stopped = draft.catalog.stopped.get(run.journey)
+        if stopped is not None and run.entered_at <= stopped:
+            exit_any(draft, run, JOURNEY_STOPPED)
 
 
-def _exit(draft: Draft, run: Run, reason: str) -> None:
+def exit_any(draft: Draft, run: Run, reason: str) -> None:
     """End ``run``; of one that ended by itself only the unsettled commands are left to cancel."""
     if run.run_id in draft.runs:
-        exit_run(draft, run, reason)
+        exit_run(draft, draft.runs[run.run_id], reason)
     else:
         _cancel_commands(draft, run)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -46,16 +46,18 @@ def _is_meant(touch: Touch, named: Mapping[str, Any]) -> bool:
     return same_run and (touch.journey, touch.step) == (named.get("journey"), named.get("step"))
 
 
-def credit_goals(draft: Draft, name: str) -> None:
+def credit_goals(draft: Draft, name: str, *, only: Collection[str] | None = None) -> None:
     """Note the conversions of each goal on the event being applied, once for each run.
 
     The credit goes to the last message of the journey, to the last that was clicked, or in each run to its last.
+    ``only``: the ids of the runs whose messages are asked; None: all.
     """
     if not draft.touches:
         return
     draft.touches = tuple([touch for touch in draft.touches if touch.until > draft.log_time])
     for journey, goal in draft.catalog.goals_on.get(name, ()):
-        reached = ((touch, _reached(touch, goal, draft.now)) for touch in draft.touches if touch.journey == journey)
+        asked = [touch for touch in draft.touches if only is None or touch.run_id in only]
+        reached = ((touch, _reached(touch, goal, draft.now)) for touch in asked if touch.journey == journey)
         touches = sorted(((at, touch) for touch, at in reached if at is not None), key=lambda found: found[0])
         if touches and holds(goal.where, draft.scope()):
             last = {touch.run_id: touch for _, touch in touches}

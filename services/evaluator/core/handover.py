@@ -13,9 +13,10 @@ import msgspec
 from services.evaluator.core.consent import is_revoked, stated_channel
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.entry import enter_by_watch
-from services.evaluator.core.exits import exit_by_consent, exit_by_event, exit_run
+from services.evaluator.core.exits import exit_any, exit_by_consent, exit_by_event, exit_run, exit_stopped
 from services.evaluator.core.experiments import ask_id
 from services.evaluator.core.goals import credit_goals
+from services.evaluator.core.line import leave_line
 from services.evaluator.core.links import answered
 from services.evaluator.core.merging import merge
 from services.evaluator.core.occurrence import Applied
@@ -24,6 +25,7 @@ from services.evaluator.core.profile import event_data
 from services.evaluator.core.state import ContactState, Forward, Linked, Run
 from services.evaluator.core.steps import feed_waits
 from services.evaluator.core.thresholds import merge_thresholds
+from services.evaluator.core.watches import feed_watches
 from shared.ids import derived_id
 from shared.journeys.model import Experiment
 from shared.messages.answer import Answer
@@ -111,11 +113,12 @@ def take_over(draft: Draft, answer: Handover) -> None:
     given = _DECODER.decode(answer.state)
     arrived = merge(draft, given)
     crossed = merge_thresholds(draft, given)
-    for run in arrived:
+    exit_stopped(draft, only=[run.run_id for run in arrived])
+    for run in [run for run in arrived if run.run_id in draft.runs]:
         rival = _rival(draft, run)
         if rival is not None:
             exit_run(draft, max(run, rival, key=_age), MERGED)
-    _catch_up(draft, link, [run.run_id for run in arrived])
+    _catch_up(draft, link, given)
     announce_merge(draft, answer.anonymous)
     cause, event = draft.cause, draft.event
     for watch in crossed:
@@ -136,21 +139,35 @@ def _age(run: Run) -> tuple[int, str]:
     return run.entered_at, run.run_id
 
 
-def _catch_up(draft: Draft, link: Linked, arrived: list[str]) -> None:
+def _catch_up(draft: Draft, link: Linked, given: ContactState) -> None:
+    """Apply what happened meanwhile to all that came, and to nothing that was here and has seen it."""
     if link.overflowed:
-        for name in arrived:
-            run = draft.runs.get(name)
-            plan = None if run is None else draft.catalog.plan(run.journey, run.version)
-            if run is not None and plan is not None and plan.journey.policy.purpose == "marketing":
-                exit_run(draft, run, MERGE_OVERFLOW)
+        _give_up(draft, given)
         return
+    arrived = [run.run_id for run in (*given.runs, *given.ended)]
+    touched = {touch.run_id for touch in given.touches}
     now = draft.now
     for event in link.events:
         draft.now = min(event.timestamp, event.received_at, draft.log_time)
         draft.event = event_data(event)
         if event.type == "consent" and is_revoked(event):
-            exit_by_consent(draft, str(event.properties.get("topic")), stated_channel(event))
-        credit_goals(draft, event.name)
+            exit_by_consent(draft, str(event.properties.get("topic")), stated_channel(event), only=arrived)
+        credit_goals(draft, event.name, only=touched)
         exit_by_event(draft, event.name, only=arrived)
+        leave_line(draft, event.name, only=given.watches)
         feed_waits(draft, event.name, only=arrived)
+        feed_watches(draft, event.name, first_sight=False, only=given.watches)
     draft.now = now
+
+
+def _give_up(draft: Draft, given: ContactState) -> None:
+    """End what came for marketing: what it should have seen is not known any more."""
+    for run in (*given.runs, *given.ended):
+        plan = draft.catalog.plan(run.journey, run.version)
+        if plan is not None and plan.journey.policy.purpose == "marketing":
+            exit_any(draft, run, MERGE_OVERFLOW)
+    for key in given.watches.keys() & draft.watches.keys():
+        watch = draft.watches[key]
+        plan = draft.catalog.newest.get(watch.journey)
+        if plan is not None and not watch.occurrence and plan.journey.policy.purpose == "marketing":
+            draft.unwatch(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import assert_never
 
 import msgspec
@@ -65,14 +66,15 @@ def called(draft: Draft, reply: Reply) -> Watch | None:
     return None
 
 
-def leave_line(draft: Draft, name: str, left: str | None = None) -> None:
+def leave_line(draft: Draft, name: str, left: str | None = None, *, only: Collection[str] | None = None) -> None:
     """Take those out of the line whom an exit rule of their journey would end: what they wait for has come about.
 
-    ``left`` is the audience that the contact leaves by the event.
+    ``left`` is the audience that the contact leaves by the event. ``only``: the keys of the watches that it is applied
+    to; None: all.
     """
     for watch in draft.watches.values():
         plan = draft.catalog.newest.get(watch.journey) if in_line(watch) else None
-        if plan is None or draft.now < watch.since:
+        if plan is None or draft.now < watch.since or (only is not None and watch.key not in only):
             continue
         if any(_ends(draft, rule, name, left) for rule in plan.journey.exits):
             draft.unwatch(watch.key)

@@ -20,19 +20,21 @@ EVENTS_AT_MOST = 50
 """Events that are kept for runs on their way. With more than these, marketing runs that arrive end: in doubt nothing is
 sent."""
 EVENT_BYTES_AT_MOST = 32 * 1024
+"""Of such events for all anonymous ids together: the row must stay writable while several are on their way."""
 _WATCH = "link:"
 _FIRST, _LONGEST = MINUTE, DAY
 
 
 def keep_for_links(draft: Draft, event: Event) -> None:
     """Keep ``event`` for the runs that are on their way to this contact, and ask for those of a new anonymous id."""
-    for name, link in draft.links.items():
-        if not link.answered:
-            draft.links = {**draft.links, name: _with(link, event)}
     anonymous = _named(event)
     if anonymous is not None and draft.contact.startswith("u:") and anonymous not in draft.links:
         _remember(draft, anonymous)
         _ask(draft, anonymous)
+    for name, link in draft.links.items():
+        if not link.answered:
+            kept = sum(other.size for other in draft.links.values())
+            draft.links = {**draft.links, name: _with(link, event, kept)}
 
 
 def _named(event: Event) -> str | None:
@@ -87,10 +89,11 @@ def _ask(draft: Draft, anonymous: str) -> None:
     draft.watch(Watch(_WATCH + anonymous, "", due, draft.now, {}))
 
 
-def _with(link: Linked, event: Event) -> Linked:
+def _with(link: Linked, event: Event, kept: int) -> Linked:
+    """Return ``link`` with ``event``; ``kept`` are the bytes that all links of the contact keep so far."""
     if link.overflowed:
         return link
-    size = link.size + len(msgspec.json.encode(event))
-    if len(link.events) >= EVENTS_AT_MOST or size > EVENT_BYTES_AT_MOST:
+    size = len(msgspec.json.encode(event))
+    if len(link.events) >= EVENTS_AT_MOST or kept + size > EVENT_BYTES_AT_MOST:
         return msgspec.structs.replace(link, events=(), size=0, overflowed=True)
-    return msgspec.structs.replace(link, events=(*link.events, event), size=size)
+    return msgspec.structs.replace(link, events=(*link.events, event), size=link.size + size)

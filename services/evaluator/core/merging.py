@@ -54,7 +54,7 @@ def merge(draft: Draft, given: ContactState) -> list[Run]:
     draft.active_at = max(draft.active_at, given.active_at)
     draft.occurred = {
         key: tuple(sorted({*draft.occurred.get(key, ()), *given.occurred.get(key, ())})[-OCCURRED_AT_MOST:])
-        for key in given.occurred.keys() | draft.occurred.keys()
+        for key in {**given.occurred, **draft.occurred}
     }
     draft.audiences = {
         name: draft.audiences.get(name, False) or given.audiences.get(name, False)

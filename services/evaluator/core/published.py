@@ -18,7 +18,8 @@ def compose(base: Definitions, known: Published, live: Mapping[str, Live]) -> Ca
     """
     journeys = {(journey.id, journey.version): journey for journey in base.journeys}
     audiences = {audience.id: audience for audience in base.audiences}
-    for name, order in live.items():
+    # Of an audience that two journeys name, what was published last counts, and of what is live before the rest.
+    for name, order in sorted(live.items(), key=lambda one: one[1].order == "publish"):
         for version in [key for key in journeys if key[0] == name and key[1] > order.version]:
             del journeys[version]
         journeys |= {key: one for key, one in known.journeys.items() if key[0] == name and key[1] <= order.version}

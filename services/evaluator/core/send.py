@@ -129,6 +129,7 @@ def _emit(draft: Draft, plan: Plan, run: Run, step: Send, part: str, verdict: Ve
         step.id,
         draft.now,
         until,
+        credited=next((other.credited for other in draft.touches if other.run_id == run.run_id), ()),
         variants=judged(plan, run) if run.variants else {},
     )
     draft.touches = (*draft.touches, touch)

@@ -149,7 +149,10 @@ def hear_way(draft: Draft, reply: Reply) -> None:
         plan = draft.catalog.plan(run.journey, run.version)
         step = None if plan is None else plan.steps.get(run.step)
         if plan is not None and isinstance(step, Experiment) and stays_at(step, run, reply.ask_id):
-            first = go(draft, plan, draft.disarm(run, "step"), step, reply.variant)
+            # Another version's variant, of a journey that has changed since: that is no way here.
+            known = any(variant.id == reply.variant for variant in step.variants)
+            chosen = reply.variant if known else picked(draft.contact, step)
+            first = go(draft, plan, draft.disarm(run, "step"), step, chosen)
             proceed(draft, plan, draft.runs[run.run_id], first)
             return
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, assert_never
 
 from services.evaluator.core.catalog import Watcher, watched_key
@@ -15,18 +15,23 @@ WATCHES_AT_MOST = 200
 """Such watches of one contact (carts, orders, journeys); the one due last goes first."""
 
 
-def feed_watches(draft: Draft, name: str, *, first_sight: bool) -> None:
-    """Arm, move and end the watches that the event being applied concerns."""
+def feed_watches(draft: Draft, name: str, *, first_sight: bool, only: Collection[str] | None = None) -> None:
+    """Arm, move and end the watches that the event being applied concerns.
+
+    ``only``: the keys of those that it may move and end, and none is armed; None: all.
+    """
     for watcher in draft.catalog.watched_from_first_sight if first_sight else ():
         _arm(draft, watcher, watcher.key, _span(watcher))
     for watcher in draft.catalog.watched_by.get(name, ()):
         if watcher.trigger.where is not None and not holds(watcher.trigger.where, draft.scope()):
             continue
+        key = _key(watcher, draft.event)
+        if only is not None and (key not in only or key not in draft.watches):
+            continue
         match watcher.trigger:
             case InactivityTrigger():
-                _arm(draft, watcher, watcher.key, watcher.trigger.duration)
+                _arm(draft, watcher, key, watcher.trigger.duration)
             case AbsenceTrigger():
-                key = _matched(watcher, watcher.trigger, draft.event)
                 if name == watcher.trigger.after:
                     _arm(draft, watcher, key, watcher.trigger.within)
                 elif key in draft.watches and draft.now >= draft.watches[key].since:
@@ -53,6 +58,7 @@ def _span(watcher: Watcher) -> int:
     return watcher.trigger.duration if isinstance(watcher.trigger, InactivityTrigger) else watcher.trigger.within
 
 
-def _matched(watcher: Watcher, trigger: AbsenceTrigger, event: Mapping[str, Any]) -> str:
+def _key(watcher: Watcher, event: Mapping[str, Any]) -> str:
+    match = watcher.trigger.match if isinstance(watcher.trigger, AbsenceTrigger) else ()
     properties = event.get("properties", {})
-    return "/".join([watcher.key, *(str(properties.get(name)) for name in trigger.match)])
+    return "/".join([watcher.key, *(str(properties.get(name)) for name in match)])

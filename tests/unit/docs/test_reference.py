@@ -71,7 +71,8 @@ def test_every_reason_to_stay_out_is_explained_in_its_order() -> None:
     returned = [text for node in ast.walk(refusal) if isinstance(node, ast.Return) for text in texts(node)]
     explained = [row[0].strip("`") for row in table(REASONS, "## Reasons of `not_entered`")]
     assert set(returned) == set(explained)
-    assert ["too_old", "outside_entry_window", "already_inside", "filter_false", "cooldown", "reentry_max"] == explained
+    order = ["too_old", "journey_stopped", "outside_entry_window", "already_inside", "filter_false", "cooldown"]
+    assert [*order, "reentry_max"] == explained
 
 
 def test_every_check_before_a_send_is_explained_in_its_order() -> None:

@@ -14,10 +14,11 @@ from services.evaluator.core.catalog import build_catalog
 from services.evaluator.core.occurrence import EventArrived
 from services.evaluator.core.state import ContactState
 from shared.clock import MINUTE
-from shared.journeys.model import Journey
-from shared.messages.coordination import Ask
+from shared.journeys.model import Audience, AudienceTrigger, Journey
+from shared.journeys.predicate import Expression
+from shared.messages.coordination import Ask, Reply
 from shared.messages.topics import EVENTS
-from tests.builders import an_event, at
+from tests.builders import an_event, at, identified
 from tests.unit.evaluator.hosts import Host
 from tests.unit.evaluator.playing import journey
 
@@ -202,3 +203,48 @@ def test_what_is_posted_goes_to_the_partition_of_its_key() -> None:
     ask = Ask(message_id="1", contact="u:c9", journey="trip", version=1, at=at("10:00"))
     host.processor.process([host.append(ask, at("10:01"), key="j:trip")], caught_up=True)
     assert 1 == host.processor.contacts
+
+
+def test_events_that_come_late_have_no_turn_in_the_past() -> None:
+    """Three events of yesterday, imported at once: the rate is of the contacts that enter now."""
+    catalog = build_catalog([limited("rate: {max: 1, per: 1h}")])
+    state, turns = ContactState("j:trip"), []
+    for number in range(3):
+        ask = Ask(message_id=f"{number}", contact=f"u:c{number}", journey="trip", version=1, at=at("10:00"))
+        result = advance(catalog, state, EventArrived(ask, at("10:00", day=1)))
+        state = result.state
+        turns += [getattr(reply, "turn_at", None) for _, reply in result.posted]
+    assert [at("10:00", day=1), at("11:00", day=1), at("12:00", day=1)] == turns
+
+
+def test_a_winner_of_another_version_is_no_way_here() -> None:
+    """The variant that won has been taken out of the file: the run goes the way of its hash, at once."""
+    catalog = build_catalog([journey(TRIAL, more=BOUGHT)])
+    asked = advance(catalog, ContactState("u:c1"), EventArrived(an_event("Go", at("10:00")), at("10:00")))
+    [(_, ask)] = asked.posted
+    [(_, reply)] = advance(catalog, ContactState("j:trip"), EventArrived(ask, at("10:00"))).posted
+    assert isinstance(ask, Ask)
+    assert isinstance(reply, Reply)
+    strange = msgspec.structs.replace(reply, variant="gone")
+    heard = advance(catalog, asked.state, EventArrived(strange, at("10:00")))
+    [run] = heard.state.runs
+    assert ("rest", {"test": ask.variant}) == (run.step, run.variants)
+
+
+def test_what_follows_from_a_turn_is_another_cause_than_what_followed_from_the_event() -> None:
+    """The same audience is entered by the event, left, and entered again by the run at its turn: two runs, two ids."""
+    vip = Audience(id="vip", where=Expression("contact.vip == true"))
+    entered = journey("- {id: mail, MAIL}", name="welcome", more="entry: {reentry: {mode: always}}")
+    entered = msgspec.structs.replace(entered, triggers=(AudienceTrigger(audience="vip", edge="entered"),))
+    marks = journey("- {id: mark, update: {set: {vip: true}}}\n- {id: rest, wait: {for: 1d}}", more="entry: {limit: 5}")
+    catalog = build_catalog([marks, entered], audiences=[vip])
+    known = ContactState("u:c1", recent=(("Go", 1),), adopted=catalog.number, audiences={"vip": False})
+    arriving = msgspec.structs.replace(an_event("Go", at("10:00")), type="identify", traits={"vip": True})
+    first = advance(catalog, known, EventArrived(arriving, at("10:00")))
+    [(_, ask)] = first.posted
+    [(_, reply)] = advance(catalog, ContactState("j:trip"), EventArrived(ask, at("10:00"))).posted
+    left = identified(at("10:01"), vip=False)
+    state = advance(catalog, first.state, EventArrived(left, at("10:01"))).state
+    second = advance(catalog, state, EventArrived(reply, at("10:02")))
+    runs = [note.run for result in (first, second) for note in result.journal if note.journey == "welcome"]
+    assert 2 == len({*runs})

@@ -102,3 +102,12 @@ def test_only_so_many_clicks_on_one_message_are_kept() -> None:
     state = buying("last_click", *clicks, window="3d").states["u:c1"]
     [touch] = [touch for touch in state.touches if touch.clicks]
     assert [at("11:30") + number for number in range(5, 25)] == list(touch.clicks)
+
+
+def test_a_run_that_sends_again_is_not_credited_again() -> None:
+    """Once per run, as the page says: the second purchase finds a message that the first has not credited."""
+    steps = "- {id: one, MAIL}\n- {id: pause, wait: {for: 1d}}\n- {id: two, MAIL}\n- {id: rest, wait: {for: 9d}}"
+    goal = "goals: [{id: bought, event: Order Completed, window: 7d}]"
+    bought = [an_event("Order Completed", at("11:00", day=day)) for day in (0, 1)]
+    verdict = happens(journey(steps, more=goal), GO, *bought, until=at("12:00", day=1))
+    assert ["one"] == [record.step for record in verdict.journal if record.decision == "converted"]

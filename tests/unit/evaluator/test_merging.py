@@ -73,3 +73,16 @@ def test_of_two_watches_the_later_stays() -> None:
     early, late = Watch("w", "j", 10, 0, {}), Watch("w", "j", 20, 0, {})
     assert {"w": late} == merged({"watches": {"w": early}}, {"watches": {"w": late}}).watches
     assert {"w": late} == merged({"watches": {"w": late}}, {"watches": {"w": early}}).watches
+
+
+def test_rows_are_the_same_bytes_in_every_process() -> None:
+    """What is merged stands in the order of the rows, and not of a set of texts, which no two processes share."""
+    mine, theirs = [f"m{n}" for n in range(9)], [f"t{n}" for n in range(9)]
+    samples = (Sample(1, 1.0),)
+    found = merged(
+        {"history": dict.fromkeys(mine, (1,)), "measures": dict.fromkeys(mine, samples)},
+        {"history": dict.fromkeys(theirs, (2,)), "measures": dict.fromkeys(theirs, samples)},
+    )
+    assert [mine + theirs, mine + theirs] == [list(found.history), list(found.measures)]
+    occurred = merged({"occurred": dict.fromkeys(mine, ("1",))}, {"occurred": dict.fromkeys(theirs, ("2",))}).occurred
+    assert theirs + mine == list(occurred)

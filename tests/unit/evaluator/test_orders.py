@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
+from services.evaluator import builder
 from services.evaluator.core.published import compose
 from services.evaluator.epoch import Epoch
 from services.evaluator.processor import PartitionProcessor
-from shared.journeys.model import Definitions, Journey
-from shared.journeys.published import Live, Published
+from shared.journeys.model import Audience, AudienceTrigger, Definitions, Journey
+from shared.journeys.predicate import Expression
+from shared.journeys.published import Live, Published, ordered
 from shared.messages.event import Marker
 from shared.messages.journeys import OrderKind
 from shared.messages.topics import CANCELS
 from tests.builders import a_journey, an_event, at, identified
-from tests.unit.evaluator.hosts import Host, commands, conserved, journal, sent, told
+from tests.unit.evaluator.hosts import Host, commands, conserved, journal, letters, sent, told
 
 CART = """
 schema: journey/v1
@@ -159,3 +162,56 @@ def test_without_orders_to_follow_a_marker_is_only_counted() -> None:
     host.take(Marker(number=1, order="stop", journey="cart", version=1, at=at("09:00")), at("09:00"), None)
     assert (-1, {}) == (host.processor.meta.change, host.processor.meta.live)
     conserved(host)
+
+
+def test_a_barrier_that_takes_more_than_one_epoch_loses_no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The epoch is full after the first of three contacts: the others fire in the next, before the marker."""
+    monkeypatch.setattr(builder, "EPOCH_BYTES", 1)
+    host = Ordered(cart(1))
+    host.known_address()
+    for contact in ("u:c1", "u:c2", "u:c3"):
+        host.added("10:00", contact)
+    host.order(1, "drain", 1, at("10:50"))
+    assert ["rest"] * 3 == [host.row(contact).state.runs[0].step for contact in ("u:c1", "u:c2", "u:c3")]
+    assert at("10:45", day=1) == host.processor.next_due
+
+
+def test_an_order_that_nobody_can_carry_out_is_put_aside_once() -> None:
+    """It counts as read: else its number would be missed, and the order put into the log again, for ever."""
+    host = Ordered(cart(1))
+    broken = msgspec.structs.replace(cart(2), triggers=(None,))  # of another release
+    epoch = host.order(7, "publish", 2, at("10:00"), broken)
+    assert [7, {}, 1] == [host.processor.meta.change, host.processor.meta.live, len(letters(epoch))]
+    host.known_address()
+    assert [("entered", 1)] == versions(host.added("10:10", "u:c1"))
+    conserved(host)
+
+
+def test_what_happened_before_the_stop_starts_nothing_after_it() -> None:
+    """The event comes late, when the journey is live again; the run would end with the next adoption."""
+    host = Ordered(cart(1))
+    host.known_address()
+    host.order(1, "stop", 1, at("10:10"))
+    host.order(2, "publish", 1, at("10:20"), cart(1))
+    late = an_event("Product Added", at("10:05"), received=at("10:30"))
+    assert [("not_entered", "journey_stopped")] == told(host.take(late, at("10:30")))
+    assert [("entered", None)] == told(host.added("10:31", "u:c2"))
+
+
+def test_of_an_audience_that_two_name_what_was_published_last_counts() -> None:
+    """Also when that journey was the first to be published, and before one that takes nobody in any more."""
+    old, new = (Audience(id="vip", where=Expression(f"contact.spent > {amount}")) for amount in (100, 200))
+    known = Published()
+    for journey, version, audience in (("a", 1, old), ("b", 1, old), ("a", 2, new)):
+        named = msgspec.structs.replace(
+            cart(version), id=journey, triggers=(AudienceTrigger(audience="vip", edge="entered"),)
+        )
+        known.journeys[journey, version], known.audiences[journey, version] = named, (audience,)
+    live: dict[str, Live] = {}
+    for number, (journey, version, kind) in enumerate(
+        (("a", 1, "publish"), ("b", 1, "publish"), ("a", 2, "publish"), ("b", 1, "drain"))
+    ):
+        order = Marker(number=number, order=kind, journey=journey, version=version, at=number)  # type: ignore[arg-type]
+        live = ordered(live, order, number)
+        if number >= 2:
+            assert (new,) == compose(Definitions(journeys=()), known, live).audiences.order

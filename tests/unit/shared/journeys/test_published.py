@@ -95,12 +95,14 @@ def test_only_audiences_that_are_named_go_along() -> None:
 
 
 def test_markers_are_those_of_the_orders_after_a_number() -> None:
-    """Of several orders about one journey the last counts: compaction may have taken the others."""
+    """All of them in their order, and of one journey each that compaction has left."""
     one = Order(journey="a", version=1, order="publish", at=1)
     known = published(
         one, Order(journey="b", version=1, order="publish", at=2), msgspec.structs.replace(one, order="stop")
     )
-    assert [(1, "b", "publish"), (2, "a", "stop")] == [(it.number, it.journey, it.order) for it in known.markers(-1)]
+    assert [(0, "a", "publish"), (1, "b", "publish"), (2, "a", "stop")] == [
+        (it.number, it.journey, it.order) for it in known.markers(-1)
+    ]
     assert [2] == [it.number for it in known.markers(1)]
     assert [] == known.markers(2)
 
@@ -117,3 +119,11 @@ def test_when_a_journey_was_stopped_is_not_forgotten_when_it_is_published_again(
 def test_a_definition_of_another_release_is_an_error_of_its_own() -> None:
     with pytest.raises(ValueError, match="missing required field"):
         Published().take(0, Definition(id="a", version=1, journey={"id": "a"}, audiences=(), at=0))
+
+
+def test_a_stop_that_was_overtaken_is_still_read_by_those_who_have_not() -> None:
+    """A partition that was behind when a journey was stopped and published again ends the runs of before, too."""
+    known = Published()
+    for number, kind in enumerate(("publish", "stop", "publish")):
+        known.take(number, Order(journey="cart", version=1, order=kind, at=number))  # type: ignore[arg-type]
+    assert [(1, "stop"), (2, "publish")] == [(marker.number, marker.order) for marker in known.markers(0)]
