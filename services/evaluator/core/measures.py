@@ -87,6 +87,8 @@ def within(samples: Sequence[Sample], now: int, span: int | None) -> Sequence[Sa
 
 def value_of_samples(fn: Fn, samples: Sequence[Sample]) -> float | None:
     """Return ``fn`` over ``samples``; None: of none there is no such value."""
+    if fn in ("count", "sum"):
+        return sum(sample.value for sample in reversed(samples))  # added up as ``_running`` does, to the last bit
     value = _OF_NOTHING.get(fn)
     for value in _running(fn, samples):  # noqa: B007 - the last is the value of them all
         pass

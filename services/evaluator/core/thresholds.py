@@ -145,13 +145,13 @@ def _answer(trigger: ThresholdTrigger, samples: tuple[Sample, ...], now: int) ->
 
 def _next_change(trigger: ThresholdTrigger, samples: tuple[Sample, ...], now: int) -> int | None:
     """Return when the answer becomes another one if nothing happens, if it does."""
-    if trigger.within is None:
+    answer = _answer(trigger, samples, now)
+    if trigger.within is None or not (answer or is_met_by_time(trigger)):
         return None
     if trigger.aggregate == "rate":
         values = rate_changes(samples, trigger.within, trigger.baseline or 0, now)
     else:
         values = changes(trigger.aggregate, within(samples, now, trigger.within), trigger.within)
-    answer = _answer(trigger, samples, now)
     return next((at for at, value in values if meets(trigger.target, value) is not answer), None)
 
 

@@ -12,7 +12,8 @@ from services.evaluator.core.draft import Draft
 from services.evaluator.core.measures import SAMPLES_AT_MOST, merged_samples
 from services.evaluator.core.state import ContactState, Sample, Watch
 from services.evaluator.core.thresholds import merge_thresholds
-from tests.builders import a_journey
+from tests.builders import a_journey, an_event, at
+from tests.unit.evaluator.test_identity import World, by, login
 
 NOW = 1_000_000
 JOURNEY = """
@@ -79,3 +80,50 @@ def test_too_many_samples_are_joined_and_none_of_their_worth_is_lost() -> None:
     found = merged_samples(one, other, "sum")
     assert (SAMPLES_AT_MOST, 3 * SAMPLES_AT_MOST) == (len(found), sum(sample.value for sample in found))
     assert [Sample(1, 3), Sample(11, 3)] == [*found[:2]]
+
+
+def world_of(trigger: str) -> World:
+    return World(a_journey(JOURNEY.replace("TRIGGER", trigger)))
+
+
+def used(world: World, key: str, clock: str, total: int = 1) -> None:
+    event = an_event("Used", at(clock), message_id=f"{key} {clock}", total=total)
+    who = ("c1", None) if key == "u:c1" else (None, "v")
+    world.apply(key, by(event, *who), at(clock))
+
+
+def entries(world: World, until: int) -> list[tuple[str, int]]:
+    for key in world.rows:
+        world.run_to(key, until)
+    return [(key, when) for key, decision, _, when in world.told if decision == "entered"]
+
+
+def test_lifetime_spend_of_visitor_and_user_is_crossed_when_they_become_one() -> None:
+    world = world_of(SPEND)
+    used(world, "a:v", "10:00", 60)
+    used(world, "u:c1", "10:30", 60)
+    login(world, "11:00")
+    world.deliver(at("11:00"))
+    used(world, "u:c1", "12:00", 60)
+    assert [("u:c1", at("11:00"))] == entries(world, at("13:00"))
+
+
+def test_a_visitor_who_has_crossed_does_not_cross_again_as_a_user() -> None:
+    world = world_of(SPEND)
+    used(world, "a:v", "10:00", 100)
+    login(world, "11:00")
+    world.deliver(at("11:00"))
+    used(world, "u:c1", "12:00", 60)
+    assert [("a:v", at("10:00"))] == entries(world, at("13:00"))
+
+
+def test_what_both_did_falls_once_and_for_the_user() -> None:
+    """Of three in an hour, two by the visitor, the second is too old at 11:10: then less than two are left."""
+    world = world_of('aggregate: count, within: 1h, is: "< 2"')
+    used(world, "a:v", "10:00")
+    used(world, "u:c1", "10:10")
+    used(world, "a:v", "10:20")
+    login(world, "10:30")
+    world.deliver(at("10:30"))
+    assert {} == world.rows["a:v"].watches
+    assert [("u:c1", at("11:10"))] == entries(world, at("23:00"))
