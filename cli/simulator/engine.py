@@ -19,7 +19,7 @@ from services.evaluator.core.advance import abandon, advance, next_timer
 from services.evaluator.core.catalog import Catalog, catalog_of
 from services.evaluator.core.effects import Advance
 from services.evaluator.core.occurrence import Adopted, Applied, EventArrived
-from services.evaluator.core.state import ContactState
+from services.evaluator.core.state import NEVER, ContactState
 from services.evaluator.timers import DueIndex
 from shared.clock import DAY
 from shared.errors import PermanentError
@@ -124,6 +124,7 @@ class Simulator:
         self._cancelled: dict[str, str] = {}
         self._own: deque[tuple[str, Applied | CommandRecord]] = deque()
         self._index = DueIndex()
+        self._due: dict[str, int] = {}
 
     def adopt(self, catalog: Catalog) -> None:
         """Let ``catalog`` decide from now on; every contact that is known adopts it at once."""
@@ -131,7 +132,7 @@ class Simulator:
         for contact, state in [known for known in self.states.items() if is_behind(catalog, known[1])]:
             result = advance(catalog, state, Adopted(self.log_time))
             self._take(contact, result)
-            self._index.set(contact, result.state.next_due)
+            self._arm(contact, result.state)
 
     def arrive(self, arrival: Arrival) -> None:
         """Apply ``arrival``, and before it everything that is due before it."""
@@ -161,7 +162,8 @@ class Simulator:
         self.run_to((self.log_time + AT_MOST if until is None else until) + 1)
 
     def _tick(self, due: int) -> None:
-        [contact] = self._index.due(due + 1, 1)
+        contact = self._index.first(due + 1)
+        assert contact is not None  # noqa: S101 - ``due`` is its
         if due >= self.log_time:
             self.log_time = due + 1
             self.log.append(Entry(self.log_time, None, Tick(partition=0)))
@@ -191,8 +193,13 @@ class Simulator:
                 result = abandon(self.catalog, state, due)
             self._take(contact, result)
             state = result.state
-        self._index.set(contact, state.next_due)
+        self._arm(contact, state)
         return state
+
+    def _arm(self, contact: str, state: ContactState) -> None:
+        due = max(0, state.next_due)
+        self._index.set(contact, due, self._due.get(contact, NEVER))
+        self._due[contact] = due
 
     def _take(self, contact: str, result: Advance) -> None:
         self.states[contact] = result.state

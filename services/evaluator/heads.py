@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from services.evaluator.rows import Head, read_head
 from services.evaluator.timers import DueIndex
@@ -24,9 +24,9 @@ class Heads:
         self.behind: dict[str, None] = {}
         """Contacts that have not adopted the catalogue."""
 
-    def note(self, contact: str, head: Head) -> None:
-        """Take in the ``head`` that the contact's row has now."""
-        self.timers.set(contact, head.next_due)
+    def note(self, contact: str, head: Head, was: int) -> None:
+        """Take in the ``head`` that the contact's row has now; ``was`` is its ``next_due`` as noted last, or NEVER."""
+        self.timers.set(contact, head.next_due, was)
         if head.pending:
             self.pending[contact] = head.pending
         else:
@@ -40,7 +40,9 @@ class Heads:
         else:
             self.behind[contact] = None
 
-    def note_all(self, rows: Iterable[tuple[str, bytes]]) -> None:
-        """Take in the heads of stored ``rows``."""
+    def adopt(self, rows: Iterable[tuple[str, bytes]], but: Container[str]) -> None:
+        """Take in the heads of stored ``rows`` again, as the catalogue is another; ``but`` are noted as they are now."""
         for contact, value in rows:
-            self.note(contact, read_head(value))
+            if contact not in but:
+                head = read_head(value)
+                self.note(contact, head, head.next_due)

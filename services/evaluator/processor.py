@@ -16,7 +16,7 @@ from services.evaluator.core.state import NEVER, ContactState
 from services.evaluator.epoch import ContactStore, Epoch
 from services.evaluator.heads import Heads
 from services.evaluator.meta import Meta, decode_meta
-from services.evaluator.rows import Head, Row, decode_row, encode_row, read_head
+from services.evaluator.rows import Row, decode_row, encode_row, head_of, read_head
 from shared.errors import BadMessageError
 from shared.ids import short_hash
 from shared.journeys.published import Live, ordered
@@ -77,11 +77,12 @@ class PartitionProcessor:
             meta = msgspec.structs.replace(meta, catalog=self.catalog.number, catalog_since=meta.log_time)
         self.meta = meta
         self._incarnation = short_hash(incarnation)
-        self._rows: OrderedDict[str, tuple[Row, int]] = OrderedDict()
+        self._rows: OrderedDict[str, tuple[Row, int, int]] = OrderedDict()
+        self._due: dict[str, int] = {}  # as noted last, of the contacts of this epoch
         self.contacts = 0
         for contact, value in store.scan():
             self.contacts += not contact.startswith(PREFIX)
-            self._heads.note(contact, read_head(value))
+            self._heads.note(contact, read_head(value), NEVER)
 
     def _use(self, catalog: Catalog) -> None:
         self.catalog = catalog
@@ -181,6 +182,7 @@ class PartitionProcessor:
         return self._finish(build, 0)
 
     def _begin(self) -> EpochBuilder:
+        self._due.clear()
         return EpochBuilder(self.partition, self.meta)
 
     def _finish(self, build: EpochBuilder, consumed: int) -> Epoch:
@@ -188,7 +190,7 @@ class PartitionProcessor:
         epoch = build.finish(encoded, consumed)
         self.meta = epoch.meta
         for contact, value in encoded.items():
-            self._rows[contact] = (build.rows[contact][0], len(value))
+            self._rows[contact] = build.rows[contact][0], len(value), self._due[contact]
         while len(self._rows) > CACHED_ROWS:
             self._rows.popitem(last=False)
         return epoch
@@ -229,7 +231,7 @@ class PartitionProcessor:
         live = ordered(self.meta.live, marker, build.log_time)
         self._use(self._catalogs(live))
         if self.catalog.number != self.meta.catalog:
-            self._heads.note_all(self._store.scan())
+            self._heads.adopt(self._store.scan(), but=build.rows)
             for contact, (row, _) in build.rows.items():
                 self._note(contact, row)
         build.order(marker.number, live, self.catalog.number)
@@ -293,10 +295,10 @@ class PartitionProcessor:
 
     def _fire_next(self, build: EpochBuilder, *, caught_up: bool) -> bool:
         """Fire the timers of the contact that is due first before the log time; False: nobody is."""
-        for contact in self._heads.timers.due(build.log_time, 1):
-            self._note(contact, self._fire(build, contact, self._row(build, contact), caught_up=caught_up))
-            return True
-        return False
+        contact = self._heads.timers.first(build.log_time)
+        if contact is not None:
+            self._fire(build, contact, self._row(build, contact), caught_up=caught_up)
+        return contact is not None
 
     def _fire(self, build: EpochBuilder, contact: str, row: Row, *, caught_up: bool) -> Row:
         """Fire the contact's timers that are due before the log time, those they arm included.
@@ -331,11 +333,12 @@ class PartitionProcessor:
         cached = self._rows.get(contact)
         if cached is not None:
             self._rows.move_to_end(contact)
-            row, size = cached
+            row, size, self._due[contact] = cached
         else:
             value = self._store.load(contact)
             row = Row(ContactState(contact=contact)) if value is None else decode_row(value)
             size = 0 if value is None else len(value)
+            self._due[contact] = NEVER if value is None else read_head(value).next_due
         build.grow(contact, size)
         return row
 
@@ -345,4 +348,6 @@ class PartitionProcessor:
         self._note(contact, row)
 
     def _note(self, contact: str, row: Row) -> None:
-        self._heads.note(contact, Head(row.state.next_due, len(row.state.pending), len(row.held), row.state.adopted))
+        head = head_of(row)
+        self._heads.note(contact, head, self._due[contact])
+        self._due[contact] = head.next_due

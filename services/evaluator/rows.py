@@ -56,10 +56,16 @@ _MOST = 0xFFFF
 
 def encode_row(row: Row) -> bytes:
     """Return the stored form of ``row``."""
+    head = head_of(row)
+    return _HEAD.pack(head.next_due, head.pending, head.held, ROW_VERSION, head.adopted) + _ENCODER.encode(row)
+
+
+def head_of(row: Row) -> Head:
+    """Return the head that ``row`` is stored with."""
     state = row.state
     # A timer of a run that was entered before 1970 is as overdue as any.
     due, pending, held = max(0, state.next_due), min(len(state.pending), _MOST), min(len(row.held), _MOST)
-    return _HEAD.pack(due, pending, held, ROW_VERSION, state.adopted) + _ENCODER.encode(row)
+    return Head(due, pending, held, state.adopted)
 
 
 def read_head(value: bytes) -> Head:
