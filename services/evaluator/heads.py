@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Iterable
 
+from services.evaluator.core.state import NEVER
 from services.evaluator.rows import Head, read_head
 from services.evaluator.timers import DueIndex
 from shared.messages.coordination import PREFIX
@@ -40,8 +41,16 @@ class Heads:
         else:
             self.behind[contact] = None
 
+    def fill(self, rows: Iterable[tuple[str, bytes]]) -> int:
+        """Take in the heads of all stored ``rows`` and return how many of them are contacts'."""
+        contacts = 0
+        for contact, value in rows:
+            contacts += not contact.startswith(PREFIX)
+            self.note(contact, read_head(value), NEVER)
+        return contacts
+
     def adopt(self, rows: Iterable[tuple[str, bytes]], but: Container[str]) -> None:
-        """Take in the heads of stored ``rows`` again, as the catalogue is another; ``but`` are noted as they are now."""
+        """Take in the heads of stored ``rows`` again, as the catalogue is another; ``but`` are noted already."""
         for contact, value in rows:
             if contact not in but:
                 head = read_head(value)

@@ -79,10 +79,7 @@ class PartitionProcessor:
         self._incarnation = short_hash(incarnation)
         self._rows: OrderedDict[str, tuple[Row, int, int]] = OrderedDict()
         self._due: dict[str, int] = {}  # as noted last, of the contacts of this epoch
-        self.contacts = 0
-        for contact, value in store.scan():
-            self.contacts += not contact.startswith(PREFIX)
-            self._heads.note(contact, read_head(value), NEVER)
+        self.contacts = self._heads.fill(store.scan())
 
     def _use(self, catalog: Catalog) -> None:
         self.catalog = catalog
