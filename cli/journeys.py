@@ -155,14 +155,17 @@ def _load(folder: Path, faults: list[Fault]) -> Definitions:
 
 
 @journeys.command()
-@click.option("--kind", default="journey", show_default=True, type=click.Choice([*KINDS, "catalogue", "test"]))
+@click.option(
+    "--kind", default="journey", show_default=True, type=click.Choice([*KINDS, "catalogue", "connectors", "test"])
+)
 def schema(kind: str) -> None:
     """Print the JSON Schema of a kind of file, for editors."""
     from cli.simulator.schema import schema_of_tests  # noqa: PLC0415 - only this command needs its packages
+    from services.dispatcher.connectors.schema import schema_of_connectors  # noqa: PLC0415
     from shared.catalogue.schema import schema_of_catalogues  # noqa: PLC0415
     from shared.journeys.schema.kinds import json_schema  # noqa: PLC0415
 
-    others = {"catalogue": schema_of_catalogues, "test": schema_of_tests}
+    others = {"catalogue": schema_of_catalogues, "connectors": schema_of_connectors, "test": schema_of_tests}
     made = others[kind]() if kind in others else json_schema(kind)
     click.echo(json.dumps(made, indent=2, ensure_ascii=False))
 

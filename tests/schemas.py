@@ -10,9 +10,13 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
 
 from cli.simulator import documents
 from cli.simulator.schema import schema_of_tests
+from services.dispatcher.connectors import file as connectors
+from services.dispatcher.connectors.schema import schema_of_connectors
 from shared.catalogue import reader
 from shared.catalogue.schema import schema_of_catalogues
 from shared.journeys import audiences, calendars, parse, templates, workspace
@@ -28,6 +32,7 @@ READERS: dict[str, Any] = {
     "calendar": calendars,
     "workspace": workspace,
     "catalogue": reader,
+    "connectors": connectors,
     "test": documents,
 }
 """The module that reads each kind of document."""
@@ -60,11 +65,20 @@ class Read:
         return None
 
 
+def _pattern(_: Any, pattern: str, text: Any, __: Any) -> Iterator[ValidationError]:
+    """Match as editors do, by ECMA-262: words and digits are ASCII, and ``$`` never stands before a last line feed."""
+    if isinstance(text, str) and not re.search(re.sub(r"\$$", r"\\Z", pattern), text, re.ASCII):
+        yield ValidationError(f"{text!r} does not match {pattern!r}")
+
+
+_VALIDATOR: Any = extend(Draft202012Validator, {"pattern": _pattern})
+
+
 @cache
 def schema(kind: str) -> Draft202012Validator:
     """Return the validator of ``kind``."""
-    others = {"catalogue": schema_of_catalogues, "test": schema_of_tests}
-    return Draft202012Validator(others[kind]() if kind in others else json_schema(kind))
+    others = {"catalogue": schema_of_catalogues, "connectors": schema_of_connectors, "test": schema_of_tests}
+    return _VALIDATOR(others[kind]() if kind in others else json_schema(kind))
 
 
 def plain(node: Node) -> Any:

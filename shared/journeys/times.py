@@ -19,9 +19,9 @@ from shared.walltime.zones import load_zone
 T = TypeVar("T")
 MIDNIGHT = time()
 UTC = load_zone("UTC")
-_TRAIT = re.compile(r"contact\.([^\d\W]\w*)")
-"""As the schema for editors has it."""
-_OFFSET = re.compile(r"([+-]?)(\d{1,5})d")
+_TRAIT = re.compile(r"contact\.([A-Za-z_][A-Za-z0-9_]*)")
+"""As an expression names a trait, and as the schema for editors has it."""
+_OFFSET = re.compile(r"([+-]?)([0-9]{1,5})d")
 CONTACT, WORKSPACE = "contact", "workspace"
 
 

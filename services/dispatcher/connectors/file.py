@@ -13,11 +13,11 @@ from services.dispatcher.lanes import Lane
 from shared.clock import HOUR
 from shared.errors import ConfigurationError
 from shared.journeys.document import read_document
-from shared.journeys.faults import Fault, JourneyFaultsError
+from shared.journeys.faults import Fault, JourneyFaultsError, shown
 from shared.journeys.reader import Node
 
 SCHEMA = "connectors/v1"
-_METHODS = ("POST", "PUT", "PATCH")
+METHODS = ("POST", "PUT", "PATCH")
 _FIELDS = ("url", "method", "headers", "timeout", "success", "answer", "connections", "allow_http")
 _OURS = frozenset({"content-type", "idempotency-key", "content-length", "host"})
 
@@ -31,8 +31,13 @@ def read_connectors(path: Path, environment: Mapping[str, str]) -> dict[str, Htt
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"cannot read {path}, which KIKKAKE_CONNECTORS names: {error}") from error
+    return parse_connectors(str(path), text, environment)
+
+
+def parse_connectors(file: str, text: str, environment: Mapping[str, str]) -> dict[str, HttpSettings]:
+    """Return the connectors in ``text`` by name. Raises JourneyFaultsError with every fault and its line."""
     faults: list[Fault] = []
-    root = read_document(str(path), text, faults)
+    root = read_document(file, text, faults)
     fields = {} if root is None else root.fields(("schema", "connectors"), ("schema", "connectors"))
     if "schema" in fields:
         fields["schema"].choice((SCHEMA,), "schema")
@@ -55,7 +60,7 @@ def _connector(node: Node, environment: Mapping[str, str]) -> HttpSettings | Non
     plain = fields["allow_http"].boolean() if "allow_http" in fields else False
     return HttpSettings(
         url=_url(fields["url"], plain=plain),
-        method=fields["method"].choice(_METHODS, "method") if "method" in fields else "POST",
+        method=fields["method"].choice(METHODS, "method") if "method" in fields else "POST",
         headers=_headers(fields["headers"], environment) if "headers" in fields else {},
         timeout=_timeout(fields["timeout"]) if "timeout" in fields else 10.0,
         success=frozenset(item.integer(100, 599) for item in fields["success"].items())
@@ -73,10 +78,10 @@ def _url(node: Node, *, plain: bool) -> str:
         host = parts.hostname or ""
         _ = parts.port
     except ValueError:
-        node.fault("expected a URL, such as https://coupons.example.com/issue")
+        node.fault(f"{shown(text)} is not a URL; write one such as https://coupons.example.com/issue")
         return ""
     if parts.scheme not in ("https", "http") or not host:
-        node.fault("expected a URL, such as https://coupons.example.com/issue")
+        node.fault(f"{shown(text)} is not a URL; write one such as https://coupons.example.com/issue")
     elif parts.scheme == "http" and not (plain or _is_loopback(host)):
         node.fault("http would show contacts' data to the network: use https, or say `allow_http: true`")
     elif parts.username or parts.password:
@@ -111,5 +116,5 @@ def _headers(node: Node, environment: Mapping[str, str]) -> dict[str, str]:
 def _timeout(node: Node) -> float:
     milliseconds = node.duration(least=1)
     if milliseconds > HOUR:
-        node.fault("expected a time-out of an hour at most")
+        node.fault("a time-out is an hour at most")
     return milliseconds / 1000

@@ -62,7 +62,7 @@ NAMED: dict[str, Schema] = {
     "date": _text("^[0-9]{4}-?[0-9W][0-9]-?[0-9]{1,2}$", "An ISO date.", "2026-12-24"),
     "moment": _text("^[0-9]{4}-", "An ISO date, or an ISO time with its offset.", "2026-12-24T09:00:00+09:00"),
     "offset": _text("^[+-]?[0-9]{1,5}d$", "Days before (-) or after.", "-10d", "0d", "+3d"),
-    "trait": _text(r"^contact\.[^\d\W]\w*$", "A trait of the contact.", "contact.birthday"),
+    "trait": _text(r"^contact\.[A-Za-z_][A-Za-z0-9_]*$", "A trait of the contact.", "contact.birthday"),
     "target": _text(
         r"^(>=|<=|==|>|<)\s*-?[0-9]{1,15}(\.[0-9]{1,6})?$", "A comparison with a number, in quotes.", ">= 3"
     ),

@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import cli
-from tests.schemas import schema
+from tests.schemas import READERS, schema
 
 
-@pytest.mark.parametrize("kind", ["journey", "template", "audience", "calendar", "workspace", "catalogue", "test"])
+@pytest.mark.parametrize("kind", READERS)
 def test_each_kind_has_its_schema(kind: str) -> None:
     result = CliRunner().invoke(cli, ["journeys", "schema", "--kind", kind])
     assert 0 == result.exit_code

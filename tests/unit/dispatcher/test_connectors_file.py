@@ -53,8 +53,8 @@ def test_the_file_says_where_to_ask_and_secrets_come_from_the_environment(tmp_pa
     ("line", "fault"),
     [
         ("{url: http://crm.example.com/}", "use https, or say `allow_http: true`"),
-        ("{url: ftp://crm.example.com/}", "expected a URL"),
-        ("{url: 'https://crm.example.com:port/'}", "expected a URL"),
+        ("{url: ftp://crm.example.com/}", "is not a URL"),
+        ("{url: 'https://crm.example.com:port/'}", "is not a URL"),
         ("{url: https://me:secret@crm.example.com/}", "no password in a URL"),
         ("{method: POST}", "`url` is missing"),
         ("{url: https://a.example, method: GET}", "unknown method `GET`"),

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cli.simulator.documents import read_tests
+from services.dispatcher.connectors.file import parse_connectors
 from shared.catalogue.reader import parse_catalogue
 from shared.journeys.audiences import parse_audience
 from shared.journeys.calendars import parse_calendar
@@ -41,6 +42,7 @@ def read(kind: str, text: str) -> None:
         "calendar": parse_calendar,
         "workspace": parse_workspace,
         "catalogue": parse_catalogue,
+        "connectors": lambda file, text: parse_connectors(file, text, {}),
     }[kind]
     with suppress(JourneyFaultsError):
         parse("f.yaml", text)
