@@ -71,14 +71,15 @@ def _pattern(_: Any, pattern: str, text: Any, __: Any) -> Iterator[ValidationErr
         yield ValidationError(f"{text!r} does not match {pattern!r}")
 
 
-_VALIDATOR: Any = extend(Draft202012Validator, {"pattern": _pattern})
+_VALIDATOR: Any = extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
 
 
 @cache
 def schema(kind: str) -> Draft202012Validator:
     """Return the validator of ``kind``."""
     others = {"catalogue": schema_of_catalogues, "connectors": schema_of_connectors, "test": schema_of_tests}
-    return _VALIDATOR(others[kind]() if kind in others else json_schema(kind))
+    validator: Draft202012Validator = _VALIDATOR(others[kind]() if kind in others else json_schema(kind))
+    return validator
 
 
 def plain(node: Node) -> Any:
