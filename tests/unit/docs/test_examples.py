@@ -143,7 +143,7 @@ def test_every_part_of_a_journey_in_a_page_is_valid(page: str, block: str) -> No
     """Steps, or keys of the top: the rest of the journey is put around them."""
     if block.startswith("- "):
         block = "steps:\n" + indent(block, "  ")
-    rest = [line for key, line in AROUND.items() if not re.search(rf"^{key}:", block, re.MULTILINE)]
+    rest = [line for key, line in AROUND.items() if not re.search(rf"^{key}s?:", block, re.MULTILINE)]
     parse_journey(page, "\n".join([*rest, block]), shipped())
 
 

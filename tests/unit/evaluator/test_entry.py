@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from services.evaluator.core.exits import PASSAGES_AT_MOST
 from shared.messages.event import Event
-from tests.builders import CART, a_journey, a_record, an_event, at
+from tests.builders import CART, a_journey, a_record, an_event, at, consented, identified
 from tests.oracle import Verdict, judge
 
 KEYED = CART.replace("entry:\n", "entry:\n  key: event.properties.cart\n")
@@ -171,6 +173,24 @@ def test_ignore_keeps_the_context_of_the_entry() -> None:
             until=at("10:02"),
         )
         assert [{"product": product}] == [run.context for run in verdict.states["u:c1"].runs]
+
+
+@pytest.mark.parametrize(
+    ("on_retrigger", "left"), [("ignore", at("10:45")), ("update_context", at("10:45")), ("restart", at("11:05"))]
+)
+def test_a_retrigger_while_inside_leaves_one_run_and_one_schedule(on_retrigger: str, left: int) -> None:
+    """Three triggers within twenty minutes: one reminder, 45 minutes after the one by which the run was entered."""
+    journey = CART.replace("on_retrigger: update_context", f"on_retrigger: {on_retrigger}").replace(
+        ", reset_by: [Product Added, Product Viewed]", ""
+    )
+    known = (identified(at("08:00"), email="a@example.jp"), consented(at("08:00"), "cart_reminders"))
+    triggers = [added(at(clock)) for clock in ("10:00", "10:10", "10:20")]
+    before = run(*known, *triggers, journeys=(journey,), until=at("10:21"))
+    assert 1 == len(before.states["u:c1"].runs)
+    ended = [record.reason for record in before.journal if record.decision == "exited"]
+    assert (["restarted"] * 2 if on_retrigger == "restart" else []) == ended
+    verdict = run(*known, *triggers, journeys=(journey,), until=at("11:30"))
+    assert [left] == [record.at for record in verdict.journal if record.decision == "send"]
 
 
 def test_of_several_journeys_the_higher_priority_enters_first() -> None:

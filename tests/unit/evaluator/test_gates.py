@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import msgspec
 import pytest
 
 from shared.clock import MINUTE
+from shared.journeys.workspace import Surroundings, parse_workspace
 from shared.messages.event import Event
 from shared.messages.journal import JournalRecord
-from tests.builders import a_record, an_event, at, consented, identified
+from tests.builders import a_journey, a_record, an_event, at, consented, identified
 from tests.oracle import Verdict, judge
-from tests.unit.evaluator.playing import GO, KNOWN, decided, happens, iso, journey, mailing, sends, told
+from tests.unit.evaluator.playing import GO, KNOWN, MAIL, decided, happens, iso, journey, mailing, sends, told
 
 QUIET = "quiet_hours: {from: '21:00', to: '08:00'}"
 LATE = an_event("Go", at("22:00"))
@@ -143,25 +146,25 @@ def test_quiet_hours_put_off_no_longer_than_max_defer(most: str, expected: str) 
 
 
 def test_what_is_deferred_is_spread_over_the_opening_each_contact_at_its_own_time() -> None:
-    """Without ``spread`` all leave at 08:00 sharp."""
-
-    def leave(quiet: str) -> list[int]:
-        log = []
-        for number in range(500):
-            messages = (identified(at("08:00"), email="a@example.jp"), KNOWN[1], LATE)
-            log += [a_record(number, it, key=f"u:{number}", timestamp=it.received_at) for it in messages]
-        log.sort(key=lambda record: record.timestamp)
-        return [when for _, when in sends(judge([mailing(quiet)], log, until=at("12:00", day=1)))]
-
+    """Ten thousand contacts. Without ``spread`` all leave at 08:00 sharp, with it some 333 in each minute."""
     opening = at("08:00", day=1)
-    assert [opening] * 500 == leave(QUIET)
-    spread = leave(QUIET.replace("}", ", spread: 30m}"))
-    assert 500 == len(spread)
-    assert all(opening <= when < opening + 30 * MINUTE for when in spread)
-    minutes = [(when - opening) // MINUTE for when in spread]
-    assert 30 == len(set(minutes))
-    assert max(minutes.count(minute) for minute in range(30)) < 40
-    assert spread == leave(QUIET.replace("}", ", spread: 30m}"))
+    journeys = [mailing(QUIET, name="burst"), mailing(QUIET.replace("}", ", spread: 30m}"), name="spread")]
+    messages = (identified(at("08:00"), email="a@example.jp"), KNOWN[1], LATE)
+    log = [a_record(n, it, key=f"u:{n}", timestamp=it.received_at) for it in messages for n in range(10_000)]
+
+    def leave(contacts: int) -> tuple[list[int], list[int]]:
+        chosen = [record for record in log if record.offset < contacts]
+        sent = [it for it in judge(journeys, chosen, until=at("12:00", day=1)).journal if it.decision == "send"]
+        burst, spread = ([it.at for it in sent if it.journey == name] for name in ("burst", "spread"))
+        return burst, spread
+
+    burst, spread = leave(10_000)
+    assert [opening] * 10_000 == burst
+    assert 10_000 == len(spread)
+    minutes = Counter((when - opening) // MINUTE for when in spread)
+    assert set(range(30)) == set(minutes)
+    assert all(250 < count < 420 for count in minutes.values())
+    assert set(leave(100)[1]) < set(spread), "whoever else there is"
 
 
 # ---- expiry -------------------------------------------------------------------------------------------------------
@@ -196,6 +199,43 @@ def test_outside_the_window_the_message_or_the_run_may_end(action: str) -> None:
     found = decided(happens(mailing(window), GO, until=at("12:00", day=1)))
     assert [("skip", "outside_window", at("10:00")), ("exited", "outside_window", at("10:00"))][: len(found)] == found
     assert (1 if action == "skip" else 2) == len(found)
+
+
+@pytest.mark.parametrize(("most", "expected"), [("1h59m", "skip"), ("2h", "deferred")])
+def test_the_window_puts_off_no_longer_than_max_defer(most: str, expected: str) -> None:
+    window = f"send_window: {{from: '12:00', to: '18:00', max_defer: {most}}}"
+    assert (expected, "outside_window", at("10:00")) == decided(happens(mailing(window), GO, until=at("10:30")))[0]
+
+
+@pytest.mark.parametrize(("timezone", "expected"), [("workspace", "12:00"), ("Asia/Tokyo", "10:00")])
+def test_the_window_is_read_off_the_clock_of_its_timezone(timezone: str, expected: str) -> None:
+    """At 10:00 UTC it is 19:00 in Tokyo."""
+    window = f"send_window: {{from: '12:00', to: '20:00', timezone: {timezone}}}"
+    assert [("mail", at(expected))] == sends(happens(mailing(window), GO, until=at("13:00")))
+
+
+def test_a_policy_with_send_window_none_has_none_whatever_the_workspace_says() -> None:
+    workspace = parse_workspace("w", "{schema: workspace/v1, policy: {send_window: {from: '12:00', to: '18:00'}}}")
+    around = Surroundings(workspace=workspace)
+    text = "schema: journey/v1\nid: trip\nversion: 1\ntrigger: {type: event, event: Go}\nsteps: [{id: mail, MAIL}]\n"
+    inherits = a_journey(text.replace("MAIL", MAIL) + "policy: {topic: news}", around)
+    assert [("mail", at("12:00"))] == sends(happens(inherits, GO, until=at("13:00")))
+    lifts = a_journey(text.replace("MAIL", MAIL) + "policy: {topic: news, send_window: none}", around)
+    assert [("mail", at("10:00"))] == sends(happens(lifts, GO, until=at("13:00")))
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        ("topic: news", "hold"),
+        ("topic: news, on_ambiguous: retry", "retry"),
+        ("purpose: transactional", "retry"),
+        ("purpose: transactional, on_ambiguous: hold", "hold"),
+    ],
+)
+def test_on_ambiguous_goes_with_the_command(policy: str, expected: str) -> None:
+    [command] = happens(journey("- {id: mail, MAIL}", policy=f"{{{policy}}}"), GO, until=at("10:00")).commands
+    assert expected == command.on_ambiguous
 
 
 def test_quiet_hours_and_the_window_are_both_kept() -> None:

@@ -111,3 +111,15 @@ def test_a_run_that_sends_again_is_not_credited_again() -> None:
     bought = [an_event("Order Completed", at("11:00", day=day)) for day in (0, 1)]
     verdict = happens(journey(steps, more=goal), GO, *bought, until=at("12:00", day=1))
     assert ["one"] == [record.step for record in verdict.journal if record.decision == "converted"]
+
+
+def test_value_is_noted_with_the_conversion_and_a_primary_goal_stops_no_other() -> None:
+    goals = """
+        goals:
+          - {id: sale, primary: true, event: Order Completed, value: event.properties.total}
+          - {id: first_sale, event: Order Completed, where: event.properties.number == 1}
+    """
+    order = an_event("Order Completed", at("10:30"), total=1200, number=1)
+    verdict = happens(journey(STEPS, more=goals), GO, order, until=at("10:31"))
+    noted = [(it.goal, it.value) for it in verdict.journal if it.decision == "converted"]
+    assert [("sale", 1200), ("first_sale", None)] == noted

@@ -211,3 +211,11 @@ def test_nobody_is_online_who_never_did_anything() -> None:
     scope = a_scope()
     scope.known = ContactState(contact="u:c1", active_at=at("09:59:01"))
     assert holds(Online(within=60_000), scope)
+
+
+@pytest.mark.parametrize(("within", "expected"), [("31m", "it_was"), ("30m", "completed")])
+def test_message_within_asks_in_a_journey_how_long_ago(within: str, expected: str) -> None:
+    """Opened at 10:30, asked at 11:00: exactly as long ago no longer counts."""
+    steps = ASKS.replace("was: WAS}", f"was: opened, within: {within}}}")
+    opened = an_event("Message Opened", at("10:30"), message_id="opened", journey="trip", step="hello")
+    assert expected == ended("opened", opened, steps=steps)

@@ -77,3 +77,11 @@ def test_failing_to_tell_is_not_what_is_told_of() -> None:
 
 def test_a_notification_is_no_send() -> None:
     assert [("mail", at("10:00"))] == sends(happens(journey(TELL), GO, until=at("10:00")))
+
+
+def test_slack_is_told_where_the_step_says() -> None:
+    trip = journey(
+        "- {id: tell, notify: {channel: slack, to: ['https://hooks.example/1'], template: {slack: {text: Gone}}}}"
+    )
+    [command] = happens(trip, GO, until=at("10:00"), known=NOBODY).commands
+    assert (("slack",), {"slack": "https://hooks.example/1"}) == (command.channels, command.addresses)

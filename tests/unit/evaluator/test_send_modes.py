@@ -175,3 +175,39 @@ def test_each_message_of_all_is_settled_by_itself() -> None:
     state = play("mode: all", GO, *outcomes).states["u:c1"]
     assert ["push"] == [command.channels[0] for command in state.pending]
     assert 2 == state.runs[0].sends
+
+
+# ---- every channel ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("channel", "trait"),
+    [
+        ("email", "email"),
+        ("sms", "phone"),
+        ("whatsapp", "whatsapp"),
+        ("whatsapp", "phone"),
+        ("line", "line_user_id"),
+        ("push", "push_token"),
+        ("web_push", "web_push_subscription"),
+        ("webhook", "webhook_url"),
+        ("slack", "slack_webhook_url"),
+    ],
+)
+def test_each_channel_has_a_trait_for_its_address(channel: str, trait: str) -> None:
+    parts = {
+        "email": "subject: Hi, text: Hello",
+        "push": "title: Hi, body: Hello",
+        "web_push": "title: Hi, body: Hello",
+    }
+    template = f"template: {{{channel}: {{{parts.get(channel, 'text: Hello')}}}}}"
+    trip = journey(f"- {{id: tell, send: {{channels: [{channel}], {template}}}}}")
+    [command] = happens(trip, GO, until=at("10:00"), known=(identified(at("08:00"), **{trait: "there"}),)).commands
+    assert {channel: "there"} == command.addresses
+    assert [("skip", "unreachable", at("10:00"))] == decided(happens(trip, GO, until=at("10:00"), known=()))
+
+
+def test_in_app_has_no_address_yet() -> None:
+    trip = journey("- {id: tell, send: {channels: [in_app], template: {in_app: {text: Hello}}}}")
+    known = (identified(at("08:00"), **EVERYWHERE),)
+    assert [("skip", "unreachable", at("10:00"))] == decided(happens(trip, GO, until=at("10:00"), known=known))

@@ -167,3 +167,9 @@ def test_the_messages_that_the_run_decided_before_are_still_sent() -> None:
     assert ("exited", "send_failed", at("10:00")) == told(verdict)[-1]
     assert [] == verdict.cancels
     assert 1 == len(verdict.commands)
+
+
+def test_expires_is_counted_from_when_the_step_was_reached() -> None:
+    trip = journey("- {id: mail, send: {channels: [email], expires: 12h, template: {email: {subject: Hi, text: Hi}}}}")
+    [command] = happens(trip, GO, until=at("10:00")).commands
+    assert at("22:00") == command.expires_at

@@ -244,3 +244,15 @@ def test_consent_in_a_branch_is_that_of_now() -> None:
     assert [("offer", at("10:00"))] == sends(happens(trip, GO, until=at("11:00"), known=known))
     revoked = consented(at("09:30"), "offers", "revoked")
     assert [] == sends(happens(trip, GO, until=at("11:00"), known=(*known, revoked)))
+
+
+def test_a_branch_by_bucket_takes_its_percent_by_the_salt() -> None:
+    def inside(percent: int, salt: str = "pilot") -> set[str]:
+        way = f"{{if: {{bucket: {{percent: {percent}, salt: {salt}}}}}, then: [{{id: inside, MAIL}}]}}"
+        log = [a_record(n, it, key=f"u:{n}") for n in range(1_000) for it in (KNOWN[0], GO)]
+        return {record.contact for record in judge([journey(f"- {{id: way, branch: [{way}]}}")], log).commands}
+
+    assert [0, 1_000] == [len(inside(percent)) for percent in (0, 100)]
+    assert 60 < len(inside(10)) < 140
+    assert inside(10) < inside(20)
+    assert inside(10) != inside(10, salt="other")

@@ -84,3 +84,12 @@ def test_different_values_are_counted_once_each() -> None:
 def test_an_event_without_its_group_counts_nowhere() -> None:
     nowhere = [an_event("Product Viewed", at(f"10:0{minute}")) for minute in range(5)]
     assert [] == entered(VIEWS, *nowhere)
+
+
+def test_where_of_a_threshold_says_which_events_count() -> None:
+    yen = SPEND.replace("field:", "where: event.properties.currency == 'JPY', field:")
+    orders = [
+        an_event("Order Completed", at(f"10:0{n}"), total=60_000, currency=c)
+        for n, c in enumerate(["JPY", "USD", "JPY"])
+    ]
+    assert [at("10:02")] == entered(yen, *orders)

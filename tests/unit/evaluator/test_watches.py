@@ -120,3 +120,24 @@ def test_the_watches_of_a_contact_are_bounded() -> None:
     verdict = run(*checkouts, until=at("10:29"), journey=CHECKOUT)
     assert 200 == len(verdict.states["u:c1"].watches)
     assert 200 == len(entered(run(*checkouts, until=at("12:00"), journey=CHECKOUT)))
+
+
+def test_where_of_an_absence_is_asked_of_both_events() -> None:
+    """A checkout of another shop starts no time, and an order there ends none."""
+    ours = CHECKOUT.replace("within: 30m", "within: 30m\n  where: event.properties.shop == 'tokyo'")
+    there = an_event("Checkout Started", at("10:00"), order_id="o1", shop="osaka")
+    assert [] == entered(run(there, until=at("12:00"), journey=ours))
+    here = an_event("Checkout Started", at("10:00"), order_id="o1", shop="tokyo")
+    elsewhere = an_event("Order Completed", at("10:10"), order_id="o1", shop="osaka")
+    assert [at("10:30")] == entered(run(here, elsewhere, until=at("12:00"), journey=ours))
+    assert [] == entered(
+        run(
+            here, an_event("Order Completed", at("10:10"), order_id="o1", shop="tokyo"), until=at("12:00"), journey=ours
+        )
+    )
+
+
+def test_where_of_an_inactivity_says_which_events_are_activity() -> None:
+    ours = WINBACK.replace("for: 180d", "for: 180d, where: event.properties.app == 'web'")
+    events = an_event("Logged In", at("10:00"), app="web"), an_event("Logged In", at("10:00", day=100), app="tv")
+    assert [at("10:00", day=180)] == entered(run(*events, until=at("10:00", day=300), journey=ours))
