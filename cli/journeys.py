@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -14,7 +14,7 @@ from shared.errors import ConfigurationError
 from shared.journeys.faults import Fault, JourneyFaultsError
 from shared.journeys.files import load_definitions
 from shared.journeys.model import Definitions
-from shared.journeys.schema.kinds import KINDS
+from shared.journeys.schema.kinds import KINDS, json_schema
 
 if TYPE_CHECKING:  # only two commands need the engine's packages
     from cli.simulator.engine import Arrival, Failure
@@ -160,14 +160,28 @@ def _load(folder: Path, faults: list[Fault]) -> Definitions:
 )
 def schema(kind: str) -> None:
     """Print the JSON Schema of a kind of file, for editors."""
-    from cli.simulator.schema import schema_of_tests  # noqa: PLC0415 - only this command needs its packages
-    from services.dispatcher.connectors.schema import schema_of_connectors  # noqa: PLC0415
-    from shared.catalogue.schema import schema_of_catalogues  # noqa: PLC0415
-    from shared.journeys.schema.kinds import json_schema  # noqa: PLC0415
+    click.echo(json.dumps(_schema_of(kind), indent=2, ensure_ascii=False))
 
-    others = {"catalogue": schema_of_catalogues, "connectors": schema_of_connectors, "test": schema_of_tests}
-    made = others[kind]() if kind in others else json_schema(kind)
-    click.echo(json.dumps(made, indent=2, ensure_ascii=False))
+
+def _schema_of(kind: str) -> dict[str, Any]:
+    """Return the schema; each kind needs packages of its own, and no other kind's."""
+    match kind:
+        case "catalogue":
+            from shared.catalogue.schema import schema_of_catalogues  # noqa: PLC0415
+
+            return schema_of_catalogues()
+        case "connectors":
+            try:
+                from services.dispatcher.connectors.schema import schema_of_connectors  # noqa: PLC0415
+            except ModuleNotFoundError as error:
+                raise ConfigurationError(f"{error.name} is not installed: install kikkake[dispatcher]") from error
+            return schema_of_connectors()
+        case "test":
+            from cli.simulator.schema import schema_of_tests  # noqa: PLC0415
+
+            return schema_of_tests()
+        case _:
+            return json_schema(kind)
 
 
 @journeys.command("test")
