@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ast
 import re
+from pathlib import Path
 
 import pytest
 
@@ -200,3 +201,20 @@ def test_every_case_that_others_get_wrong_is_a_test(case: str) -> None:
         file, _, name = path.partition("::")
         tree = ast.parse((ROOT / "tests" / file).read_text())
         assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+
+
+def test_a_test_bears_what_its_journey_says_and_nothing_that_only_a_docstring_names(tmp_path: Path) -> None:
+    file = tmp_path / "test_shown.py"
+    file.write_text(
+        'TRIP = "policy: {quiet_hours: {when_quiet: skip}}"\n'
+        "def played(): return TRIP\n"
+        'def test_quiet():\n    """spread: 30m"""\n    assert played()\n'
+        'def test_other():\n    assert Cap(max=1) == "frequency_cap"\n'
+    )
+    quiet, other = spoken_in(file)
+    assert quiet.bears(("quiet_hours", "when_quiet", "skip"))
+    assert not quiet.bears(("quiet_hours", "when_quiet", "exit"))
+    assert not quiet.bears(("send_window", "when_quiet"))
+    assert not quiet.bears(("quiet_hours", "spread"))
+    assert other.bears(("frequency_cap", "max"))
+    assert not other.bears(("quiet_hours", "when_quiet"))
