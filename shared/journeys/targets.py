@@ -8,7 +8,7 @@ from typing import Literal, cast
 from shared.journeys.predicate import Target
 from shared.journeys.reader import Node
 
-_TARGET = re.compile(r"(>=|<=|==|>|<)\s*(-?\d{1,15}(?:\.\d{1,6})?)")
+_TARGET = re.compile(r"(>=|<=|==|>|<) *(-?[0-9]{1,15}(?:\.[0-9]{1,6})?)")
 
 
 def parse_target(node: Node) -> Target:

@@ -64,7 +64,7 @@ NAMED: dict[str, Schema] = {
     "offset": _text("^[+-]?[0-9]{1,5}d$", "Days before (-) or after.", "-10d", "0d", "+3d"),
     "trait": _text(r"^contact\.[A-Za-z_][A-Za-z0-9_]*$", "A trait of the contact.", "contact.birthday"),
     "target": _text(
-        r"^(>=|<=|==|>|<)\s*-?[0-9]{1,15}(\.[0-9]{1,6})?$", "A comparison with a number, in quotes.", ">= 3"
+        r"^(>=|<=|==|>|<) *-?[0-9]{1,15}(\.[0-9]{1,6})?$", "A comparison with a number, in quotes.", ">= 3"
     ),
     "expression": {
         "type": "string",
