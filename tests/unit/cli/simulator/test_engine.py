@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cli.simulator.engine as module
@@ -181,6 +181,7 @@ def lines(simulator: Simulator) -> list[str]:
     return [line_of(found, explain=True) for found in effective(simulator.decided)]
 
 
+@settings(deadline=None)
 @given(st.lists(moments, max_size=25))
 def test_it_decides_what_the_core_decides_over_its_log_and_the_same_each_time(
     drawn: list[tuple[str, str, int, int, int]],
