@@ -21,10 +21,10 @@ class Saved(msgspec.Struct, frozen=True):
 def recoveries(epochs: Sequence[Saved], faults: Iterable[int]) -> list[int]:
     """Return, for each change of this partition's owner that a fault caused, ms from the fault to the next epoch.
 
-    ``faults`` are the times at which some worker was ended or stopped. One that strikes before the new owner has saved
-    anything belongs to the first.
+    ``faults`` are the times at which its owner was ended or stopped. One that is ended again before it has saved
+    anything begins to recover anew.
     """
-    struck = sorted(faults)
+    struck = sorted(faults, reverse=True)
     found = []
     for before, after in pairwise(epochs):
         if after.term == before.term:

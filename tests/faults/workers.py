@@ -43,6 +43,8 @@ class Worker:
         self._watching: asyncio.Task[None] | None = None
         self.ends: list[tuple[int, int]] = []
         self.paused = False
+        self.owned: frozenset[int] = frozenset()
+        """Its partitions, as it said last."""
 
     def start(self) -> None:
         """Start it, and start it again whenever it ends."""
@@ -98,6 +100,7 @@ class Worker:
                 labels, _, value = line.rpartition(" ")
                 partition = int(labels.partition('partition="')[2].partition('"')[0])
                 found[partition] = found.get(partition, 0) + float(value)
+        self.owned = frozenset(found) or self.owned
         return found
 
     @property

@@ -44,7 +44,7 @@ class NotAtRestError(AssertionError):
 
 
 class World:
-    """Made by ``world``. ``faults`` has the times at which a row struck, for the recovery times."""
+    """Made by ``world``. ``faults`` has the times at which a partition's owner was struck."""
 
     def __init__(self, folder: Path, settings: KafkaSettings, random: Random, session: int) -> None:
         self.folder = folder
@@ -54,7 +54,8 @@ class World:
         self.journeys = folder / "journeys"
         self.workers: list[Worker] = []
         self.processes: list[Process] = []
-        self.faults: list[int] = []
+        self.faults: dict[int, list[int]] = {number: [] for number in range(settings.partitions)}
+        self.strikes = 0
         self.accepted: dict[int, set[str]] = {number: set() for number in range(settings.partitions)}
         self.changelog = ChangelogFollower(settings)
         self.dispatcher = Dispatcher(settings)
@@ -83,6 +84,12 @@ class World:
         self.workers.append(worker)
         worker.start()
         return worker
+
+    def note_strike(self, worker: Worker, at: int) -> None:
+        """Take note that ``worker`` was ended or stopped."""
+        self.strikes += 1
+        for partition in worker.owned:
+            self.faults[partition].append(at)
 
     async def happen(self, events: Sequence[Event]) -> None:
         """Let ``events`` be accepted."""
@@ -166,7 +173,9 @@ class World:
 
     def recoveries(self) -> list[int]:
         """Return every such time in ms."""
-        return [ms for epochs in self.changelog.epochs.values() for ms in recoveries(epochs, self.faults)]
+        return [
+            ms for number, epochs in self.changelog.epochs.items() for ms in recoveries(epochs, self.faults[number])
+        ]
 
     async def close(self) -> None:
         """End every process."""

@@ -51,7 +51,7 @@ async def r1(setting: Setting) -> Result:
         result = Result(
             row="R1",
             findings=await made.judge(),
-            figures={"kills": len(made.faults), "recovery_p99_s": made.recovery_p99()},
+            figures={"kills": made.strikes, "recovery_p99_s": made.recovery_p99()},
         )
         result.require("recovery_p99_s", 5)
         result.expect(set(codes) <= {-9, EXIT_CODE}, f"an evaluator ended by itself: {sorted(set(codes))}")
@@ -60,17 +60,18 @@ async def r1(setting: Setting) -> Result:
 
 async def _strike(made: World, worker: Worker, number: int, random: Random) -> None:
     """Kill ``worker`` at a moment drawn by lot, or at a place of an epoch's way; returns when it works again."""
+    await worker.pending()
     if number % 3 == 2:
         place = PLACES[number // 3 % len(PLACES)]
         lives = len(worker.ends)
-        made.faults.append(system_clock())
+        made.note_strike(worker, system_clock())
         worker.die_at(place, random.randint(1, 2) if place == "claimed" else random.randint(1, 30))
         async with asyncio.timeout(60):
             while len(worker.ends) < lives + 2:
                 await asyncio.sleep(0.02)
-        made.faults.append(worker.ends[-1][0])
+        made.note_strike(worker, worker.ends[-1][0])
     else:
-        made.faults.append(worker.kill())
+        made.note_strike(worker, worker.kill())
     await asyncio.sleep(0.2)
     await worker.ready()
     await asyncio.sleep(random.random())
@@ -78,7 +79,7 @@ async def _strike(made: World, worker: Worker, number: int, random: Random) -> N
 
 async def r3(setting: Setting) -> Result:
     """A member joins or leaves every five seconds: as a pod that comes up, is shut down, or is killed."""
-    moves = setting.pick(6, 60)
+    moves = setting.pick(4, 60)
     async with world(setting.kafka.bootstrap, setting.random) as made:
         await made.worker("a").ready()
         crowd = Crowd(setting.random, 5_000)
@@ -138,7 +139,7 @@ async def r4(setting: Setting) -> Result:
 
 async def _pause(made: World, worker: Worker) -> None:
     terms = {number: made.changelog.images[number].term for number in await worker.pending()}
-    made.faults.append(worker.pause())
+    made.note_strike(worker, worker.pause())
     async with asyncio.timeout(5 * made.session):
         while any(made.changelog.images[number].term == term for number, term in terms.items()):
             await asyncio.sleep(0.05)

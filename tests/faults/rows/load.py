@@ -24,7 +24,7 @@ _CHUNK = 10
 
 async def r14(setting: Setting) -> Result:
     """The same rate twice, without and with the hot contact; the others' time from log to decision is compared."""
-    seconds = setting.pick(10, 120)
+    seconds = setting.pick(6, 120)
     async with world(setting.kafka.bootstrap, setting.random) as made:
         await made.worker("a").ready()
         crowd = Crowd(setting.random, 2_000)

@@ -123,7 +123,7 @@ steps:
 
 async def r13(setting: Setting) -> Result:
     """Every contact's timer is due in the same millisecond; the evaluator is killed while they fire."""
-    herd, wait = setting.pick(10_000, 1_000_000), setting.pick(25, 600)
+    herd, wait = setting.pick(10_000, 1_000_000), setting.pick(20, 600)
     async with world(setting.kafka.bootstrap, setting.random, journeys=_HERD.replace("WAIT", str(wait))) as made:
         worker = made.worker("a")
         await worker.ready()
@@ -138,7 +138,7 @@ async def r13(setting: Setting) -> Result:
             while fired < herd // 3:
                 await asyncio.sleep(0.02)
                 fired = sum(epochs[-1].timers_fired for epochs in made.changelog.epochs.values() if epochs)
-        made.faults.append(worker.kill())
+        worker.kill()
         await made.at_rest(600)
         last = max(
             next(saved.at for saved in epochs if saved.timers_fired == epochs[-1].timers_fired)

@@ -14,8 +14,8 @@ def _saved(at: int, term: int) -> Saved:
 EPOCHS = [_saved(100, 1), _saved(200, 1), _saved(900, 2), _saved(1_000, 2), _saved(5_000, 3)]
 
 
-def test_a_recovery_is_from_the_first_fault_to_the_next_owners_first_epoch() -> None:
-    assert [650] == recoveries(EPOCHS, [250, 700])
+def test_a_recovery_is_from_the_last_fault_to_the_next_owners_first_epoch() -> None:
+    assert [200] == recoveries(EPOCHS, [250, 700])
     assert [700, 4_000] == recoveries(EPOCHS, [200, 1_000])
 
 
