@@ -21,8 +21,8 @@ from tests.faults.setting import Setting
 from tests.servers.process import free_port
 
 _RATE = 500
-_QUIET = 15
-"""Seconds without a new command after which the agents are taken for done: their session, and as much again."""
+_QUIET = 40
+"""Seconds without a new command after which the agents are taken for done: several sessions."""
 
 
 class Loss(msgspec.Struct, frozen=True, kw_only=True):
