@@ -23,6 +23,7 @@ from shared.messages.command import CallCommand, Cancel, SendCommand
 from shared.messages.enrolment import Enrolment
 from shared.messages.event import Event
 from shared.messages.journal import JournalRecord
+from shared.messages.outcome import Outcome, outcome_of
 from shared.messages.topics import INCARNATION_KEY
 
 
@@ -81,18 +82,27 @@ def play(
     until: int | None = None,
     zone: ZoneInfo = UTC,
     audiences: Sequence[Audience] = (),
+    deliver: bool = False,
 ) -> Verdict:
-    """Return what the core decides over ``log`` when all that it emits joins the log one millisecond later."""
+    """Return what the core decides over ``log`` when all that it emits joins the log one millisecond later.
+
+    ``deliver``: and so does the outcome of each message, which is sent.
+    """
     records = list(log)
     while True:
         verdict = judge(journeys, records, until=until, zone=zone, audiences=audiences)
         known = {record.value for record in records}
-        fresh = [(event.received_at, codec.encode(event), event) for event in verdict.events]
+        fresh: list[tuple[int, bytes, Event | Enrolment | Outcome]] = [
+            (event.received_at, codec.encode(event), event) for event in verdict.events
+        ]
+        if deliver:
+            sent = [outcome_of(it, "sent", it.decided_at) for it in verdict.commands]
+            fresh += [(outcome.at, codec.encode(outcome), outcome) for outcome in sent]
         new = sorted((it for it in fresh if it[1] not in known), key=lambda it: it[:2])
         if not new:
             return verdict
         at, value, event = new[0]
-        key = contact_key(event.user_id, event.anonymous_id) or ""
+        key = event.contact if isinstance(event, Outcome) else contact_key(event.user_id, event.anonymous_id) or ""
         place = sum(1 for record in records if record.timestamp <= at)
         records.insert(place, LogRecord(len(records), at + 1, key.encode(), value))
 

@@ -83,6 +83,8 @@ def _converted(plan: Plan, known: Coordination, made: Conversion) -> Coordinatio
 
 def _is_over(step: Experiment, winner: Winner, trial: Trial, now: int) -> bool:
     tried = (variant.id for variant in step.variants if variant.weight)
+    if not trial.conversions:
+        return False  # nobody has won anything yet
     return now >= trial.began_at + winner.after and all(
         trial.contacts.get(name, 0) >= winner.min_samples for name in tried
     )

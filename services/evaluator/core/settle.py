@@ -9,6 +9,7 @@ import msgspec
 
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.exits import SEND_FAILED, end_run
+from services.evaluator.core.goals import settle_claims
 from services.evaluator.core.state import PendingCommand, visit_key
 from shared.messages.journal import Decision
 from shared.messages.outcome import Outcome, OutcomeStatus
@@ -35,9 +36,10 @@ def settle(draft: Draft, outcome: Outcome) -> None:
             msgspec.structs.replace(mark, channel=outcome.channel) if mark.command_id == outcome.command_id else mark
             for mark in draft.sent
         )
+        settle_claims(draft, outcome.command_id, left_at=draft.now)
     if outcome.status in ("skipped", "failed"):
         draft.sent = tuple(mark for mark in draft.sent if mark.command_id != outcome.command_id)
-        draft.touches = tuple(touch for touch in draft.touches if touch.command_id != outcome.command_id)
+        settle_claims(draft, outcome.command_id, left_at=None)
     if not outcome.to_staff:
         _count(draft, settled, left=outcome.status in ("sent", "ambiguous"))
     draft.note(
@@ -49,6 +51,7 @@ def settle(draft: Draft, outcome: Outcome) -> None:
         channel=outcome.channel,
         command_id=outcome.command_id,
         reason=outcome.reason,
+        detail={} if outcome.detail is None else {"error": outcome.detail},
     )
     run = draft.runs.get(outcome.run_id)
     waits = run is not None and run.step == settled.step and run.tried_at is not None

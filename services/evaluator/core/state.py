@@ -97,11 +97,19 @@ class PendingCommand(msgspec.Struct, frozen=True, array_like=True, gc=False):
     cancelled: bool = False
 
 
+class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A goal that was reached at ``at`` while nobody knew yet whether the message had left."""
+
+    goal: str
+    at: int
+    value: float | None = None
+
+
 class Touch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A send that a later goal may be credited to, until ``until``; ``credited`` are the goals already counted.
 
     ``variants`` are the ways that the run had taken at experiments that a goal decides; ``clicks`` the times of the
-    contact's last clicks on it.
+    contact's last clicks on it; ``claims`` wait for the message's outcome.
     """
 
     command_id: str
@@ -114,6 +122,7 @@ class Touch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     credited: tuple[str, ...] = ()
     variants: dict[str, str] = {}
     clicks: tuple[int, ...] = ()
+    claims: tuple[Claim, ...] = ()
 
 
 class Watch(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -7,14 +7,18 @@ import msgspec
 from shared.journeys.locales import pick_locale
 from shared.journeys.model import Template
 from shared.messages.event import Event
-from tests.builders import CART, a_journey, a_record, an_event, at, consented, identified
+from shared.messages.outcome import Outcome
+from tests.builders import CART, a_journey, a_record, an_event, an_outcome, at, consented, identified
 from tests.oracle import Verdict, judge
 
 KNOWN = (identified(at("08:00"), email="a@example.jp"), consented(at("08:00"), "cart_reminders"))
 
 
-def run(*events: Event, until: int, journey: str = CART) -> Verdict:
-    log = [a_record(n, event) for n, event in enumerate((*KNOWN, *events))]
+def run(*messages: Event | Outcome, until: int, journey: str = CART) -> Verdict:
+    log = [
+        a_record(n, it, timestamp=it.received_at if isinstance(it, Event) else it.at)
+        for n, it in enumerate((*KNOWN, *messages))
+    ]
     return judge([a_journey(journey)], log, until=until)
 
 
@@ -103,9 +107,10 @@ def test_a_goal_counts_until_just_before_its_window_ends_and_once_per_run() -> N
     def converted(*times: int) -> int:
         bought = [an_event("Paid", when) for when in times]
         journey = CART.replace("id: recovered, event: Order Completed, window: 7d", "id: paid, event: Paid, window: 1h")
-        verdict = run(
-            an_event("Product Added", at("10:00"), name="Kettle"), *bought, until=at("12:00"), journey=journey
-        )
+        cart = an_event("Product Added", at("10:00"), name="Kettle")
+        [command] = run(cart, until=at("10:46"), journey=journey).commands
+        left = an_outcome(command, "sent", at("10:46"))
+        verdict = run(cart, left, *bought, until=at("12:00"), journey=journey)
         return [decision for decision, _, _ in told(verdict)].count("converted")
 
     assert 1 == converted(at("11:44:59"))

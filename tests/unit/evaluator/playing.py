@@ -48,6 +48,7 @@ def happens(
     known: tuple[Event, ...] = KNOWN,
     zone: str | None = None,
     contact: str = "u:c1",
+    deliver: bool = False,
 ) -> Verdict:
     """Return what is decided when ``messages`` reach the contact, and nothing more until ``until``."""
     log = [
@@ -55,7 +56,8 @@ def happens(
         for number, it in enumerate((*known, *messages))
     ]
     given = (journeys,) if isinstance(journeys, Journey) else journeys
-    return play(given, log, until=until, zone=UTC if zone is None else load_zone(zone))
+    where = UTC if zone is None else load_zone(zone)
+    return play(given, log, until=until, zone=where, deliver=deliver)
 
 
 def revoked(when: int, topic: str, channel: str | None = None) -> Event:

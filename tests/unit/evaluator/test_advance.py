@@ -76,21 +76,33 @@ def test_a_record_at_the_very_time_of_a_timer_goes_first() -> None:
     assert [] == verdict.commands
 
 
-def test_a_purchase_after_the_reminder_is_credited_to_it_and_cancels_what_is_unsettled() -> None:
-    verdict = run(
-        an_event("Product Added", at("10:00"), name="Kettle"),
-        an_event("Order Completed", at("11:00"), total=5000),
-        until=at("10:00", day=30),
-    )
-    [command] = verdict.commands
+def test_a_purchase_after_the_reminder_is_credited_to_it() -> None:
+    cart = an_event("Product Added", at("10:00"), name="Kettle")
+    [command] = run(cart, until=at("10:46")).commands
+    bought = an_event("Order Completed", at("11:00"), total=5000)
+    verdict = run(cart, an_outcome(command, "sent", at("10:46")), bought, until=at("10:00", day=30))
     assert [
         ("entered", None, at("10:00")),
         ("send", "remind_1", at("10:45")),
+        ("sent", "remind_1", at("10:46")),
         ("converted", "remind_1", at("11:00")),
         ("exited", "converted", at("11:00")),
     ] == told(verdict)
     assert [5000.0] == [record.value for record in verdict.journal if record.decision == "converted"]
+
+
+def test_a_purchase_cancels_what_is_unsettled_and_is_credited_only_to_what_had_left() -> None:
+    """The mail may be out and nobody told us yet: its outcome decides, and whether it left before the purchase."""
+    cart = an_event("Product Added", at("10:00"), name="Kettle")
+    bought = an_event("Order Completed", at("11:00"), total=5000)
+    verdict = run(cart, bought, until=at("10:00", day=30))
+    [command] = verdict.commands
     assert [command.command_id] == [cancel.command_id for cancel in verdict.cancels]
+    assert "converted" not in [record.decision for record in verdict.journal]
+    for status, left, expected in (("sent", "10:46", [5000.0]), ("sent", "11:01", []), ("skipped", "11:01", [])):
+        outcome = an_outcome(command, status, at(left))  # type: ignore[arg-type]
+        told_late = run(cart, bought, outcome, until=at("10:00", day=30))
+        assert expected == [it.value for it in told_late.journal if it.decision == "converted"]
 
 
 def test_a_settled_command_is_not_cancelled() -> None:
@@ -261,7 +273,7 @@ def test_what_a_finished_run_has_not_sent_yet_is_cancelled_by_its_exit_rules() -
     cart = an_event("Product Added", at("10:00"), name="Kettle")
     bought = an_event("Order Completed", at("10:46"), total=1)
     verdict = run(cart, bought, until=at("12:00"), journey=journey)
-    assert ["entered", "send", "exited", "converted"] == [record.decision for record in verdict.journal]
+    assert ["entered", "send", "exited"] == [record.decision for record in verdict.journal]
     [command] = verdict.commands
     assert [command.command_id] == [cancel.command_id for cancel in verdict.cancels]
     sent = run(cart, an_outcome(command, "sent", at("10:45:30")), bought, until=at("12:00"), journey=journey)

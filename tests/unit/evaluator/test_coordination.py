@@ -148,10 +148,17 @@ def test_winner() -> None:
     } == decided.detail
 
 
+def test_nobody_wins_without_a_conversion() -> None:
+    trial = journey(TRIAL, more=BOUGHT)
+    simulated = simulate([trial], [*many("10:00", range(12)), *many("10:01", range(12, 24), day=1)])
+    assert [] == [decided for decided in simulated.decided if decided.record.decision == "winner"]
+
+
 def test_after_and_min_samples_both_count() -> None:
     trial = journey(TRIAL, more=BOUGHT)
-    early = simulate([trial], [*many("10:00", range(12)), *many("09:59", range(12, 24), day=1)])
-    few = simulate([trial], [*many("10:00", range(2)), *many("10:01", range(2, 3), day=1)])
+    bought = did("Order Completed", "11:00", "c0")
+    early = simulate([trial], [*many("10:00", range(12)), bought, *many("09:59", range(12, 24), day=1)])
+    few = simulate([trial], [*many("10:00", range(2)), bought, *many("10:01", range(2, 3), day=1)])
     for simulated in (early, few):
         assert [] == [decided for decided in simulated.decided if decided.record.decision == "winner"]
     assert {"mail_a", "mail_b"} == set(ways(early).values())

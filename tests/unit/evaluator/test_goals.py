@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from shared.messages.event import Event
-from tests.builders import an_event, at
+from shared.messages.outcome import OutcomeStatus
+from tests.builders import an_event, an_outcome, at
 from tests.oracle import Verdict
 from tests.unit.evaluator.playing import GO, happens, journey
 
@@ -19,7 +20,7 @@ def buying(attribution: str, *events: Event, bought: int = at("12:00"), window: 
     trip = journey(STEPS, more=f"goals: [{goal}]\nentry: {{reentry: {{mode: always}}}}")
     order = an_event("Order Completed", bought)
     messages = sorted((GO, *events, order), key=lambda event: event.received_at)
-    return happens(trip, *messages, until=at("12:00", day=8))
+    return happens(trip, *messages, until=at("12:00", day=8), deliver=True)
 
 
 def credited(verdict: Verdict) -> list[str | None]:
@@ -34,6 +35,22 @@ def clicked(step: str, when: int, **more: str) -> Event:
 def test_last_send_credits_the_last_message_before_the_event() -> None:
     assert ["two"] == credited(buying("last_send"))
     assert ["one"] == credited(buying("last_send", bought=at("10:30")))
+
+
+def test_what_a_message_that_never_left_is_not_credited_with_goes_to_the_one_before_it() -> None:
+    """Both are decided, the order comes, and only then it is known what became of them."""
+    trip = journey(STEPS, more="goals: [{id: sale, event: Order Completed, value: event.properties.total}]")
+    bought = an_event("Order Completed", at("12:00"), total=7)
+    one, two = happens(trip, GO, bought, until=at("12:01")).commands
+
+    def settled(first: OutcomeStatus, second: OutcomeStatus) -> list[tuple[str | None, float | None]]:
+        outcomes = (an_outcome(one, first, at("11:30")), an_outcome(two, second, at("12:30")))
+        verdict = happens(trip, GO, outcomes[0], bought, outcomes[1], until=at("13:00"))
+        return [(it.step, it.value) for it in verdict.journal if it.decision == "converted"]
+
+    assert [("one", 7.0)] == settled("sent", "skipped")
+    assert [("one", 7.0)] == settled("sent", "sent"), "the second left after the order"
+    assert [] == settled("failed", "failed")
 
 
 def test_last_click_credits_the_last_message_that_was_clicked() -> None:
@@ -52,9 +69,9 @@ def test_a_click_after_the_event_does_not_count() -> None:
     """Also when the event arrives after it."""
     late = an_event("Order Completed", at("11:30"), received=at("11:50"))
     goal = "goals: [{id: sale, event: Order Completed, attribution: last_click}]"
-    verdict = happens(journey(STEPS, more=goal), GO, clicked("two", at("11:40")), late, until=at("12:00"))
+    verdict = happens(journey(STEPS, more=goal), GO, clicked("two", at("11:40")), late, until=at("12:00"), deliver=True)
     assert [] == credited(verdict)
-    verdict = happens(journey(STEPS, more=goal), GO, clicked("two", at("11:20")), late, until=at("12:00"))
+    verdict = happens(journey(STEPS, more=goal), GO, clicked("two", at("11:20")), late, until=at("12:00"), deliver=True)
     assert ["two"] == credited(verdict)
 
 
@@ -109,7 +126,7 @@ def test_a_run_that_sends_again_is_not_credited_again() -> None:
     steps = "- {id: one, MAIL}\n- {id: pause, wait: {for: 1d}}\n- {id: two, MAIL}\n- {id: rest, wait: {for: 9d}}"
     goal = "goals: [{id: bought, event: Order Completed, window: 7d}]"
     bought = [an_event("Order Completed", at("11:00", day=day)) for day in (0, 1)]
-    verdict = happens(journey(steps, more=goal), GO, *bought, until=at("12:00", day=1))
+    verdict = happens(journey(steps, more=goal), GO, *bought, until=at("12:00", day=1), deliver=True)
     assert ["one"] == [record.step for record in verdict.journal if record.decision == "converted"]
 
 

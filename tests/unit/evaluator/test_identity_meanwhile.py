@@ -6,7 +6,7 @@ from services.evaluator.core.catalog import build_catalog
 from services.evaluator.core.links import EVENT_BYTES_AT_MOST, EVENTS_AT_MOST
 from shared.clock import MINUTE
 from shared.journeys.model import Journey
-from tests.builders import a_journey, an_event, at, consented, identified
+from tests.builders import a_journey, an_event, an_outcome, at, consented, identified
 from tests.unit.evaluator.playing import journey
 from tests.unit.evaluator.test_identity import World, anonymous_cart, by, login
 
@@ -129,6 +129,8 @@ def test_a_purchase_is_credited_once_however_late_the_visitor_comes() -> None:
     world.apply("u:c1", by(identified(at("08:00"), email="a@example.jp"), "c1", None), at("08:00"))
     for clock in ("09:00", "09:10"):
         world.apply("u:c1", by(an_event("Go", at(clock)), "c1", None), at(clock))
+    for command in world.commands:
+        world.apply("u:c1", an_outcome(command, "sent", at("09:20")), at("09:20"))
     login(world)
     world.apply("u:c1", by(an_event("Order Completed", at("10:20")), "c1", "v"), at("10:20"))
     world.deliver(at("10:30"))

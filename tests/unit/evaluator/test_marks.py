@@ -126,7 +126,7 @@ def test_a_message_that_was_sent_again_is_a_new_one() -> None:
 def test_a_goal_that_is_credited_converts_its_message() -> None:
     goal = "goals: [{id: bought, event: Bought, window: 1d}]"
     verdict = happens(
-        journey(asking("converted"), more=goal), GO, an_event("Bought", at("10:30")), until=at("11:00:01")
+        journey(asking("converted"), more=goal), GO, an_event("Bought", at("10:30")), until=at("11:00:01"), deliver=True
     )
     assert ("exited", "it_was", at("11:00")) in told(verdict)
     assert "completed" == ended("converted", an_event("Bought", at("10:30")))

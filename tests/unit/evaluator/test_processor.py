@@ -206,7 +206,7 @@ def test_both_conservation_sums_hold_over_a_day() -> None:
             timers_fired=4,
             timers_cancelled=4,
             commands=4,
-            decisions=13,
+            decisions=12,
         )
         == counters
     )
