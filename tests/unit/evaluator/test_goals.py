@@ -137,6 +137,6 @@ def test_value_is_noted_with_the_conversion_and_a_primary_goal_stops_no_other() 
           - {id: first_sale, event: Order Completed, where: event.properties.number == 1}
     """
     order = an_event("Order Completed", at("10:30"), total=1200, number=1)
-    verdict = happens(journey(STEPS, more=goals), GO, order, until=at("10:31"))
+    verdict = happens(journey(STEPS, more=goals), GO, order, until=at("10:31"), deliver=True)
     noted = [(it.goal, it.value) for it in verdict.journal if it.decision == "converted"]
     assert [("sale", 1200), ("first_sale", None)] == noted
