@@ -55,7 +55,7 @@ def simulate(
     if other is not None:
         if events is None:
             raise click.UsageError("--compare works on --events")
-        _compare((folder, other), events, until, style or "table", explain=explain)
+        _compare((folder, other), events, until, answered, style or "table", explain=explain)
         return
     if log is not None:
         if until is not None:
@@ -86,7 +86,16 @@ def _simulate(folder: Path, events: BinaryIO, until: str | None, answered: Path 
     _exit_with(simulated.failures)
 
 
-def _compare(folders: tuple[Path, Path], events: BinaryIO, until: str | None, style: str, *, explain: bool) -> None:
+def _compare(
+    folders: tuple[Path, Path],
+    events: BinaryIO,
+    until: str | None,
+    answered: Path | None,
+    style: str,
+    *,
+    explain: bool,
+) -> None:
+    from cli.simulator.answers import read_answers  # noqa: PLC0415 - only this command needs its packages
     from cli.simulator.calls import read_calls  # noqa: PLC0415 - only this command needs its packages
     from cli.simulator.compare import compare, rewindable  # noqa: PLC0415
     from cli.simulator.tables import lines_of  # noqa: PLC0415
@@ -100,8 +109,9 @@ def _compare(folders: tuple[Path, Path], events: BinaryIO, until: str | None, st
         return read_calls(_name_of(events), lines, faults)
 
     last = max((arrival.at for arrival in arrivals()), default=0)
+    answers = {} if answered is None else read_answers(answered, faults)
     _stop_at(faults)
-    found = compare(base, other, arrivals, until=_end(until, last), explain=explain)
+    found = compare(base, other, arrivals, until=_end(until, last), explain=explain, answers=answers)
     for line in lines_of(found, style, *map(str, folders)):
         click.echo(line)
     _exit_with(found.failures)

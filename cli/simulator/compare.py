@@ -5,7 +5,7 @@ The events are read as often as they are needed and never held; of the decisions
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from itertools import zip_longest
 from shutil import copyfileobj
@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 
 import msgspec
 
-from cli.simulator.engine import AT_MOST, Arrival, Failure
+from cli.simulator.engine import AT_MOST, Arrival, Failure, Saying
 from cli.simulator.tally import OF, Measure, Received, Tally, Told
 from shared.clock import DAY
 from shared.journeys.model import Definitions
@@ -70,12 +70,15 @@ def compare(
     *,
     until: int | None = None,
     explain: bool = False,
+    answers: Mapping[str, Sequence[Saying]] | None = None,
 ) -> Comparison:
     """Return what ``other`` decides otherwise than ``base``. ``arrivals`` gives the events again at each call.
 
-    Those after ``until`` do not come any more; None: until nothing is due, at most AT_MOST after the last.
+    Those after ``until`` do not come any more; None: until nothing is due, at most AT_MOST after the last. Connectors
+    give the ``answers`` to both.
     """
-    sides = Tally(base), Tally(other)
+    said = answers or {}
+    sides = Tally(base, said), Tally(other, said)
     _run(sides, arrivals(), until)
     left, right = sides
     everyone = list(dict.fromkeys([*left.contacts, *right.contacts]))
@@ -83,12 +86,13 @@ def compare(
     messages = [name for name, (one, two) in pairs.items() if one.which != two.which]
     texts = [name for name, (one, two) in pairs.items() if one.which == two.which and one.texts != two.texts]
     chosen = [name for name, (one, two) in pairs.items() if one != two][:SHOWN] if explain else []
+    told = Tally(base, said, chosen), Tally(other, said, chosen)
     return Comparison(
         contacts=len(everyone),
         messages=len(messages),
         texts=len(texts),
         rows=tuple(_rows(left.measures(everyone), right.measures(everyone))),
-        differences=tuple(_differences(base, other, arrivals(), until, chosen)) if chosen else (),
+        differences=tuple(_differences(told, arrivals(), until, chosen)) if chosen else (),
         failures=(*left.simulator.failures, *right.simulator.failures),
     )
 
@@ -120,9 +124,8 @@ def _order(measure: Measure) -> tuple[bool, str, int, list[tuple[int, str]]]:
 
 
 def _differences(
-    base: Definitions, other: Definitions, arrivals: Iterable[Arrival], until: int | None, chosen: list[str]
+    sides: tuple[Tally, Tally], arrivals: Iterable[Arrival], until: int | None, chosen: list[str]
 ) -> Iterator[Difference]:
-    sides = Tally(base, chosen), Tally(other, chosen)
     _run(sides, arrivals, until)
     for contact in chosen:
         left, right = (side.told[contact] for side in sides)

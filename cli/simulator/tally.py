@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import blake2b
 
 import msgspec
 
 from cli.simulator.decisions import effective, in_zone, said
-from cli.simulator.engine import Arrival, Decided, Message, Simulator
+from cli.simulator.engine import Arrival, Decided, Message, Saying, Simulator
 from shared.journeys.model import Definitions
 
 OF: dict[str, tuple[str, ...]] = {
@@ -57,9 +57,11 @@ class Told(msgspec.Struct, frozen=True):
 class Tally:
     """A simulation that keeps counts and no journal. ``told`` has the decisions about the contacts in ``about``."""
 
-    def __init__(self, defined: Definitions, about: Collection[str] = ()) -> None:
-        """Start with nothing counted."""
-        self.simulator = Simulator(defined)
+    def __init__(
+        self, defined: Definitions, answers: Mapping[str, Sequence[Saying]], about: Collection[str] = ()
+    ) -> None:
+        """Start with nothing counted; connectors give ``answers``."""
+        self.simulator = Simulator(defined, answers)
         self.contacts: dict[str, Received] = {}
         self.told: dict[str, list[Told]] = {contact: [] for contact in about}
         self._counts: dict[Measure, float] = defaultdict(float)

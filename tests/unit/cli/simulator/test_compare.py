@@ -147,6 +147,33 @@ def test_ndjson_is_a_row_a_line_and_the_rest_in_the_last() -> None:
     assert {name: whole[name] for name in ("contacts", "messages", "texts", "differences")} == rest
 
 
+def test_connectors_answer_both_sides_what_the_file_says(tmp_path: Path) -> None:
+    journey = """
+schema: journey/v1
+id: coupon
+version: 1
+trigger: {type: event, event: Product Added}
+policy: {purpose: transactional}
+steps:
+  - {id: ask, call: {connector: coupons.issue, save_as: coupon, on_fail: exit}}
+  - {id: tell, send: {channels: [email], template: {email: {subject: "WHOSE {{ context.coupon.code }}", text: Hello}}}}
+"""
+    folders = tmp_path / "base", tmp_path / "other"
+    for folder, whose in zip(folders, ("Your", "Our"), strict=True):
+        folder.mkdir()
+        (folder / "coupon.yaml").write_text(journey.replace("WHOSE", whose))
+    answers = tmp_path / "answers.yaml"
+    answers.write_text("schema: answers/v1\nanswers: {coupons.issue: {data: {code: TEN}}}\n")
+    base, other = folders
+    unheard = compared(other, base=base)
+    answered = compared(other, "--explain", "--answers", answers, base=base)
+    for side in ("base", "other"):
+        assert {("coupon", "exited", ("call_failed",))} == {key for key in counts(unheard, side) if key[1] == "exited"}
+        assert {("coupon", "exited", ("completed",))} == {key for key in counts(answered, side) if key[1] == "exited"}
+    [one, two] = answered["differences"][0]["decisions"][0]
+    assert ("Your TEN", "Our TEN") == (one.partition("email: ")[2], two.partition("email: ")[2])
+
+
 def test_no_events_are_a_comparison_of_nothing() -> None:
     result = simulate("--journeys", GOLDEN / "journeys", "--compare", GOLDEN / "other", "--events", "-", text=b"")
     assert 0 == result.exit_code
