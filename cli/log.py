@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 import click
 
+from cli.on_kafka import reach
 from cli.recording import RECORDED, Recorder, read_recording
 from shared.errors import ConfigurationError
 from shared.journeys.files import load_definitions
@@ -72,17 +73,9 @@ def check(file: Path, folder: Path) -> None:
 
 
 async def _record_kafka(recorder: Recorder) -> None:
-    try:
-        from shared.kafka.admin import require_topics  # noqa: PLC0415 - optional: the packages of Kafka
-        from shared.kafka.reader import KafkaLogReader  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"{error.name} is not installed: install kikkake[evaluator] to record Kafka, or name a folder with --data"
-        ) from error
-    from shared.settings import KafkaSettings  # noqa: PLC0415
+    settings = await reach("record the log of Kafka", "the data folder of `kikkake dev` is recorded with --data")
+    from shared.kafka.reader import KafkaLogReader  # noqa: PLC0415 - optional: the packages of Kafka
 
-    settings = KafkaSettings()
-    await require_topics(settings)
     reader = KafkaLogReader(settings.kafka_bootstrap, prefix=settings.topic_prefix)
     for partition in range(settings.partitions):
         for topic in RECORDED:

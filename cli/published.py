@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 
+from cli.on_kafka import reach
 from shared.clock import system_clock, to_iso
-from shared.errors import ConfigurationError
 from shared.journeys.files import load_definitions
 from shared.journeys.published import Published
 from shared.log import Output
@@ -33,7 +33,7 @@ def publish(folder: Path, by: str | None) -> None:
     What is live as it is stays as it is, so that this may be repeated.
     """
     defined = load_definitions(folder)
-    _order(lambda known: known.publication(defined, at=system_clock(), by=by or _user()))
+    _order(lambda known: known.publication(defined, at=system_clock(), by=by or _user()), create=True)
 
 
 @click.command()
@@ -55,7 +55,7 @@ def stop(journey: str, by: str | None) -> None:
 @click.command("list")
 def list_journeys() -> None:
     """Print what is published: journey, version, state, since when and by whom."""
-    known = asyncio.run(_read())
+    known = asyncio.run(_known())
     for _, order in sorted(known.orders.values(), key=lambda one: one[1].journey):
         click.echo(_line(order))
 
@@ -75,8 +75,8 @@ def _user() -> str:
         return ""
 
 
-def _order(say: Say) -> None:
-    records = asyncio.run(_publish(say))
+def _order(say: Say, *, create: bool = False) -> None:
+    records = asyncio.run(_publish(say, create=create))
     orders = [record for record in records if isinstance(record, Order)]
     for order in orders:
         click.echo(_line(order))
@@ -84,13 +84,21 @@ def _order(say: Say) -> None:
         click.echo("nothing to do: it is so already")
 
 
-async def _publish(say: Say) -> Sequence[JourneyRecord]:
+async def _reach(*, create: bool = False) -> KafkaSettings:
+    task = "read or change what is published on Kafka"
+    return await reach(task, "`kikkake dev` has the journeys of its folder and takes no orders", create=create)
+
+
+async def _known() -> Published:
+    return await _read(await _reach())
+
+
+async def _publish(say: Say, *, create: bool) -> Sequence[JourneyRecord]:
     """Append what ``say`` makes of what is known, definitions first, and return it."""
+    settings = await _reach(create=create)
     from shared.kafka.publisher import KafkaPublisher  # noqa: PLC0415 - optional: the packages of Kafka
 
-    known = await _read()
-    records = say(known)
-    settings = KafkaSettings()
+    records = say(await _read(settings))
     publisher = KafkaPublisher(
         settings.kafka_bootstrap, prefix=settings.topic_prefix, partitions=settings.partitions, client_id="kikkake-cli"
     )
@@ -102,16 +110,9 @@ async def _publish(say: Say) -> Sequence[JourneyRecord]:
     return records
 
 
-async def _read() -> Published:
-    try:
-        from shared.kafka.admin import ensure_topics  # noqa: PLC0415 - optional: the packages of Kafka
-        from shared.kafka.reader import KafkaLogReader  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"{error.name} is not installed: install kikkake[evaluator] to give orders to a system on Kafka"
-        ) from error
-    settings = KafkaSettings()
-    await ensure_topics(settings)
+async def _read(settings: KafkaSettings) -> Published:
+    from shared.kafka.reader import KafkaLogReader  # noqa: PLC0415 - optional: the packages of Kafka
+
     known = Published()
     reader = KafkaLogReader(settings.kafka_bootstrap, prefix=settings.topic_prefix)
     async with aclosing(reader.read_all(JOURNEYS, 0)) as batches:

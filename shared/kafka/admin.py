@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4  # noqa: TID251 - an incarnation is random by definition
 
@@ -48,14 +49,11 @@ async def require_topics(settings: KafkaSettings) -> None:
 
     Raises ConfigurationError, or LogUnavailableError when no broker answers.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap, request_timeout_ms=10_000)
     try:
-        await admin.start()
-        existing = await _partition_counts(admin, settings)
+        async with _admin(settings) as admin:
+            existing = await _partition_counts(admin, settings)
     except (KafkaError, TimeoutError) as error:
-        raise LogUnavailableError(f"no broker at {settings.kafka_bootstrap} answers: {error!r}") from error
-    finally:
-        await admin.close()
+        raise LogUnavailableError(f"the topics could not be listed: {error!r}") from error
     missing = [settings.topic_prefix + topic.name for topic in TOPICS if topic.name not in existing]
     if missing:
         raise ConfigurationError(
@@ -84,10 +82,23 @@ async def read_incarnations(settings: KafkaSettings, topic: TopicName) -> dict[i
     return {partition: value for partition, value in zip(partitions, found, strict=True) if value is not None}
 
 
-async def _create_missing(settings: KafkaSettings) -> None:
+@asynccontextmanager
+async def _admin(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap, request_timeout_ms=10_000)
     try:
-        await admin.start()
+        try:
+            await admin.start()
+        except (KafkaError, TimeoutError) as error:
+            raise LogUnavailableError(
+                f"no Kafka answers at {settings.kafka_bootstrap} (KIKKAKE_KAFKA_BOOTSTRAP)"
+            ) from error
+        yield admin
+    finally:
+        await admin.close()
+
+
+async def _create_missing(settings: KafkaSettings) -> None:
+    async with _admin(settings) as admin:
         existing = await _partition_counts(admin, settings)
         missing = [topic for topic in TOPICS if topic.name not in existing]
         if missing:
@@ -98,8 +109,6 @@ async def _create_missing(settings: KafkaSettings) -> None:
             while len(existing) < len(TOPICS):
                 await asyncio.sleep(0.1)
                 existing = await _partition_counts(admin, settings)
-    finally:
-        await admin.close()
     _require_counts(existing, settings)
 
 
