@@ -15,6 +15,7 @@ from shared.journeys.faults import Fault, JourneyFaultsError
 from shared.journeys.files import load_definitions
 from shared.journeys.model import Definitions
 from shared.journeys.schema.kinds import KINDS, json_schema
+from shared.wording import counted
 
 if TYPE_CHECKING:  # only two commands need the engine's packages
     from cli.simulator.engine import Arrival, Failure
@@ -206,6 +207,6 @@ def run_tests(paths: tuple[Path, ...]) -> None:
     report = run_suite(files)
     for line in report.lines:
         click.echo(line)
-    faults = f", {report.faults} faults" if report.faults else ""
-    click.echo(f"{report.scenarios} scenarios, {report.failed} failed{faults}")
+    faults = f", {counted(report.faults, 'fault')}" if report.faults else ""
+    click.echo(f"{counted(report.scenarios, 'scenario')}, {report.failed} failed{faults}")
     sys.exit(0 if report.passed else 1)

@@ -9,6 +9,8 @@ from pathlib import Path
 import click
 import msgspec
 
+from shared.wording import counted
+
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False))
@@ -33,10 +35,6 @@ def lint(paths: tuple[Path, ...], style: str, strict: bool, explain: bool) -> No
             click.echo(line)
         journeys = sum(len(one.sources) for one in linted)
         counts = {kind: sum(finding.severity == kind for finding in findings) for kind in ("fault", "warning")}
-        parts = [_counted(journeys, "journey"), *(_counted(number, kind) for kind, number in counts.items())]
+        parts = [counted(journeys, "journey"), *(counted(number, kind) for kind, number in counts.items())]
         click.echo(", ".join(parts), err=True)
     sys.exit(1 if any(strict or finding.severity == "fault" for finding in findings) else 0)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

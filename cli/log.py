@@ -17,6 +17,7 @@ from cli.recording import RECORDED, Recorder, read_recording
 from shared.errors import ConfigurationError
 from shared.journeys.files import load_definitions
 from shared.messages.topics import JOURNEYS
+from shared.wording import counted
 
 _SHOWN = 20
 """Differences that are printed: one slip makes many."""
@@ -43,7 +44,7 @@ def record(out: Path, data: Path | None) -> None:
             asyncio.run(_record_kafka(recorder))
         else:
             _record_folder(recorder, data)
-    click.echo(f"{recorder.records} records")
+    click.echo(counted(recorder.records, "record"))
 
 
 @log.command()
@@ -62,12 +63,13 @@ def check(file: Path, folder: Path) -> None:
     if len(found.differences) > _SHOWN:
         click.echo(f"… and {len(found.differences) - _SHOWN} more", err=True)
     click.echo(
-        f"{found.events} records of events: {found.decisions} decisions, {found.commands} commands, {found.cancels} "
-        f"cancels, {found.emitted} emitted events decided the same"
+        f"{counted(found.events, 'record')} of events: {counted(found.decisions, 'decision')}, "
+        f"{counted(found.commands, 'command')}, {counted(found.cancels, 'cancel')}, "
+        f"{counted(found.emitted, 'emitted event')} decided the same"
     )
     click.echo(
         f"{found.repeated} repeated, {found.withdrawn} withdrawn, {found.open} not recorded yet, "
-        f"{found.put_aside} put aside, {len(found.differences)} differences"
+        f"{found.put_aside} put aside, {counted(len(found.differences), 'difference')}"
     )
     sys.exit(1 if found.differences else 0)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from cli.simulator.engine import Saying
 from cli.simulator.times import read_time
 from cli.simulator.values import plain
-from shared.errors import ConfigurationError
 from shared.journeys.document import read_document
-from shared.journeys.faults import Fault
+from shared.journeys.faults import Fault, JourneyFaultsError
+from shared.journeys.files import read_text
 from shared.journeys.reader import Node
 
 SCHEMA = "answers/v1"
@@ -30,11 +30,12 @@ def read_answer(node: Node, start: int) -> Saying | None:
 
 
 def read_answers(file: Path, faults: list[Fault]) -> dict[str, list[Saying]]:
-    """Return what each connector answers whenever it is asked. Raises ConfigurationError when there is no such file."""
+    """Return what each connector answers whenever it is asked; what is wrong with the file goes to ``faults``."""
     try:
-        text = file.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot read {file}: {error}") from error
+        text = read_text(file)
+    except JourneyFaultsError as error:
+        faults.extend(error.faults)
+        return {}
     root = read_document(str(file), text, faults)
     fields = {} if root is None else root.fields(("schema", "answers"), ("schema", "answers"))
     if "schema" in fields:

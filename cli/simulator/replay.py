@@ -21,6 +21,7 @@ from shared.journeys.published import Live, Published
 from shared.log import LogRecord
 from shared.messages import codec
 from shared.messages.topics import EVENTS, INCARNATION_KEY, JOURNAL, JOURNEYS
+from shared.wording import counted
 
 
 class Rows:
@@ -119,7 +120,7 @@ def replay(defined: Definitions, recording: Iterable[Recorded], warn: Callable[[
         if not partition.whole:
             warn(f"events/{number}: its beginning is gone, so contacts are not known as they were")
         if partition.put_aside:
-            warn(f"events/{number}: {partition.put_aside} records could not be applied (live: events.dlq)")
+            warn(f"events/{number}: {counted(partition.put_aside, 'record')} could not be applied (live: events.dlq)")
 
 
 def decisions(epoch: Epoch) -> Iterator[Decided]:

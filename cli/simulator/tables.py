@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from cli.simulator.compare import Comparison, Difference, Row
+from shared.wording import counted
 
 _WORDS = {
     "entered": "entered",
@@ -73,7 +74,9 @@ def _table(found: Comparison, base: str, other: str) -> Iterator[str]:
         for row in rows:
             yield _line((f"  {row[0]}", *row[1:]), first, numbers)
     yield ""
-    yield f"{found.messages} of {found.contacts} contacts get other messages, {found.texts} the same with other texts"
+    got = "gets" if found.messages == 1 else "get"
+    of = counted(found.contacts, "contact")
+    yield f"{found.messages} of {of} {got} other messages, {found.texts} the same with other texts"
     for difference in found.differences:
         yield ""
         yield from _side_by_side(difference)

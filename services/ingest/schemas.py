@@ -172,7 +172,9 @@ def _type_and_name(call: Call) -> tuple[EventType, str]:
                 raise InvalidEventError(f"topic has 1 to {MAX_NAME_LENGTH} characters", code="invalid_topic")
             return "consent", CONSENT_NAMES[call.status]
         case _:
-            raise InvalidEventError("type is identify, track, page, screen, group or alias", code="invalid_type")
+            raise InvalidEventError(
+                "type is identify, track, page, screen, group, alias or consent", code="invalid_type"
+            )
 
 
 def _properties(call: Call) -> dict[str, Any]:

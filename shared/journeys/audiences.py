@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from shared.expressions import compile_expression
 from shared.journeys.conditions import parse_condition
 from shared.journeys.document import read_document
@@ -74,11 +76,14 @@ def _check(part: Condition, at: Node) -> None:
             pass
 
 
-def check_audiences(audiences: dict[str, Audience], files: dict[str, str]) -> list[Fault]:
-    """Return the faults of audiences that name each other: unknown ones, and circles."""
+def check_audiences(audiences: dict[str, Audience], files: dict[str, str], faulty: Collection[str] = ()) -> list[Fault]:
+    """Return the faults of audiences that name each other: unknown ones, and circles.
+
+    ``faulty``: those whose files have faults of their own, which are no reason for more here.
+    """
     faults: list[Fault] = []
     for audience in audiences.values():
-        unknown = sorted(_named(audience) - audiences.keys())
+        unknown = sorted(_named(audience) - {*audiences, *faulty})
         faults.extend(Fault(files[audience.id], 1, 1, f"unknown audience `{named}`") for named in unknown)
         if _reaches(audience.id, audience, audiences, frozenset()):
             faults.append(Fault(files[audience.id], 1, 1, f"audience `{audience.id}` is asked about by itself"))

@@ -193,6 +193,8 @@ def _explain(file: str, text: str, error: MarkedYAMLError) -> Fault:
         message = f"not YAML; {_BRACES}"
     elif "flow" in context:
         mark, message = opened, "what opens here with [ or { is not closed, or a comma is missing"
+        if problem.endswith("got ':'"):
+            message += "; a text with `: ` in it needs quotes"
     elif "mapping values" in problem:
         message = "a `:` in the wrong place; check the indentation, and put a text with a `:` in it in quotes"
     elif "block end" in problem:

@@ -83,7 +83,8 @@ def read_folder(folder: Path, faults: list[Fault]) -> Folder:
     workspace = _load_workspace(folder / WORKSPACE_FILE, faults)
     audiences = _load(folder / AUDIENCES, parse_audience, "audience", faults)
     known = {name: audience for name, audience in audiences.items() if audience is not None}
-    faults.extend(check_audiences(known, {name: str(folder / AUDIENCES / f"{name}.yaml") for name in known}))
+    files = {name: str(folder / AUDIENCES / f"{name}.yaml") for name in known}
+    faults.extend(check_audiences(known, files, audiences.keys() - known))
     calendars = _load(folder / CALENDARS, parse_calendar, "calendar", faults)
     around = Surroundings(
         templates=_load(folder / TEMPLATES, parse_template, "template", faults),
@@ -106,7 +107,8 @@ def _read_journeys(folder: Path, around: Surroundings, faults: list[Fault]) -> t
             continue
         name = source.journey.id, source.journey.version
         if name in sources:
-            faults.append(Fault(str(file), 1, 1, f"journey {name[0]}@{name[1]} is defined twice"))
+            other = sources[name].fields["id"].file
+            faults.append(Fault(str(file), 1, 1, f"journey {name[0]}@{name[1]} is defined twice: also in {other}"))
         sources[name] = source
     return tuple(sources.values())
 

@@ -10,6 +10,7 @@ from shared.journeys.promises import Invariant, NoSendAfter
 from shared.lint.folder import Linted
 from shared.lint.together import all_weeks, meetings
 from shared.lint.week import sends_marketing, worst_week
+from shared.wording import counted
 
 _HEAD = ("journey", "sends at most", "least gap", "lasts at most", "a week at most")
 
@@ -26,12 +27,12 @@ def explain(linted: Linted) -> Iterator[str]:
         for verdict in verdicts(known):
             yield f"{_name(known)}: {_invariant(verdict.invariant)} is {verdict.status}: {verdict.because}"
         if sends_marketing(known) and (week := worst_week(known)).most is not None:
-            yield f"{_name(known)}: at most {week.most} messages a week: {week.because}"
+            yield f"{_name(known)}: at most {counted(week.most, 'message')} a week: {week.because}"
     for event, journeys in meetings(linted.newest).items():
         order = ", ".join(f"{journey.id} (priority {journey.entry.priority})" for journey in journeys)
         yield f"`{event}` starts, in this order: {order}"
     together = all_weeks(linted.studies)
-    most = "no bound" if together.most is None else f"at most {together.most} messages"
+    most = "no bound" if together.most is None else f"at most {counted(together.most, 'message')}"
     yield f"all marketing, one contact, any seven days: {most}: {together.because}"
 
 

@@ -96,7 +96,7 @@ def test_a_recording_that_agrees_is_exit_code_0(recording: Path, journeys: Path)
     result = kikkake("log", "check", recording, "--journeys", journeys)
     assert (0, "") == (result.exit_code, result.stderr)
     assert [
-        "6 records of events: 3 decisions, 1 commands, 0 cancels, 0 emitted events decided the same",
+        "6 records of events: 3 decisions, 1 command, 0 cancels, 0 emitted events decided the same",
         "0 repeated, 0 withdrawn, 0 not recorded yet, 0 put aside, 0 differences",
     ] == result.stdout.splitlines()
 
@@ -144,6 +144,6 @@ def test_without_the_packages_of_kafka_it_says_what_to_install(tmp_path: Path, m
     monkeypatch.delitem(sys.modules, "shared.kafka.admin", raising=False)
     monkeypatch.setitem(sys.modules, "aiokafka", None)
     monkeypatch.setitem(sys.modules, "aiokafka.admin", None)
-    with pytest.raises(ConfigurationError, match=r"install kikkake\[evaluator\] to record Kafka, or name a folder"):
+    with pytest.raises(ConfigurationError, match=r"install kikkake\[evaluator\] to record the log of Kafka; .* --data"):
         kikkake("log", "record", "--out", tmp_path / "out.ndjson")
     assert [] == list(tmp_path.iterdir())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -98,6 +99,12 @@ def test_the_route_decides_the_type() -> None:
 def test_a_pages_name_and_category_go_into_its_properties() -> None:
     call = {"userId": "u1", "name": "Home", "category": "Shop", "properties": {"category": "own", "title": "T"}}
     assert {"name": "Home", "category": "own", "title": "T"} == event(call, "page").properties
+
+
+def test_who_names_no_type_is_told_every_one() -> None:
+    with pytest.raises(InvalidEventError) as raised:
+        event({"userId": "u1", "type": "tick"})
+    assert set(get_args(EventType)) == set(re.findall("[a-z]+", str(raised.value))) - {"type", "is", "or"}
 
 
 def test_ids_may_be_numbers() -> None:

@@ -70,7 +70,7 @@ def test_empty_lines_and_a_byte_order_mark_are_nothing() -> None:
         ({**TRACK, "receivedAt": True}, "`receivedAt`: `True` is not an ISO 8601 time"),
         ({**TRACK, "receivedAt": "9999-01-01T00:00:00Z"}, "it arrives before 1970 or after 8999"),
         ({**TRACK, "receivedAt": 1e400}, "not JSON: "),
-        ({**TRACK, "type": "trak"}, "type is identify, track, page, screen, group or alias"),
+        ({**TRACK, "type": "trak"}, "type is identify, track, page, screen, group, alias or consent"),
         ({**TRACK, "userId": None}, "neither userId nor anonymousId says whose event it is"),
         ({**TRACK, "properties": 5}, "a field has the wrong type: Expected `object | null`, got `int`"),
     ],

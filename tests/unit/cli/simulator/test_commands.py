@@ -142,3 +142,34 @@ def test_a_folder_without_tests_is_no_success(tmp_path: Path) -> None:
     )
     assert 1 == done.returncode
     assert f"kikkake: there is no *.test.yaml in {tmp_path}\n" == done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"- a", "1: expected a mapping (lines of `key: value`), not a list"),
+        (b"schema: answers/v1\nanswers: [a]", "2: expected a mapping (lines of `key: value`), not a list"),
+        (b"schema: answers/v1\nanswers: {a: {date: 3, error: no}}", "2: unknown key `date`; did you mean `data`?"),
+        (b"\xff\xfe", "1: not UTF-8; save the file as UTF-8"),
+        (None, "1: cannot be read: No such file or directory"),
+    ],
+)
+def test_a_fault_of_the_answers_reads_like_those_of_a_journey(
+    tmp_path: Path, content: bytes | None, expected: str
+) -> None:
+    file = tmp_path / "answers.yaml"
+    if content is not None:
+        file.write_bytes(content)
+    result = simulate("--events", "-", "--answers", file, text=b"")
+    assert (1, "", f"{file}:{expected}\n") == (result.exit_code, result.stdout, result.stderr)
+
+
+def test_one_scenario_is_no_plural(tmp_path: Path) -> None:
+    (tmp_path / "cart.yaml").write_text(CART)
+    (tmp_path / "cart.test.yaml").write_text("""
+schema: journey-test/v1
+journey: cart
+start: "2026-03-02T10:00:00+09:00"
+scenarios: [{name: nothing, expect: [{never: {send: any}}]}]
+""")
+    assert "1 scenario, 0 failed\n" == kikkake("test", tmp_path).stdout

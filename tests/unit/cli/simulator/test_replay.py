@@ -65,7 +65,7 @@ def test_what_the_hosts_put_aside_is_put_aside() -> None:
     ]
     assert [] == [it for record in a_log(log) for epoch in partition.apply(record) for it in decisions(epoch)]
     assert 4 == partition.put_aside
-    assert "events/3: 1 records could not be applied (live: events.dlq)" == replayed([FIRST, a_log(log)[4]], 3)[1][0]
+    assert "events/3: 1 record could not be applied (live: events.dlq)" == replayed([FIRST, a_log(log)[4]], 3)[1][0]
 
 
 def test_a_log_without_its_beginning_is_named() -> None:

@@ -139,6 +139,10 @@ def test_audiences_are_files_beside_the_journeys(tmp_path: Path) -> None:
     with pytest.raises(JourneyFaultsError) as raised:
         load_definitions(tmp_path)
     assert ["unknown audience `other`"] == [fault.message for fault in raised.value.faults]
+    (tmp_path / "audiences/other.yaml").write_text(written("{in_audience: vip}").replace("where:", "were:"))
+    with pytest.raises(JourneyFaultsError) as raised:
+        load_definitions(tmp_path)
+    assert {str(tmp_path / "audiences/other.yaml")} == {fault.file for fault in raised.value.faults}
     (tmp_path / "audiences/other.yaml").write_text(written("{in_audience: vip}").replace("id: vip", "id: other"))
     with pytest.raises(JourneyFaultsError) as raised:
         load_definitions(tmp_path)

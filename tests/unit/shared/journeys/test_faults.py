@@ -149,6 +149,9 @@ BROKEN: list[tuple[str, str, list[str]]] = [
     ]),
     ("id: welcome", 'id: "welcome', ["2: the quote that opens here is not closed"]),
     ("[email]", "[email", ["8: what opens here with [ or { is not closed, or a comma is missing"]),
+    ("subject: Hi,", "subject: Hi: there,", [
+        "8: what opens here with [ or { is not closed, or a comma is missing; a text with `: ` in it needs quotes",
+    ]),
     ("id: welcome", "id: welcome\n   name: x", [
         "3: a `:` in the wrong place; check the indentation, and put a text with a `:` in it in quotes",
     ]),

@@ -40,7 +40,7 @@ def test_versions_of_a_journey_stand_side_by_side(tmp_path: Path) -> None:
 
 def test_one_version_is_defined_once(tmp_path: Path) -> None:
     folder = written(tmp_path, {"a.yaml": VALID, "b.yaml": VALID})
-    assert ["b.yaml:1: journey welcome@1 is defined twice"] == faults(folder)
+    assert [f"b.yaml:1: journey welcome@1 is defined twice: also in {folder}/a.yaml"] == faults(folder)
 
 
 def test_tests_other_files_and_subfolders_are_left_alone(tmp_path: Path) -> None:
