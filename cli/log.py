@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import BinaryIO
 
@@ -36,8 +37,11 @@ def log() -> None:
     type=click.Path(path_type=Path),
     help="Data folder of `kikkake dev`; without it Kafka is read, with the settings KIKKAKE_*.",
 )
-def record(out: Path, data: Path | None) -> None:
+@click.option("--force", is_flag=True, help="Replace the file when it exists.")
+def record(out: Path, data: Path | None, *, force: bool) -> None:
     """Write events, journal, commands and cancels of a live system to --out, and disturb nothing."""
+    if out.exists() and not force:
+        raise ConfigurationError(f"{out} exists already; name another file with --out, or replace it with --force")
     with _whole_file(out) as file:
         recorder = Recorder(file)
         if data is None:
@@ -58,10 +62,22 @@ def check(file: Path, folder: Path) -> None:
         found = compare(load_definitions(folder), read_recording(str(file), lines))
     for partition in found.beginnings_missing:
         click.echo(f"{partition}: its beginning is gone, so what depends on it cannot be compared", err=True)
-    for difference in found.differences[:_SHOWN]:
-        click.echo(difference, err=True)
+    shown = found.differences[:_SHOWN]
+    recorded = _records_at(file, {difference.line for difference in shown if difference.line is not None})
+    for difference in shown:
+        click.echo(str(difference), err=True)
+        if difference.line in recorded:
+            click.echo(f"  recorded  {recorded[difference.line]}", err=True)
+        if difference.decided is not None:
+            click.echo(f"  decided   {difference.decided}", err=True)
     if len(found.differences) > _SHOWN:
         click.echo(f"… and {len(found.differences) - _SHOWN} more", err=True)
+    if found.differences and not found.alike:
+        click.echo(
+            f"nothing is decided as it was recorded: perhaps these journeys ({folder}) are not those that ran;"
+            " name their folder with --journeys",
+            err=True,
+        )
     click.echo(
         f"{counted(found.events, 'record')} of events: {counted(found.decisions, 'decision')}, "
         f"{counted(found.commands, 'command')}, {counted(found.cancels, 'cancel')}, "
@@ -72,6 +88,17 @@ def check(file: Path, folder: Path) -> None:
         f"{found.put_aside} put aside, {counted(len(found.differences), 'difference')}"
     )
     sys.exit(1 if found.differences else 0)
+
+
+def _records_at(file: Path, numbers: set[int]) -> dict[int | None, str]:
+    """Return what stands in these lines of the recording; it is read again, since a comparison holds no records."""
+    from cli.simulator.agreement import text_of  # noqa: PLC0415 - only this command needs its packages
+
+    if not numbers:
+        return {}
+    with file.open("rb") as lines:
+        records = takewhile(lambda it: it.line <= max(numbers), read_recording(str(file), lines))
+        return {it.line: text_of(it.record.value) for it in records if it.line in numbers}
 
 
 async def _record_kafka(recorder: Recorder) -> None:

@@ -24,6 +24,19 @@ from shared.messages.topics import CANCELS, COMMANDS, EVENTS, JOURNAL, JOURNEYS
 
 Identity = tuple[str, str]
 """A topic, and the id of what stands in it."""
+_OTHER = "recorded other than decided"
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """One difference: ``line`` of the recording, where it is about one, and what was ``decided`` in its place."""
+
+    text: str
+    line: int | None = None
+    decided: str | None = None
+
+    def __str__(self) -> str:
+        """Return what is different, and in which line."""
+        return self.text if self.line is None else f"line {self.line}: {self.text}"
 
 
 class Agreement(msgspec.Struct):
@@ -44,8 +57,13 @@ class Agreement(msgspec.Struct):
     withdrawn: int = 0
     open: int = 0
     put_aside: int = 0
-    differences: list[str] = []
+    differences: list[Difference] = []
     beginnings_missing: list[str] = []
+
+    @property
+    def alike(self) -> int:
+        """How many records are recorded and decided alike."""
+        return self.decisions + self.commands + self.cancels + self.emitted
 
     def agreed(self, topic: str) -> None:
         """Count one record of ``topic`` that is the same in both."""
@@ -81,17 +99,17 @@ class _Elsewhere:
     """Cancels that one partition decides for another: of commands that a visitor's run had before it was a user's."""
 
     def __init__(self) -> None:
-        self.decided: dict[Identity, bytes] = {}
+        self.decided: dict[Identity, bytes | None] = {}
         self.recorded: dict[Identity, _Seen] = {}
 
     def settle(self, found: Agreement) -> None:
         """Compare both, once every partition was seen."""
         for identity, seen in self.recorded.items():
-            digest = self.decided.pop(identity, None)
-            if digest is None:
-                found.differences.append(f"line {seen.line}: this record of {identity[0]} is not decided again")
-            elif digest != seen.digest:
-                found.differences.append(f"line {seen.line}: recorded other than decided: {identity[1]}")
+            value = self.decided.pop(identity, None)
+            if value is None:
+                found.differences.append(Difference(f"this record of {identity[0]} is not decided again", seen.line))
+            elif _digest(value) != seen.digest:
+                found.differences.append(Difference(_OTHER, seen.line, text_of(value)))
             else:
                 found.agreed(identity[0])
         found.open += len(self.decided)
@@ -111,7 +129,7 @@ class _Partition:
         self._recorded: dict[Identity, _Seen] = {}
         self._last_seq: dict[str, int] = {}
         self._missing: dict[Identity, Output] = {}
-        self._awaited: dict[str, bytes] = {}
+        self._awaited: dict[str, bytes | None] = {}
         self._outcomes: dict[str, str] = {}
         self._whole: set[str] = set()
 
@@ -135,7 +153,7 @@ class _Partition:
             if recorded.topic == JOURNAL:
                 self._count(recorded.line, codec.JOURNAL.decode(value))
         except BadMessageError as error:
-            self._differ(f"line {recorded.line}: {recorded.topic} cannot be read: {error}")
+            self._differ(f"{recorded.topic} cannot be read: {error}", recorded.line)
             return
         if identity is None:
             return
@@ -144,13 +162,13 @@ class _Partition:
         if seen.line != recorded.line:
             self._found.repeated += 1
             if seen.digest != digest:
-                self._differ(f"line {recorded.line}: other bytes under the id of line {seen.line}")
+                self._differ(f"other bytes under the id of line {seen.line}", recorded.line)
 
     def _count(self, line: int, entry: JournalRecord) -> None:
         """See that the contact's decisions stand in their order, without a gap."""
         last = self._last_seq.setdefault(entry.contact, entry.seq)
         if entry.seq > last + 1:
-            self._differ(f"line {line}: decision {entry.seq} of {entry.contact} follows on {last}")
+            self._differ(f"decision {entry.seq} of {entry.contact} follows on {last}", line)
         self._last_seq[entry.contact] = max(last, entry.seq)
 
     def _follow(self, recorded: Recorded) -> None:
@@ -168,8 +186,8 @@ class _Partition:
             self._outcomes.setdefault(message.command_id, message.status)
         elif isinstance(message, Event | Enrolment) and (expected := self._awaited.get(message.message_id)) is not None:
             seen = self._recorded.setdefault((EVENTS, message.message_id), _Seen(recorded.line, b"", decided=True))
-            if expected != _digest(recorded.record.value):
-                self._differ(f"line {recorded.line}: another event was emitted")
+            if expected != recorded.record.value:
+                self._differ("another event was emitted", recorded.line, expected)
             elif seen.line == recorded.line:
                 self._found.agreed(EVENTS)
             else:
@@ -181,10 +199,10 @@ class _Partition:
             if identity is None:
                 continue
             if output.topic == CANCELS and output.partition is None:
-                self._elsewhere.decided[identity] = _digest(output.value)
+                self._elsewhere.decided[identity] = output.value
                 continue
             if output.topic == EVENTS:
-                self._awaited[identity[1]] = _digest(output.value)
+                self._awaited[identity[1]] = output.value
                 continue
             seen = self._recorded.get(identity)
             if seen is None:
@@ -194,14 +212,14 @@ class _Partition:
                 self._found.agreed(output.topic)
             else:
                 seen.decided = True
-                self._differ(f"line {seen.line}: recorded other than decided: {_text(output)}")
+                self._differ(_OTHER, seen.line, output.value)
 
     def _finish(self) -> None:
         for (topic, name), seen in self._recorded.items():
             if not seen.decided and topic == CANCELS:
                 self._elsewhere.recorded[topic, name] = seen
             elif not seen.decided:
-                self._differ(f"line {seen.line}: this record of {topic} is not decided again")
+                self._differ(f"this record of {topic} is not decided again", seen.line)
         for (topic, identity), output in self._missing.items():
             if topic in self._whole:
                 self._judge_missing(topic, identity, output)
@@ -226,12 +244,12 @@ class _Partition:
                 return
             lost = settled is not None
         if lost:
-            self._differ(f"partition {self._number}: decided and not recorded in {topic}: {_text(output)}")
+            self._differ(f"partition {self._number}: decided and not recorded in {topic}", None, output.value)
         else:
             self._found.open += 1
 
-    def _differ(self, text: str) -> None:
-        self._found.differences.append(text)
+    def _differ(self, text: str, line: int | None, decided: bytes | None = None) -> None:
+        self._found.differences.append(Difference(text, line, None if decided is None else text_of(decided)))
 
 
 def _identity_of(topic: str, value: bytes | None) -> Identity | None:
@@ -254,5 +272,6 @@ def _digest(value: bytes | None) -> bytes:
     return blake2b(value or b"", digest_size=16).digest()
 
 
-def _text(output: Output) -> str:
-    return (output.value or b"")[2:].decode(errors="replace")
+def text_of(value: bytes | None) -> str:
+    """Return the record ``value`` without its header, for people."""
+    return (value or b"")[2:].decode(errors="replace")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import stat
 import sys
 from pathlib import Path
@@ -77,10 +78,21 @@ def test_a_recording_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert 0o600 == stat.S_IMODE((tmp_path / "out.ndjson").stat().st_mode)
 
 
+def test_a_file_that_exists_is_replaced_on_demand_only(tmp_path: Path) -> None:
+    asyncio.run(publish(tmp_path / "data"))
+    out = tmp_path / "out.ndjson"
+    out.write_text("older")
+    with pytest.raises(ConfigurationError, match=r"out\.ndjson exists already; .* or replace it with --force"):
+        kikkake("log", "record", "--data", tmp_path / "data", "--out", out)
+    assert "older" == out.read_text()
+    assert 0 == kikkake("log", "record", "--data", tmp_path / "data", "--out", out, "--force").exit_code
+    assert "older" != out.read_text()
+
+
 def test_a_recording_that_fails_leaves_the_older_one(tmp_path: Path) -> None:
     (tmp_path / "out.ndjson").write_text("older")
     with pytest.raises(ConfigurationError, match=r"there is no .*kikkake\.db; name the folder that `kikkake dev"):
-        kikkake("log", "record", "--data", tmp_path, "--out", tmp_path / "out.ndjson")
+        kikkake("log", "record", "--data", tmp_path, "--out", tmp_path / "out.ndjson", "--force")
     assert "older" == (tmp_path / "out.ndjson").read_text()
     assert [tmp_path / "out.ndjson"] == list(tmp_path.iterdir())
 
@@ -105,7 +117,11 @@ def test_other_journeys_decide_otherwise_and_that_is_exit_code_1(recording: Path
     (journeys / "patient.yaml").write_text(PATIENT.replace("45m", "44m"))
     result = kikkake("log", "check", recording, "--journeys", journeys)
     assert 1 == result.exit_code
-    assert "line 4: recorded other than decided: {" in result.stderr
+    lines = result.stderr.splitlines()
+    place = lines.index("line 4: recorded other than decided")
+    said = [(line.split()[0], json.loads(line.split(maxsplit=1)[1])) for line in lines[place + 1 : place + 3]]
+    assert [("recorded", at("09:45")), ("decided", at("09:44"))] == [(word, record["at"]) for word, record in said]
+    assert "nothing is decided as it was recorded" not in result.stderr
     assert result.stdout.endswith(" differences\n")
     assert not result.stdout.endswith(" 0 differences\n")
 
@@ -119,7 +135,12 @@ def test_of_many_differences_twenty_are_shown(tmp_path: Path, journeys: Path) ->
     file = write(tmp_path / "live.ndjson", lines_of(a_recording(JOURNEYS, log)))
     (journeys / "patient.yaml").write_text(PATIENT.replace("version: 3", "version: 4"))
     result = kikkake("log", "check", file, "--journeys", journeys)
-    assert [21, "… and 10 more"] == [len(result.stderr.splitlines()), result.stderr.splitlines()[-1]]
+    *lines, more, hint = result.stderr.splitlines()
+    assert (20, "… and 10 more") == (sum(not line.startswith("  ") for line in lines), more)
+    assert hint == (
+        f"nothing is decided as it was recorded: perhaps these journeys ({journeys}) are not those that ran;"
+        " name their folder with --journeys"
+    )
 
 
 def test_simulate_prints_the_decisions_of_a_recording(recording: Path, journeys: Path) -> None:
