@@ -224,7 +224,9 @@ def outcome_by_lot(command: CommandRecord, random: Random, now: int) -> Outcome 
 def record(folder: Path, *options: str, env: Mapping[str, str] | None = None) -> Path:
     """Record the log with the command that users have, and return the file."""
     file = folder / "recorded.ndjson"
-    result = CliRunner().invoke(cli, ["log", "record", "--out", str(file), *options], env=env, catch_exceptions=False)
+    result = CliRunner().invoke(
+        cli, ["log", "record", "--force", "--out", str(file), *options], env=env, catch_exceptions=False
+    )
     assert 0 == result.exit_code, result.output
     return file
 
