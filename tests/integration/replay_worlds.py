@@ -109,7 +109,7 @@ id: invited
 version: 1
 trigger: {type: event, event: Product Viewed}
 entry: {rate: {max: 20, per: 1s}, limit: 60, reentry: {mode: never}}
-goals: [{id: bought, event: Order Completed, window: 1d}]
+goals: [{id: bought, event: Message Sent, window: 1d}]
 policy: {purpose: transactional}
 steps:
   - id: subject
