@@ -234,6 +234,7 @@ class TestPublisher:
             await publisher.publish([an_output(b"x")])
         assert time.monotonic() - started < 8
 
+    @pytest.mark.long
     async def test_a_broker_that_comes_later(self, own_server: KafkaServer) -> None:
         """No broker at the start is no end: the first publish after its coming is taken."""
         settings = KafkaSettings(kafka_bootstrap=own_server.bootstrap, partitions=2)

@@ -75,6 +75,7 @@ def test_a_record_goes_through_the_shared_kafka(kafka_server: KafkaServer) -> No
     assert asyncio.run(_first_value(kafka_server.bootstrap, "servers-shared")) == b"one"
 
 
+@pytest.mark.long
 def test_kafka_keeps_a_record_over_sigkill(kafka_server: KafkaServer) -> None:
     # The shared server is asked for only because it decides whether Kafka can run here at all.
     with KafkaServer() as server:
