@@ -17,6 +17,7 @@ from services.evaluator.core.state import (
     Coordination,
     Forward,
     Linked,
+    Message,
     Passage,
     PendingCommand,
     Run,
@@ -79,6 +80,7 @@ class Draft:
         "links",
         "log_time",
         "measures",
+        "messages",
         "now",
         "occurred",
         "passages",
@@ -125,6 +127,7 @@ class Draft:
         self.invalid_zones = 0
         self.audiences: dict[str, bool] = state.audiences
         self.entries: dict[str, tuple[int, ...]] = state.entries
+        self.messages: tuple[Message, ...] = state.messages
         self.edges: tuple[Edge, ...] = ()
         self.judged = state.traits, state.consent
         self.runs: dict[str, Run] = {run.run_id: run for run in state.runs}
@@ -283,6 +286,7 @@ class Draft:
             occurred=self.occurred,
             audiences=self.audiences,
             entries=self.entries,
+            messages=self.messages,
         )
         return Advance(
             state=state,
@@ -311,6 +315,7 @@ _KNOWLEDGE = (
     "occurred",
     "audiences",
     "entries",
+    "messages",
     "ended",
     "sent",
     "touches",

@@ -10,6 +10,7 @@ from services.evaluator.core.draft import Draft
 from services.evaluator.core.exits import ENTRIES_AT_MOST
 from services.evaluator.core.history import FUNCTIONS, HISTORY_AT_MOST
 from services.evaluator.core.measures import Fn, merged_samples
+from services.evaluator.core.messages import MESSAGES_AT_MOST
 from services.evaluator.core.profile import RECENT_AT_MOST
 from services.evaluator.core.slots import MeasureSlot
 from services.evaluator.core.state import NEVER, OCCURRED_AT_MOST, ContactState, Passage, Run, Total
@@ -35,6 +36,7 @@ def merge(draft: Draft, given: ContactState) -> list[Run]:
         for key in sorted(given.passages.keys() & draft.passages.keys())
     }
     draft.recent = tuple(sorted((*draft.recent, *given.recent), key=lambda one: one[1])[-RECENT_AT_MOST:])
+    draft.messages = tuple(sorted((*draft.messages, *given.messages), key=lambda one: one.at)[-MESSAGES_AT_MOST:])
     draft.ended = (*draft.ended, *given.ended)
     draft.sent = tuple(sorted((*draft.sent, *given.sent), key=lambda mark: mark.at))
     draft.touches = (*draft.touches, *given.touches)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from services.evaluator.core.catalog import Plan
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.exits import ERROR, exit_run
+from services.evaluator.core.messages import rename_messages
 from services.evaluator.core.state import Run, Timer
 from services.evaluator.core.steps import exit_timers, proceed
 from services.evaluator.core.waiting import wait_end
@@ -60,7 +61,7 @@ def _move(draft: Draft, plan: Plan, run: Run, rule: Migration) -> None:
             exit_run(draft, run, UNMAPPED_STEP)
         return
     stays = _stays(run, None if former is None else former.steps.get(run.step), step)
-    version = run.version
+    version, before = run.version, run
     run = draft.change(
         run,
         version=plan.journey.version,
@@ -71,6 +72,8 @@ def _move(draft: Draft, plan: Plan, run: Run, rule: Migration) -> None:
         marks={_renamed_mark(name, rule.map): at for name, at in run.marks.items()},
         timers=tuple(it if it.kind == "exit" else Timer(it.due, it.kind, step.id) for it in run.timers),
     )
+    if stays:
+        rename_messages(draft, before, run)
     draft.note_run("migrated", run, step=step.id, detail={"from": version})
     run = draft.disarm(run, "exit")
     for timer in exit_timers(plan, run.entered_at):

@@ -13,8 +13,9 @@ from services.evaluator.core.experiments import judged
 from services.evaluator.core.gates import Verdict, judge
 from services.evaluator.core.local_time import contact_zone
 from services.evaluator.core.marks import unmarked
+from services.evaluator.core.messages import message_id, note_message
 from services.evaluator.core.parts import message_ids
-from services.evaluator.core.state import PendingCommand, Run, SentMark, Timer, Touch, visit_key
+from services.evaluator.core.state import Message, PendingCommand, Run, SentMark, Timer, Touch, visit_key
 from shared.clock import DAY
 from shared.ids import command_id
 from shared.journeys.locales import pick_locale
@@ -23,6 +24,7 @@ from shared.journeys.predicate import Channel, Expression
 from shared.journeys.sending import Policy
 from shared.journeys.times import CONTACT
 from shared.messages.command import Hours, OnAmbiguous, SendCommand
+from shared.messages.contact import MessageStatus
 from shared.walltime.zones import local
 
 REGRET_WINDOW = DAY
@@ -46,10 +48,12 @@ def send(draft: Draft, plan: Plan, run: Run, step: Send) -> bool:
         match verdict.action:
             case "defer":
                 waiting[part] = verdict.until
+                _tell(draft, run, part, "deferred", verdict.reason)
                 draft.note_run("deferred", run, **_told(step, part, verdict), next_timer_at=verdict.until)
             case "send":
                 _emit(draft, plan, run, step, part, verdict)
             case "skip" | "exit":
+                _tell(draft, run, part, "skipped", verdict.reason)
                 draft.note_run("skip", run, **_told(step, part, verdict))
         if verdict.reason == "held_out":  # who is held out goes the way of those who are not
             draft.change(run, undelivered=_without(run.undelivered, key))
@@ -97,6 +101,12 @@ def _told(step: Send, part: str, verdict: Verdict) -> dict[str, Any]:
     }
 
 
+def _tell(draft: Draft, run: Run, part: str, status: MessageStatus, reason: str) -> None:
+    """Keep for the profile what became of the message ``part``."""
+    message = Message(message_id(run, part), run.journey, run.step, status, draft.now, part, reason)
+    note_message(draft, message)
+
+
 def _without(known: dict[str, int], key: str) -> dict[str, int]:
     return {name: count for name, count in known.items() if name != key}
 
@@ -140,6 +150,7 @@ def _emit(draft: Draft, plan: Plan, run: Run, step: Send, part: str, verdict: Ve
     key = visit_key(step.id, visit)
     undelivered = {**run.undelivered, key: run.undelivered[key] + 1} if key in run.undelivered else run.undelivered
     draft.change(run, sends=run.sends + 1, undelivered=undelivered, marks=marks)
+    note_message(draft, Message(command.command_id, run.journey, step.id, "pending", draft.now, channel))
     detail = {"variants": run.variants} if run.variants else {}
     draft.note_run(
         "send",

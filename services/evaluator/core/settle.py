@@ -10,6 +10,7 @@ import msgspec
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.exits import SEND_FAILED, end_run
 from services.evaluator.core.goals import settle_claims
+from services.evaluator.core.messages import note_outcome
 from services.evaluator.core.state import PendingCommand, visit_key
 from shared.messages.journal import Decision
 from shared.messages.outcome import Outcome, OutcomeStatus
@@ -29,6 +30,7 @@ def settle(draft: Draft, outcome: Outcome) -> None:
         return
     unsettled = tuple(command for command in draft.pending if command is not settled)
     draft.pending = unsettled
+    note_outcome(draft, outcome)
     if all(command.run_id != outcome.run_id for command in unsettled):
         draft.ended = tuple(run for run in draft.ended if run.run_id != outcome.run_id)
     if outcome.status in ("sent", "ambiguous"):

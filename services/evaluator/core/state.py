@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from shared.messages.contact import MessageStatus
 from shared.messages.event import Event
 
 TimerKind = Literal["step", "send", "exit", "watch"]
@@ -175,6 +176,21 @@ class SentMark(msgspec.Struct, frozen=True, array_like=True, gc=False):
     topic: str | None = None
 
 
+class Message(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What is known of one message to the contact, as of ``at``; ``channel`` and ``reason`` where there is one.
+
+    One that was not decided to leave has the id that it would have had.
+    """
+
+    command_id: str
+    journey: str
+    step: str
+    status: MessageStatus
+    at: int
+    channel: str = ""
+    reason: str = ""
+
+
 class Passage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """When a run ended whose journey does not let the contact in again before ``again_at`` (None: never)."""
 
@@ -254,7 +270,8 @@ class ContactState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     was seen with, by key; ``forward`` says to whom an anonymous contact was handed over. ``occurred`` are the last
     occurrences of each trigger by time: none comes twice. ``adopted`` is the number of the catalogue that the contact
     has adopted. ``audiences`` says of each that some journey asks for whether the contact is in it; ``entries``
-    when it entered a journey last, of those that let it in a number of times only.
+    when it entered a journey last, of those that let it in a number of times only. ``messages`` are the last ones, the
+    newest last: of no use to any decision.
     """
 
     contact: str
@@ -284,6 +301,7 @@ class ContactState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     occurred: dict[str, tuple[str, ...]] = {}
     audiences: dict[str, bool] = {}
     entries: dict[str, tuple[int, ...]] = {}
+    messages: tuple[Message, ...] = ()
 
     @property
     def next_due(self) -> int:

@@ -9,7 +9,7 @@ import msgspec
 from services.evaluator.core.catalog import Catalog, build_catalog
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.merging import merge
-from services.evaluator.core.state import Consent, ContactState, Passage, Sample, Total, Watch
+from services.evaluator.core.state import Consent, ContactState, Message, Passage, Sample, Total, Watch
 from tests.builders import a_journey
 
 DISTINCT = """
@@ -46,6 +46,13 @@ def test_times_stand_in_their_order() -> None:
     found = merged({"history": {"X": (1, 5)}, "recent": (("A", 2),)}, {"history": {"X": (3,)}, "recent": (("B", 1),)})
     assert {"X": (1, 3, 5)} == found.history
     assert (("B", 1), ("A", 2)) == found.recent
+
+
+def test_messages_of_both_stand_in_their_order_and_the_last_are_kept() -> None:
+    mine = tuple(Message(f"m{number}", "trip", "mail", "sent", 2 * number) for number in range(15))
+    theirs = tuple(Message(f"t{number}", "trip", "mail", "sent", 2 * number + 1) for number in range(15))
+    found = merged({"messages": mine}, {"messages": theirs}).messages
+    assert list(range(10, 30)) == [message.at for message in found]
 
 
 def test_totals_are_of_both() -> None:
