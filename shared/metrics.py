@@ -21,6 +21,14 @@ class Metrics:
         self.events_accepted = self._counter("events_accepted", "Events acknowledged by the log and so accepted")
         self.events_rejected = self._counter("events_rejected", "Events not accepted, by reason code", "reason")
 
+        self.ingest_requests = self._counter(
+            "ingest_requests",
+            "Requests with events: by wire format, answer and whether the client says that it sent it before",
+            "format",
+            "status",
+            "attempt",
+        )
+
         # Evaluator
         self.event_decision = self._histogram("event_decision_seconds", "From an event's append to its decisions")
         self.timer_lateness = self._histogram("timer_lateness_seconds", "From a timer's due time to its firing")

@@ -45,7 +45,7 @@ def call_to_event(call: dict[str, object], received_at: int, message_id: str) ->
 
     ``message_id`` is for a call without its own.
     """
-    return to_event(to_call(call), received_at, None, lambda: message_id)
+    return to_event(to_call(call), received_at, lambda: message_id)
 
 
 def _object(text: bytes) -> dict[str, object]:

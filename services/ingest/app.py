@@ -15,8 +15,8 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 
-from services.ingest.errors import RETRY_AFTER_SECONDS, STATUS, IngestError, error_body
-from services.ingest.intake import Intake
+from services.ingest.errors import CLIENT_GONE, RETRY_AFTER_SECONDS, IngestError, error_body, status_of
+from services.ingest.intake import ClientIp, Intake, no_client_ip
 from services.ingest.plan import Limits
 from services.ingest.routes import create_router
 from shared.clock import Clock, system_clock
@@ -29,8 +29,6 @@ _LOG = structlog.get_logger(__name__)
 
 # Chrome's cap. With a short one, events sent on leaving the page wait for a preflight and are lost.
 _PREFLIGHT_SECONDS = 7200
-# nginx's number for "the client went away"; nobody reads it.
-_CLIENT_GONE = 499
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -49,6 +47,7 @@ def create_app(  # noqa: PLR0913 - the seams of the composition root, all by nam
     metrics: Metrics | None = None,
     new_message_id: Callable[[], str] = _random_id,
     limits: Limits | None = None,
+    client_ip: ClientIp = no_client_ip,
     extra_routers: Iterable[APIRouter] = (),
     lifespan: Lifespan | None = None,
 ) -> FastAPI:
@@ -66,6 +65,7 @@ def create_app(  # noqa: PLR0913 - the seams of the composition root, all by nam
         metrics=metrics,
         limits=limits or Limits(),
         admin_token=admin_token,
+        client_ip=client_ip,
     )
     app = FastAPI(title="Kikkake", lifespan=lifespan, redoc_url=None)
     app.include_router(create_router(intake))
@@ -88,7 +88,7 @@ def create_app(  # noqa: PLR0913 - the seams of the composition root, all by nam
 def _add_error_answers(app: FastAPI) -> None:
     @app.exception_handler(KikkakeError)
     async def refused(_request: Request, error: KikkakeError) -> Response:
-        status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+        status = status_of(error)
         if status == 500:
             _LOG.error("ingest.failed", error=type(error).__name__, exc_info=error)
         headers = {"retry-after": str(RETRY_AFTER_SECONDS)} if status == 503 else None
@@ -106,7 +106,7 @@ def _add_error_answers(app: FastAPI) -> None:
 
     @app.exception_handler(ClientDisconnect)
     async def gone(_request: Request, _error: ClientDisconnect) -> Response:
-        return Response(status_code=_CLIENT_GONE)
+        return Response(status_code=CLIENT_GONE)
 
     @app.exception_handler(Exception)
     async def failed(_request: Request, error: Exception) -> Response:

@@ -13,6 +13,9 @@ from collections.abc import Collection, Iterator, Mapping
 
 from services.ingest.errors import NotAdminError, UnauthorizedError
 
+_BODY_KEYS = ("writeKey", "api_key", "token")
+"""What Segment and PostHog call it."""
+
 
 class Admin:
     """Knows the admin token by its hash alone: neither a dump of the memory nor the time of an answer shows it."""
@@ -56,23 +59,21 @@ def header_keys(headers: Mapping[str, str]) -> Iterator[str]:
         yield credentials.strip()
 
 
-def body_keys(body: Mapping[str, object]) -> Iterator[str]:
-    """Yield the keys in the body."""
-    for name in ("writeKey", "api_key"):
-        value = body.get(name)
-        if isinstance(value, str):
-            yield value
+def body_keys(body: object) -> Iterator[str]:
+    """Yield the keys in the body, at its top or in its properties (PostHog in a browser); of a list, in its first."""
+    if isinstance(body, list):
+        body = body[0] if body else None
+    for found in (body, body.get("properties") if isinstance(body, dict) else None):
+        if isinstance(found, dict):
+            yield from (value for name in _BODY_KEYS if isinstance(value := found.get(name), str))
 
 
 def query_keys(query: Mapping[str, str]) -> Iterator[str]:
-    """Yield the key in the query string."""
-    if "writeKey" in query:
-        yield query["writeKey"]
+    """Yield the keys in the query string."""
+    yield from (query[name] for name in _BODY_KEYS if name in query)
 
 
-def authorize(
-    headers: Mapping[str, str], body: Mapping[str, object], query: Mapping[str, str], write_keys: Collection[str]
-) -> str:
+def authorize(headers: Mapping[str, str], body: object, query: Mapping[str, str], write_keys: Collection[str]) -> str:
     """Return the request's write key. Raises UnauthorizedError if there is none, or none that is known."""
     candidates = [*header_keys(headers), *body_keys(body), *query_keys(query)]
     found = known_key(iter(candidates), write_keys)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import zlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 import orjson
@@ -19,35 +19,57 @@ MAX_DEPTH = 32
 """Levels of nesting in an event. Real events have about five; a recursive reader downstream must not be broken."""
 
 _GZIP = b"\x1f\x8b"
-_GZIP_WINDOW = 31
+_ZLIB = (b"x\x01", b"x\x5e", b"x\x9c", b"x\xda")
+_ANY_WINDOW = 47
+"""Read gzip or zlib, whichever the header says."""
+_STANDARD = bytes.maketrans(b"-_", b"+/")
 _BOM = b"\xef\xbb\xbf"
 _FORM = b"data="
-
-JsonObject = dict[str, object]
 
 
 class Body(NamedTuple):
     """A request's body as data, and its size as JSON before it was read."""
 
-    value: JsonObject
+    value: dict[str, Any] | list[Any]
     size: int
 
 
 def decode_body(raw: bytes, *, limit: int = MAX_BODY_BYTES) -> Body:
-    """Return the JSON object in ``raw``: plain, gzipped, or either of them base64 in a form's ``data`` field.
+    """Return the JSON in ``raw``: plain, gzip, zlib, or any of them as base64 in a form's ``data`` field.
 
     Raises BadBodyError, or TooLargeError when it is larger than ``limit`` decompressed.
     """
     plain = _inflate(raw, limit)
     if plain.startswith(_FORM):
-        plain = _inflate(_form_data(plain), limit)
+        field = plain.removeprefix(_FORM).split(b"&", 1)[0].replace(b"+", b" ")
+        return decode_data(unquote_to_bytes(field), limit=limit)
+    return _decode_json(plain)
+
+
+def decode_data(value: bytes, *, limit: int = MAX_BODY_BYTES) -> Body:
+    """Return the JSON in a field ``data`` of a form or a query: as it is, or in base64, then compressed or not.
+
+    Raises as ``decode_body`` does.
+    """
+    if value.lstrip().startswith((b"{", b"[")):
+        return _decode_json(value)
+    # Whoever did not escape the base64 has turned each plus into a space; the URL-safe alphabet has none.
+    text = value.strip().replace(b" ", b"+").translate(_STANDARD)
+    try:
+        inner = base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadBodyError("the field data is neither JSON nor base64") from error
+    return _decode_json(_inflate(inner, limit))
+
+
+def _decode_json(plain: bytes) -> Body:
     if not plain.strip():
         raise BadBodyError("the body is empty", code="empty_body")
     try:
         value = orjson.loads(plain.removeprefix(_BOM))
     except orjson.JSONDecodeError as error:
         raise BadBodyError("the body is not valid JSON", detail=str(error)) from error
-    if not isinstance(value, dict):
+    if not isinstance(value, dict | list):
         raise BadBodyError("the body is not a JSON object")
     return Body(value, len(plain))
 
@@ -70,30 +92,17 @@ def is_deeper_than(value: object, levels: int) -> bool:
 
 
 def _inflate(raw: bytes, limit: int) -> bytes:
-    if not raw.startswith(_GZIP):
+    if not raw.startswith((_GZIP, *_ZLIB)):
         if len(raw) > limit:
             raise TooLargeError(f"the body is larger than {limit} bytes")
         return raw
-    inflater = zlib.decompressobj(_GZIP_WINDOW)
+    inflater = zlib.decompressobj(_ANY_WINDOW)
     try:
         plain = inflater.decompress(raw, limit + 1)
     except zlib.error as error:
-        raise BadBodyError("the body is not valid gzip", detail=str(error)) from error
+        raise BadBodyError("the body is not valid gzip or zlib", detail=str(error)) from error
     if len(plain) > limit:
         raise TooLargeError(f"the body is larger than {limit} bytes when decompressed")
     if not inflater.eof:
-        raise BadBodyError("the gzip body is cut short")
+        raise BadBodyError("the compressed body is cut short")
     return plain
-
-
-def _form_data(form: bytes) -> bytes:
-    """Return the bytes of the form field ``data``, which is JSON or base64."""
-    field = form.removeprefix(_FORM).split(b"&", 1)[0].replace(b"+", b" ")
-    value = unquote_to_bytes(field)
-    if value.lstrip().startswith(b"{"):
-        return value
-    try:
-        # A form that did not escape its base64 has turned each plus into a space.
-        return base64.b64decode(value.replace(b" ", b"+"), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise BadBodyError("the form field data is neither JSON nor base64") from error

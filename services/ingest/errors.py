@@ -75,6 +75,14 @@ STATUS: dict[type[KikkakeError], int] = {
 
 RETRY_AFTER_SECONDS = 1
 
+CLIENT_GONE = 499
+"""nginx's number for "the client went away"; nobody reads it."""
+
+
+def status_of(error: KikkakeError) -> int:
+    """Return the HTTP status of ``error``; 500 for one that is nobody's but ours."""
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+
 
 def error_body(code: str, message: str, detail: str | None = None) -> dict[str, object]:
     """Return the body of every refusal. rudder-sdk-python repeats a 4xx without ``code`` and ``message`` for ever."""

@@ -8,6 +8,7 @@ import msgspec
 import orjson
 
 from services.ingest.body import Body, encoded_size
+from services.ingest.calls import Calls, Client
 from services.ingest.enrolments import to_enrolment
 from services.ingest.errors import IngestError, InvalidEventError, TooLargeError
 from services.ingest.schemas import to_call, to_event
@@ -15,7 +16,7 @@ from shared.ids import contact_key
 from shared.log import Output
 from shared.messages.codec import encode
 from shared.messages.dead_letter import DeadLetter
-from shared.messages.event import Event, EventType
+from shared.messages.event import Event
 from shared.messages.topics import EVENTS, EVENTS_DLQ
 
 
@@ -38,21 +39,47 @@ class Rejection(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """The records to write, how many of them are accepted events, and what was refused."""
+    """The records to write, how many of them are accepted events, how many ``items`` came, and what was refused."""
 
     outputs: tuple[Output, ...]
     accepted: int
+    items: int = 1
     rejections: tuple[Rejection, ...] = ()
 
 
-def plan_call(
-    body: Body, event_type: EventType, *, limits: Limits, received_at: int, new_message_id: Callable[[], str]
+def plan_calls(
+    calls: Calls, size: int, client: Client, *, limits: Limits, received_at: int, new_message_id: Callable[[], str]
 ) -> Plan:
-    """Return the one record of a single call. Raises IngestError."""
-    if body.size > limits.event_bytes:
-        _check_size(body.value, limits)
-    event = to_event(to_call(body.value, event_type), received_at, None, new_message_id)
-    return Plan(outputs=(event_output(event),), accepted=1)
+    """Return the records of a request of ``size`` bytes: its good events, and a dead letter for each bad one.
+
+    Raises IngestError when the request as a whole cannot be taken, and for a call alone.
+    """
+    if not calls.alone and size > limits.batch_bytes:
+        raise TooLargeError(f"the batch is larger than {limits.batch_bytes} bytes")
+    if len(calls.items) > limits.batch_events:
+        raise TooLargeError(f"the batch has more than {limits.batch_events} events")
+    outputs: list[Output] = []
+    rejections: list[Rejection] = []
+    accepted = 0
+    for index, item in enumerate(calls.items):
+        try:
+            if size > limits.event_bytes:
+                _check_size(item, limits)
+            written = [
+                event_output(
+                    to_event(to_call(call, calls.event_type), received_at, new_message_id, outer=calls, client=client)
+                )
+                for call in (calls.read(item) if calls.read else (item,))
+            ]
+        except IngestError as error:
+            if calls.alone:
+                raise
+            rejections.append(Rejection(index, error.code, str(error)))
+            outputs.append(_dead_letter(item, error, received_at))
+        else:
+            outputs += written
+            accepted += len(written)
+    return Plan(outputs=tuple(outputs), accepted=accepted, items=len(calls.items), rejections=tuple(rejections))
 
 
 def plan_enrolment(body: Body, journey: str, key: str, *, limits: Limits, received_at: int) -> Plan:
@@ -62,34 +89,6 @@ def plan_enrolment(body: Body, journey: str, key: str, *, limits: Limits, receiv
     wish = to_enrolment(body.value, journey, key, received_at)
     contact = contact_key(wish.user_id, wish.anonymous_id) or ""
     return Plan(outputs=(Output(topic=EVENTS, key=contact.encode(), value=encode(wish)),), accepted=1)
-
-
-def plan_batch(body: Body, *, limits: Limits, received_at: int, new_message_id: Callable[[], str]) -> Plan:
-    """Return the records of a batch: its good events, and a dead letter for each bad one.
-
-    Raises IngestError when the batch as a whole cannot be taken.
-    """
-    items = body.value.get("batch")
-    if not isinstance(items, list):
-        raise InvalidEventError("batch is a list of events", code="invalid_batch")
-    if body.size > limits.batch_bytes:
-        raise TooLargeError(f"the batch is larger than {limits.batch_bytes} bytes")
-    if len(items) > limits.batch_events:
-        raise TooLargeError(f"the batch has more than {limits.batch_events} events")
-    context = body.value.get("context")
-    outer_context = context if isinstance(context, dict) else None
-    outputs: list[Output] = []
-    rejections: list[Rejection] = []
-    for index, item in enumerate(items):
-        try:
-            if body.size > limits.event_bytes:
-                _check_size(item, limits)
-            event = to_event(to_call(item), received_at, body.value.get("sentAt"), new_message_id, outer_context)
-            outputs.append(event_output(event))
-        except IngestError as error:
-            rejections.append(Rejection(index, error.code, str(error)))
-            outputs.append(_dead_letter(item, error, received_at))
-    return Plan(outputs=tuple(outputs), accepted=len(items) - len(rejections), rejections=tuple(rejections))
 
 
 def event_output(event: Event) -> Output:

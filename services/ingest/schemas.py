@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from services.ingest.body import MAX_DEPTH, is_deeper_than
+from services.ingest.calls import Calls, Client
 from services.ingest.errors import InvalidEventError
 from services.ingest.timestamps import corrected_time, instant
+from shared.ids import derived_id
 from shared.messages.event import Event, EventType
 
 MAX_ID_LENGTH = 200
@@ -61,6 +63,8 @@ MESSAGE_NAMES = {
 CONSENT_NAMES = {"granted": "Consent Granted", "revoked": "Consent Revoked"}
 
 _Id = str | int | None
+_NO_BATCH = Calls(items=())
+_NOBODY = Client()
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -108,18 +112,22 @@ def to_call(item: object, event_type: EventType | None = None) -> Call:
 def to_event(
     call: Call,
     received_at: int,
-    sent_at: object,
     new_message_id: Callable[[], str],
-    outer_context: Mapping[str, object] | None = None,
+    *,
+    outer: Calls = _NO_BATCH,
+    client: Client = _NOBODY,
 ) -> Event:
     """Return the event that ``call`` reports. Raises InvalidEventError with the code of the rule it breaks.
 
-    ``sent_at`` and ``outer_context`` are the batch's; the call's own count more. Only an Event can come of it,
-    whatever the call says of itself: outcomes, ticks and markers are not to be had from outside.
+    ``outer`` is the request that it came in, from ``client``. Only an Event can come of it, whatever the call says of
+    itself: outcomes, ticks and markers are not to be had from outside.
     """
     user_id, anonymous_id = owner_of(call.user_id, call.anonymous_id)
     kind, name = _type_and_name(call)
-    context = {**(outer_context or {}), **(call.context or {})}
+    context = {**(outer.context or {}), **(call.context or {})}
+    if client.ip and "ip" not in context and (client.direct or context.get("direct") is True):
+        # Of a server's call it would be the server's.
+        context["ip"] = client.ip
     traits = dict(call.traits or {})
     context_traits = context.get("traits")
     if kind == "identify" and isinstance(context_traits, dict):
@@ -127,12 +135,12 @@ def to_event(
         traits = {**context_traits, **traits}
         del context["traits"]
     return Event(
-        message_id=_message_id(call.message_id) or new_message_id(),
+        message_id=message_id_of(call.message_id) or new_message_id(),
         type=kind,
         name=name,
         timestamp=corrected_time(
             call.timestamp if call.original_timestamp is None else call.original_timestamp,
-            sent_at=instant(call.sent_at) or instant(sent_at),
+            sent_at=instant(call.sent_at) or instant(outer.sent_at),
             received_at=received_at,
         ),
         received_at=received_at,
@@ -206,10 +214,7 @@ def _identifier(field: str, value: _Id) -> str | None:
     return text
 
 
-def _message_id(value: _Id) -> str | None:
+def message_id_of(value: _Id) -> str | None:
+    """Return a call's id as text, None for none. One too long is replaced by its hash, so that a repeat is known."""
     text = "" if value is None else str(value)
-    if len(text) > MAX_MESSAGE_ID_LENGTH:
-        raise InvalidEventError(
-            f"messageId is longer than {MAX_MESSAGE_ID_LENGTH} characters", code="message_id_too_long"
-        )
-    return text or None
+    return derived_id("message", text) if len(text) > MAX_MESSAGE_ID_LENGTH else text or None

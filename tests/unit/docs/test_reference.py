@@ -157,7 +157,7 @@ def map_values(node: ast.Dict) -> list[str]:
 
 
 def test_every_code_of_ingest_is_explained() -> None:
-    files = [*(ROOT / "services/ingest").glob("*.py")]
+    files = [*(ROOT / "services/ingest").rglob("*.py")]
     codes = {"no_group_id", "no_previous_id"}  # made from the field's name
     for node in trees(*files):
         if isinstance(node, ast.keyword) and node.arg == "code":

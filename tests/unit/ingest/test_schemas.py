@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.ingest.calls import Calls, Client
 from services.ingest.errors import IngestError, InvalidEventError
 from services.ingest.schemas import to_call, to_event
 from shared.clock import HOUR, from_iso
@@ -19,7 +20,7 @@ NOW = from_iso("2026-03-02T10:00:00Z")
 
 
 def event(item: object, kind: EventType | None = None, *, sent_at: object = None, **outer: Any) -> Event:
-    return to_event(to_call(item, kind), NOW, sent_at, lambda: "new-id", outer or None)
+    return to_event(to_call(item, kind), NOW, lambda: "new-id", outer=Calls(items=(), sent_at=sent_at, context=outer))
 
 
 def refusal(item: object, kind: EventType | None = None) -> str:
@@ -131,7 +132,6 @@ def test_the_length_of_ids_is_limited() -> None:
     assert "id_too_long" == refusal(a_track(userId="u" * 201))
     assert "id_too_long" == refusal(a_track(groupId="u" * 201))
     assert "m" * 100 == event(a_track(messageId="m" * 100)).message_id
-    assert "message_id_too_long" == refusal(a_track(messageId="m" * 101))
     assert "name_too_long" == refusal(a_track(event="e" * 201))
 
 
@@ -198,6 +198,32 @@ def test_only_a_missing_message_id_is_replaced() -> None:
     assert "m1" == event(a_track(messageId="m1")).message_id
     assert "new-id" == event(a_track(messageId="")).message_id
     assert "new-id" == event(a_track()).message_id
+
+
+def test_a_message_id_too_long_is_hashed_so_that_its_repeat_is_known() -> None:
+    ids = [event(a_track(messageId=text)).message_id for text in ("m" * 101, "m" * 101, "m" * 102)]
+    assert (2, {36}) == (len(set(ids)), {len(found) for found in ids})
+    assert ids[0] == ids[1]
+
+
+class TestClientIp:
+    """It is the contact's where the contact's own device sent the request, and then only if it is not said."""
+
+    @pytest.mark.parametrize(
+        ("client", "context", "kept"),
+        [
+            (Client("10.0.0.1", direct=True), {}, {"ip": "10.0.0.1"}),
+            (Client("10.0.0.1", direct=True), {"ip": "10.9.9.9"}, {"ip": "10.9.9.9"}),
+            (Client("10.0.0.1"), {}, {}),
+            (Client("10.0.0.1"), {"direct": True}, {"direct": True, "ip": "10.0.0.1"}),
+            (Client("10.0.0.1"), {"direct": "yes"}, {"direct": "yes"}),
+            (Client(None, direct=True), {}, {}),
+        ],
+        ids=["browser", "said", "server", "server-says-direct", "direct-is-true-or-not", "unknown"],
+    )
+    def test_when_it_is_filled_in(self, client: Client, context: dict[str, Any], kept: dict[str, Any]) -> None:
+        call = to_call(a_track(context=context))
+        assert kept == to_event(call, NOW, lambda: "new-id", client=client).context
 
 
 class TestTime:

@@ -1,0 +1,34 @@
+"""What a request says, in whatever format it came: calls of Segment's tracking API, which is ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from shared.messages.event import EventType
+
+
+class Calls(msgspec.Struct, frozen=True, kw_only=True):
+    """The calls of one request.
+
+    ``items`` are as they arrived, and what becomes a dead letter; ``read`` returns the calls that an item makes, each a
+    JSON object, all taken or none, and raises InvalidEventError for an item that it cannot read; None: it is a call.
+    ``event_type`` is the type of each call, None where they say it themselves. ``alone``: the request is one call, so
+    that a fault of it is the request's. ``sent_at`` and ``context`` are the batch's; a call's own count more.
+    """
+
+    items: Sequence[object]
+    read: Callable[[object], Sequence[object]] | None = None
+    event_type: EventType | None = None
+    alone: bool = False
+    sent_at: object = None
+    context: Mapping[str, Any] | None = None
+
+
+class Client(NamedTuple):
+    """Who sent the request. ``ip`` None: not known, or not to be kept. ``direct``: the contact's own device sent it."""
+
+    ip: str | None = None
+    direct: bool = False
