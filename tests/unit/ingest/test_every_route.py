@@ -25,7 +25,7 @@ GOOD: dict[str, Any] = {
 PIXEL = {"event": "X", "userId": "u1", "groupId": "g", "previousId": "p"}
 
 
-def every(rows: list[Route]) -> Any:
+def every(rows: list[Route]) -> pytest.MarkDecorator:
     found = [(row, path, method) for row in rows for path in row.paths for method in row.methods]
     return pytest.mark.parametrize(("row", "path", "method"), found, ids=[f"{it[2]} {it[1]}" for it in found])
 
