@@ -27,6 +27,7 @@ from shared.logs import configure_logging
 )
 @click.option("--write-key", "write_keys", multiple=True, help="Accept this write key; may be repeated.")
 @click.option("--admin-token", default=None, help="Use this admin token.")
+@click.option("--read-token", "read_tokens", multiple=True, help="Who has it may read contacts; may be repeated.")
 @click.option("--log-level", default="warning", type=click.Choice(["debug", "info", "warning", "error"]))
 def dev(log_level: str, **options: Any) -> None:
     """Run everything in one process: ingest, evaluator, dispatcher; durable in --data."""
@@ -34,7 +35,7 @@ def dev(log_level: str, **options: Any) -> None:
     from services.standalone.settings import StandaloneSettings  # noqa: PLC0415
 
     configure_logging(log_level, "console")
-    settings = StandaloneSettings(**{**options, "write_keys": tuple(options["write_keys"])})
+    settings = StandaloneSettings(**options)
 
     async def live() -> None:
         listener = listen(settings.host, settings.port)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -33,9 +33,9 @@ def health_routes(ready: Ready, registry: CollectorRegistry) -> list[Route]:
     return [Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics)]
 
 
-def health_app(ready: Ready, registry: CollectorRegistry) -> Starlette:
-    """Return an application of ``health_routes`` only."""
-    return Starlette(routes=health_routes(ready, registry))
+def health_app(ready: Ready, registry: CollectorRegistry, more: Sequence[Route] = ()) -> Starlette:
+    """Return an application of ``health_routes`` and ``more`` routes."""
+    return Starlette(routes=[*health_routes(ready, registry), *more])
 
 
 class _Server(uvicorn.Server):
@@ -49,10 +49,12 @@ class _Server(uvicorn.Server):
 class HealthServer:
     """Serves ``health_app`` in the running event loop, beside the service's own work."""
 
-    def __init__(self, ready: Ready, registry: CollectorRegistry, *, host: str, port: int) -> None:
+    def __init__(
+        self, ready: Ready, registry: CollectorRegistry, *, host: str, port: int, more: Sequence[Route] = ()
+    ) -> None:
         self._address = f"{host}:{port}"
         config = uvicorn.Config(
-            health_app(ready, registry), host=host, port=port, lifespan="off", log_config=None, access_log=False
+            health_app(ready, registry, more), host=host, port=port, lifespan="off", log_config=None, access_log=False
         )
         self._server = _Server(config)
         self._task: asyncio.Task[None] | None = None

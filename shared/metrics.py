@@ -28,6 +28,7 @@ class Metrics:
             "status",
             "attempt",
         )
+        self.contact_read = self._histogram("contact_read_seconds", "From a question about a contact to its answer")
 
         # Evaluator
         self.event_decision = self._histogram("event_decision_seconds", "From an event's append to its decisions")

@@ -10,6 +10,7 @@ from services.evaluator.changelog.disk import StateFolder
 from services.evaluator.changelog.rows import MemoryRows
 from services.evaluator.lease import Lease
 from services.evaluator.owned import OwnedPartitions
+from services.evaluator.queries import query_routes
 from services.evaluator.settings import EvaluatorSettings
 from services.evaluator.transport import EvaluatorApp, create_app
 from shared.clock import SECOND
@@ -48,7 +49,14 @@ def build(settings: EvaluatorSettings) -> EvaluatorApp:
 
 @contextlib.asynccontextmanager
 async def _lifespan(settings: EvaluatorSettings, owned: OwnedPartitions, metrics: Metrics) -> AsyncIterator[None]:
-    health = HealthServer(owned.ready, metrics.registry, host=settings.health_host, port=settings.health_port)
+    token = settings.internal_token
+    health = HealthServer(
+        owned.ready,
+        metrics.registry,
+        host=settings.health_host,
+        port=settings.health_port,
+        more=[] if token is None else query_routes(owned.held, token.get_secret_value()),
+    )
     async with owned.running():
         await health.start()
         try:

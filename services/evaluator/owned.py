@@ -20,6 +20,7 @@ from services.evaluator.meta import Meta, decode_meta
 from services.evaluator.partitions import Batch, fatal
 from services.evaluator.processor import PartitionProcessor
 from services.evaluator.published import PublishedJourneys
+from services.evaluator.queries import Held, NotHeldError
 from services.evaluator.runner import YOUNG, PartitionRunner
 from services.evaluator.settings import EvaluatorSettings
 from services.evaluator.tail import ChangelogTail
@@ -27,6 +28,7 @@ from shared.clock import SECOND, monotonic_clock, system_clock
 from shared.errors import BadMessageError, loggable
 from shared.journeys.model import Definitions
 from shared.kafka.admin import read_incarnations
+from shared.kafka.partition import partition_of
 from shared.kafka.publisher import KafkaPublisher
 from shared.kafka.reader import KafkaLogReader
 from shared.log import LogRecord
@@ -105,6 +107,21 @@ class OwnedPartitions:
     async def ready(self) -> bool:
         """Tell whether the group has given us our share and a broker answers."""
         return self._assigned and await self._publisher.ready()
+
+    def held(self, contact: str) -> Held:
+        """Return what holds the contact of this key. Raises NotHeldError unless it is the truth, and stays it as read.
+
+        While the lease lasts nobody else can have claimed the partition.
+        """
+        partition = partition_of(contact.encode(), self._settings.partitions)
+        owned = self._owned.get(partition)
+        if owned is None:
+            raise NotHeldError("not_owner")
+        if owned.beat is None:
+            raise NotHeldError("moving")
+        if not self._lease.valid():
+            raise NotHeldError("no_lease")
+        return Held(partition, owned.changelog, owned.runner.caught_up)
 
     async def assigned(self, partitions: frozenset[int], kept: frozenset[int]) -> Mapping[int, int | None]:
         """Restore and claim what is new, drop what is gone, and return where to begin reading."""

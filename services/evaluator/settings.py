@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from shared.settings import KafkaSettings
 
@@ -23,4 +23,9 @@ class EvaluatorSettings(KafkaSettings):
     state: Literal["disk", "memory"] = Field(
         default="disk",
         description="where contacts are kept beside Kafka: disk (a restart reads what is new) or memory",
+    )
+    internal_token: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="what ingest and the evaluators know each other by; without one contacts cannot be read",
     )

@@ -12,6 +12,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from services.ingest.app import create_app
+from services.ingest.contacts import create_contacts_router, not_set_up
+from services.ingest.evaluators import Evaluators
+from services.ingest.pace import Pace
 from services.ingest.plan import Limits
 from services.ingest.settings import IngestSettings
 from shared.entry import run_main
@@ -19,6 +22,8 @@ from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import KafkaPublisher
 from shared.log import LogUnavailableError
 from shared.logs import configure_logging
+from shared.metrics import Metrics
+from shared.tokens import Tokens
 
 _LOG = structlog.get_logger(__name__)
 
@@ -33,6 +38,11 @@ def build(settings: IngestSettings) -> FastAPI:
         client_id="kikkake-ingest",
     )
 
+    token = settings.internal_token
+    evaluators = None
+    if token is not None:
+        evaluators = Evaluators(settings.evaluators, token.get_secret_value(), settings.partitions)
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         try:
@@ -46,14 +56,22 @@ def build(settings: IngestSettings) -> FastAPI:
             yield
         finally:
             await publisher.stop()
+            if evaluators is not None:
+                await evaluators.stop()
             _LOG.info("ingest.stopped")
 
+    metrics = Metrics()
+    admin = [] if settings.admin_token is None else [settings.admin_token]
+    readers = Tokens(token.get_secret_value() for token in (*settings.read_tokens, *admin))
+    find = not_set_up if evaluators is None else evaluators.find
     return create_app(
         publisher=publisher,
+        metrics=metrics,
         write_keys=settings.write_keys,
         admin_token=None if settings.admin_token is None else settings.admin_token.get_secret_value(),
         ready=publisher.ready,
         limits=Limits(in_flight_bytes=settings.max_in_flight_bytes),
+        extra_routers=[create_contacts_router(find, readers, Pace(settings.reads_per_second), metrics)],
         lifespan=lifespan,
     )
 

@@ -91,7 +91,7 @@ def _add_error_answers(app: FastAPI) -> None:
         status = status_of(error)
         if status == 500:
             _LOG.error("ingest.failed", error=type(error).__name__, exc_info=error)
-        headers = {"retry-after": str(RETRY_AFTER_SECONDS)} if status == 503 else None
+        headers = {"retry-after": str(RETRY_AFTER_SECONDS)} if status in (429, 503) else None
         return JSONResponse(_describe(error), status, headers)
 
     @app.exception_handler(HTTPException)

@@ -49,6 +49,12 @@ class NotAdminError(IngestError):
     code = "invalid_admin_token"
 
 
+class NotReaderError(IngestError):
+    """Only who holds a read token or the admin token may ask for this."""
+
+    code = "invalid_read_token"
+
+
 class NotFoundError(IngestError):
     """There is nothing here."""
 
@@ -61,17 +67,39 @@ class OverloadedError(IngestError):
     code = "overloaded"
 
 
+class ReadTooOftenError(IngestError):
+    """More contacts are asked for than may be in a second: ask again in a moment."""
+
+    code = "too_many_reads"
+
+
+class ContactUnavailableError(IngestError):
+    """The evaluator that knows this contact does not answer now: ask again in a moment."""
+
+    code = "contact_unavailable"
+
+
+class NotSetUpError(IngestError):
+    """Contacts cannot be read here: set KIKKAKE_INTERNAL_TOKEN for ingest and for the evaluators."""
+
+    code = "contacts_not_set_up"
+
+
 STATUS: dict[type[KikkakeError], int] = {
     BadBodyError: 400,
     InvalidEventError: 400,
     UnauthorizedError: 401,
     NotAdminError: 401,
+    NotReaderError: 401,
     NotFoundError: 404,
     TooLargeError: 413,
+    ReadTooOftenError: 429,
+    NotSetUpError: 501,
     OverloadedError: 503,
+    ContactUnavailableError: 503,
     LogUnavailableError: 503,
 }
-"""The whole map. 4xx: no client repeats it, given ``code`` and ``message``; 503: every client does."""
+"""The whole map. 4xx: no client repeats it, given ``code`` and ``message``; 429 and 503: every client does."""
 
 RETRY_AFTER_SECONDS = 1
 

@@ -19,12 +19,15 @@ from services.dispatcher.channels.smtp import parse_smtp_url
 from services.dispatcher.connectors.file import lanes_of, read_connectors
 from services.evaluator.core.catalog import catalog_of
 from services.ingest.app import create_app
+from services.ingest.contacts import create_contacts_router
+from services.ingest.pace import Pace
 from services.standalone.credentials import Credentials, load_credentials
 from services.standalone.dispatch import Dispatch
 from services.standalone.evaluation import Evaluation
 from services.standalone.inbox import create_inbox_router
 from services.standalone.journey_time import note_journey_time, open_journey_clock
-from services.standalone.settings import StandaloneSettings
+from services.standalone.lookup import ContactLookup
+from services.standalone.settings import READS_PER_SECOND, StandaloneSettings
 from services.standalone.storage.contacts import SqliteContacts
 from services.standalone.storage.database import Database
 from services.standalone.storage.deliveries import SqliteDeliveries
@@ -35,6 +38,7 @@ from shared.journeys.conditions import CHANNELS
 from shared.journeys.files import load_definitions
 from shared.messages.topics import EVENTS
 from shared.metrics import Metrics
+from shared.tokens import Tokens
 
 _NOTE_TIME = 1.0
 _RETAIN = 3600.0
@@ -132,7 +136,15 @@ def compose(settings: StandaloneSettings, environment: Mapping[str, str] | None 
         ready=_ready,
         clock=clock,
         metrics=metrics,
-        extra_routers=[create_inbox_router(channels, credentials.admin_token)],
+        extra_routers=[
+            create_inbox_router(channels, credentials.admin_token),
+            create_contacts_router(
+                ContactLookup(contacts, lambda: evaluation.runner.caught_up).find,
+                Tokens([credentials.admin_token, *settings.read_tokens]),
+                Pace(READS_PER_SECOND),
+                metrics,
+            ),
+        ],
     )
     return Standalone(
         app=app,

@@ -8,12 +8,15 @@ import msgspec
 
 from services.standalone.storage.database import Durability
 
+READS_PER_SECOND = 200
+"""Contacts that may be read; what is beyond gets 429, so that events are never held up by readers."""
+
 
 class StandaloneSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One process. ``write_keys`` and ``admin_token`` empty: made once and kept in the data folder.
 
-    ``connectors``: the file of those that journeys may call. ``start``: where journey time begins in a new folder at a
-    ``speed`` other than 1 (ms); None: now.
+    Who has one of ``read_tokens`` may read contacts. ``connectors``: the file of those that journeys may call.
+    ``start``: where journey time begins in a new folder at a ``speed`` other than 1 (ms); None: now.
     """
 
     host: str = "127.0.0.1"
@@ -26,5 +29,6 @@ class StandaloneSettings(msgspec.Struct, frozen=True, kw_only=True):
     email_from: str = "Kikkake <kikkake@localhost.localdomain>"
     write_keys: tuple[str, ...] = ()
     admin_token: str | None = None
+    read_tokens: tuple[str, ...] = ()
     connectors: Path | None = None
     start: int | None = None

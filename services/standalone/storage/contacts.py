@@ -33,6 +33,14 @@ class SqliteContacts:
         row = self._database.reader.execute("SELECT value FROM meta WHERE partition = ?", (PARTITION,)).fetchone()
         return None if row is None else row[0]
 
+    def load_with_meta(self, contact: str) -> tuple[bytes | None, bytes | None]:
+        """Return the contact's row and the meta row as one epoch left them; None for what is not there."""
+        found = self._database.reader.execute(
+            "SELECT (SELECT value FROM contacts WHERE contact = ?), (SELECT value FROM meta WHERE partition = ?)",
+            (contact, PARTITION),
+        ).fetchone()
+        return found[0], found[1]
+
     async def save(self, rows: Mapping[str, bytes | None], meta: bytes, outputs: Sequence[Output]) -> None:
         """Make an epoch durable, whole or not at all: rows (None deletes), meta row, outputs on their topics.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from textwrap import dedent, indent
 
 import pytest
+from fastapi import APIRouter
 from pydantic_settings import BaseSettings
 from starlette.testclient import TestClient
 
@@ -18,6 +19,8 @@ from cli.simulator.answers import read_answers
 from services.dispatcher.channels.inbox import InboxChannel
 from services.dispatcher.connectors.file import read_connectors
 from services.ingest.app import create_app
+from services.ingest.contacts import create_contacts_router
+from services.ingest.pace import Pace
 from services.standalone.inbox import create_inbox_router
 from shared.catalogue.reader import parse_catalogue
 from shared.journeys.audiences import check_audiences, parse_audience
@@ -45,6 +48,7 @@ from shared.journeys.parse import parse_journey
 from shared.journeys.templates import parse_template
 from shared.journeys.workspace import Surroundings, parse_workspace
 from shared.metrics import Metrics
+from shared.tokens import Tokens
 from tests.builders import JOURNEYS, ROOT
 from tests.fakes import FakeClock, RecordingPublisher
 from tests.unit.docs.pages import NAMES, PAGES, blocks, prose, table
@@ -235,9 +239,18 @@ def http() -> TestClient:
             admin_token="ADMIN_TOKEN",
             ready=_ready,
             clock=FakeClock(1_772_445_600_000),
-            extra_routers=[create_inbox_router({"email": InboxChannel()}, "ADMIN_TOKEN")],
+            extra_routers=[create_inbox_router({"email": InboxChannel()}, "ADMIN_TOKEN"), _contacts()],
         )
     )
+
+
+def _contacts() -> APIRouter:
+    """Return the route to contacts, of whom nobody is known."""
+
+    async def find(_contact: str) -> bytes | None:
+        return None
+
+    return create_contacts_router(find, Tokens(["ADMIN_TOKEN"]), Pace(100), Metrics())
 
 
 @pytest.mark.parametrize(("command", "answer"), CALLS, ids=[command[:70] for command, _ in CALLS])
@@ -263,12 +276,14 @@ def test_every_call_shown_is_answered_as_shown(http: TestClient, command: str, a
 
 def test_every_route_is_named() -> None:
     """The pages' tables and the application's own description agree, in both directions, each format on its page."""
-    described = create_app(publisher=RecordingPublisher(), write_keys=["k"], ready=_ready).openapi()["paths"]
+    app = create_app(publisher=RecordingPublisher(), write_keys=["k"], ready=_ready, extra_routers=[_contacts()])
+    described = app.openapi()["paths"]
     routes: dict[str, set[str]] = {}
     for path, methods in described.items():
         for about in methods.values():
             routes.setdefault(f"docs/sdks/{about['tags'][0]}.md", set()).add(path)
     routes["docs/http.md"] = routes.pop("docs/sdks/segment.md") | routes.pop("docs/sdks/enrolments.md")
+    routes["docs/http.md"] |= routes.pop("docs/sdks/contacts.md")
     routes["docs/http.md"] |= {"/v1/inbox", "/livez", "/readyz", "/metrics"}
     for page, paths in routes.items():
         named: set[str] = set()

@@ -171,8 +171,7 @@ def test_every_code_of_ingest_is_explained() -> None:
             }
         if called(node) == "error_body" and isinstance(node, ast.Call) and isinstance(node.args[0], ast.Constant):
             codes.add(str(node.args[0].value))
-    # "refused" is the family's own, "invalid_request" is FastAPI's: no route of ours has parameters that can be wrong.
-    codes -= {"refused", "invalid_request"}
+    codes -= {"refused"}  # the family's own
     assert codes == {row[1].strip("`") for row in table("docs/http.md", "### Codes")}
 
 

@@ -18,12 +18,15 @@ from services.evaluator.changelog.rows import MemoryRows, StateUnreadableError
 from services.evaluator.lease import Lease
 from services.evaluator.owned import OwnedPartitions, _Owned
 from services.evaluator.partitions import Batch
+from services.evaluator.queries import NotHeldError
 from services.evaluator.settings import EvaluatorSettings
 from services.evaluator.transport import create_app
 from shared.clock import system_clock
 from shared.journeys.model import Definitions
+from shared.kafka.partition import partition_of
 from shared.log import LogRecord, LogUnavailableError
 from shared.metrics import Metrics
+from tests.fakes import FakeClock
 
 Assigned = tuple[set[int], set[int]]
 """Partitions, and those of them that were kept."""
@@ -136,6 +139,7 @@ class Runner:
     def __init__(self) -> None:
         self.forgotten = False
         self.failed = False
+        self.caught_up = True
         self.processor = SimpleNamespace(meta=SimpleNamespace(next_offset=5))
 
     async def batch(self, *_: Any, **__: Any) -> None:
@@ -151,9 +155,9 @@ class Runner:
 class Worker:
     """``OwnedPartitions`` without a broker."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, lease: Lease | None = None) -> None:
         self.metrics = Metrics()
-        self.owned = OwnedPartitions(EvaluatorSettings(), Definitions(journeys=()), Lease(), self.metrics)
+        self.owned = OwnedPartitions(EvaluatorSettings(), Definitions(journeys=()), lease or Lease(), self.metrics)
         self.opened: list[int] = []
 
         async def nothing(*_: Any, **__: Any) -> dict[int, int]:
@@ -206,6 +210,44 @@ async def test_the_lag_is_that_of_the_partition_furthest_behind(monkeypatch: pyt
     assert 60 <= worker.lag < 70
     await worker.assigned({1}, {1})
     assert 0 == worker.lag
+
+
+# ---- what is told of a contact -----------------------------------------------------------------------------------
+
+
+def refused(worker: Worker, contact: str) -> str:
+    """Return why ``contact`` is not held; nothing: it is."""
+    try:
+        worker.owned.held(contact)
+    except NotHeldError as error:
+        return error.why
+    return ""
+
+
+async def test_a_contact_is_spoken_for_only_while_its_partition_is_surely_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the end of its restore to its revocation, and only while the coordinator confirms us."""
+    now = FakeClock(10_000)
+    lease = Lease(10_000, clock=now)
+    worker = Worker(monkeypatch, lease)
+    mine, other = partition_of(b"u:1", 12), partition_of(b"u:3", 12)
+    assert mine != other
+    assert "not_owner" == refused(worker, "u:1")
+    await worker.owned.assigned(frozenset({mine}), frozenset())
+    assert "no_lease" == refused(worker, "u:1"), "nobody has confirmed us yet"
+    lease.confirm("member", now())
+    assert ["", "not_owner"] == [refused(worker, "u:1"), refused(worker, "u:3")]
+    held = worker.owned.held("u:1")
+    assert (mine, True) == (held.partition, held.caught_up)
+    now.advance(5_000)
+    assert "no_lease" == refused(worker, "u:1"), "half a session: before anybody else can have it"
+    lease.confirm("member", now())
+    await asyncio.sleep(0)
+    await worker.owned.revoked(frozenset({mine}))
+    assert "moving" == refused(worker, "u:1")
+    await worker.owned.assigned(frozenset({other}), frozenset())
+    assert ["not_owner", ""] == [refused(worker, "u:1"), refused(worker, "u:3")]
+    await asyncio.sleep(0)
+    await worker.owned.revoked(frozenset({other}))
 
 
 # ---- rows that are kept -------------------------------------------------------------------------------------------

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import httpx2
 import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
 from shared.errors import ConfigurationError
 from shared.health import HealthServer
@@ -34,6 +37,20 @@ async def test_it_answers_for_its_host() -> None:
     finally:
         await server.stop()
     await server.stop()
+
+
+async def test_a_service_may_serve_more_on_the_same_port() -> None:
+    async def hello(_request: Request) -> Response:
+        return PlainTextResponse("hello")
+
+    more = [Route("/hello", hello)]
+    server = HealthServer(Host().ready, Metrics().registry, host="127.0.0.1", port=0, more=more)
+    await server.start()
+    try:
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as http:
+            assert ["hello", "ok\n"] == [(await http.get(path)).text for path in ("/hello", "/livez")]
+    finally:
+        await server.stop()
 
 
 async def test_a_port_in_use_is_the_operators_business() -> None:

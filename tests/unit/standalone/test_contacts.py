@@ -55,6 +55,25 @@ async def test_an_epoch_that_the_disk_refuses_leaves_nothing(
     assert 1 == log.end("journal", 0)
 
 
+async def test_a_row_is_read_with_the_meta_row_of_the_same_epoch(contacts: SqliteContacts) -> None:
+    assert (None, None) == contacts.load_with_meta("u:1")
+    await contacts.save({"u:1": a_row(1)}, b"one", [])
+    assert (a_row(1), b"one") == contacts.load_with_meta("u:1")
+    assert (None, b"one") == contacts.load_with_meta("u:2")
+
+
+async def test_reads_never_mix_two_epochs_while_they_are_written(contacts: SqliteContacts) -> None:
+    """The writer commits on its own thread, between any two statements of the reader."""
+    seen: set[tuple[bytes | None, bytes | None]] = set()
+    for number in range(100):
+        saving = asyncio.create_task(contacts.save({"u:1": a_row(number)}, b"%d" % number, []))
+        while not saving.done():
+            seen.add(contacts.load_with_meta("u:1"))
+            await asyncio.sleep(0)
+    assert len(seen) > 10
+    assert seen <= {(None, None), *((a_row(number), b"%d" % number) for number in range(100))}
+
+
 async def test_heads_are_read_page_by_page(contacts: SqliteContacts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contacts_module, "_SCAN_ROWS", 3)
     rows = {f"u:{number:02}": a_row(number) for number in range(12)}
