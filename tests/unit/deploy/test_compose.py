@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.dispatcher.connectors.file import read_connectors
 from tests.unit.deploy.files import (
     COMPOSE,
     ROOT,
@@ -147,3 +148,16 @@ def test_every_address_that_is_configured_is_a_service_that_is_waited_for() -> N
 
 def test_the_evaluator_reads_the_journeys_of_this_checkout_and_cannot_change_them() -> None:
     assert ["./journeys:/journeys:ro"] == SERVICES["evaluator"]["volumes"]
+
+
+def test_ingest_and_the_evaluators_know_each_other() -> None:
+    ingest, evaluator = _environment("ingest"), _environment("evaluator")
+    assert ingest["KIKKAKE_INTERNAL_TOKEN"] == evaluator["KIKKAKE_INTERNAL_TOKEN"]
+    assert f"evaluator:{port('evaluator')}" == ingest["KIKKAKE_EVALUATORS"]
+
+
+def test_the_dispatcher_reads_the_connectors_of_this_checkout_and_cannot_change_them() -> None:
+    [mount] = SERVICES["dispatcher"]["volumes"]
+    source, target, mode = mount.split(":")
+    assert (_environment("dispatcher")["KIKKAKE_CONNECTORS"], "ro") == (target, mode)
+    assert {} == read_connectors(ROOT / source, {})

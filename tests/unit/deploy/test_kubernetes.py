@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from services.dispatcher.connectors.file import parse_connectors
 from services.evaluator.core.catalog import build_catalog
 from shared.journeys.files import load_definitions
 from tests.unit.deploy.files import (
     BASE,
+    ROOT,
     SETTINGS,
     kubernetes_fault,
     load,
@@ -65,9 +67,9 @@ def _container(service: str) -> Any:
 
 
 def _identity(resource: Any) -> tuple[str, str]:
-    """Kind and name, without the hash that kustomize puts behind a generated one."""
+    """Kind and name, without the hash (in letters of its own) that kustomize puts behind a generated one."""
     name = resource["metadata"]["name"]
-    return resource["kind"], re.sub(r"-[a-z0-9]{10}$", "", name) if resource["kind"] == "ConfigMap" else name
+    return resource["kind"], re.sub(r"-[2456789bcdfghkmt]{10}$", "", name) if resource["kind"] == "ConfigMap" else name
 
 
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda it: "/".join(_identity(it)))
@@ -230,7 +232,7 @@ def test_an_evaluator_keeps_its_name_over_a_restart() -> None:
 @pytest.mark.parametrize("service", SETTINGS)
 def test_every_variable_is_a_setting_of_its_service(service: str) -> None:
     container = _container(service)
-    config = {source["configMapRef"]["name"] for source in container["envFrom"]}
+    config = {source["configMapRef"]["name"] for source in container["envFrom"] if "configMapRef" in source}
     assert {"kikkake"} == config
     own = {it["name"] for it in container["env"]}
     assert set() == (own | set(_of("ConfigMap", "kikkake")["data"])) - variables(service)
@@ -246,10 +248,54 @@ def test_the_services_accept_their_configuration(service: str, monkeypatch: pyte
 
 def test_secrets_are_referred_to_and_not_held() -> None:
     assert [] == [resource for resource in RESOURCES if resource["kind"] == "Secret"]
-    secret = {"KIKKAKE_WRITE_KEYS", "KIKKAKE_SMTP_URL", "KIKKAKE_REDIS_URL"}
-    assert not secret & set(_of("ConfigMap", "kikkake")["data"])
-    given = {it["name"]: it["valueFrom"] for name in SETTINGS for it in _container(name)["env"]}
-    assert {"kikkake"} == {given[name]["secretKeyRef"]["name"] for name in secret}
+    secret = {
+        "KIKKAKE_WRITE_KEYS": "write-keys",
+        "KIKKAKE_ADMIN_TOKEN": "admin-token",
+        "KIKKAKE_READ_TOKENS": "read-tokens",
+        "KIKKAKE_INTERNAL_TOKEN": "internal-token",
+        "KIKKAKE_SMTP_URL": "smtp-url",
+        "KIKKAKE_REDIS_URL": "redis-url",
+    }
+    assert not set(secret) & set(_of("ConfigMap", "kikkake")["data"])
+    given = [it for name in SETTINGS for it in _container(name)["env"] if it["name"] in secret]
+    references = [(it["name"], it["valueFrom"]["secretKeyRef"]) for it in given]
+    assert set(secret.items()) == {(name, reference["key"]) for name, reference in references}
+    assert {"kikkake"} == {reference["name"] for _, reference in references}
+    documented = set(re.findall(r"--from-literal=([a-z-]+)=", (ROOT / "docs/deploy.md").read_text(encoding="utf-8")))
+    assert set(secret.values()) | {"email-from"} == documented
+
+
+def test_a_feature_that_nobody_set_up_keeps_no_pod_from_starting() -> None:
+    """Before tokens came there were Secrets without them."""
+    optional = {
+        it["name"]
+        for name in SETTINGS
+        for it in _container(name)["env"]
+        if it.get("valueFrom", {}).get("secretKeyRef", {}).get("optional")
+    }
+    assert {"KIKKAKE_ADMIN_TOKEN", "KIKKAKE_READ_TOKENS", "KIKKAKE_INTERNAL_TOKEN"} == optional
+
+
+def test_ingest_finds_every_evaluator_also_while_it_is_not_ready() -> None:
+    [given] = [it["value"] for it in _container("ingest")["env"] if it["name"] == "KIKKAKE_EVALUATORS"]
+    host, _, number = given.partition(":")
+    spec = _of("Service", host)["spec"]
+    assert ("None", True) == (spec["clusterIP"], spec["publishNotReadyAddresses"])
+    assert port("evaluator") == int(number)
+    assert WORKLOADS["evaluator"]["spec"]["serviceName"] == host
+
+
+def test_the_dispatcher_reads_the_connectors_where_they_are_mounted() -> None:
+    [given] = [it["value"] for it in _container("dispatcher")["env"] if it["name"] == "KIKKAKE_CONNECTORS"]
+    folder, _, name = given.rpartition("/")
+    [volume] = [it for it in _pod("dispatcher")["volumes"] if it["name"] == "connectors"]
+    assert [folder] == [
+        it["mountPath"] for it in _container("dispatcher")["volumeMounts"] if it["name"] == "connectors"
+    ]
+    content = _of("ConfigMap", volume["configMap"]["name"])["data"][name]
+    assert {} == parse_connectors(name, content, {})
+    [secrets] = [source["secretRef"] for source in _container("dispatcher")["envFrom"] if "secretRef" in source]
+    assert {"name": "kikkake-connectors", "optional": True} == secrets
 
 
 @pytest.mark.parametrize("service", SETTINGS)
