@@ -20,6 +20,13 @@ class Metrics:
         # Ingest
         self.events_accepted = self._counter("events_accepted", "Events acknowledged by the log and so accepted")
         self.events_rejected = self._counter("events_rejected", "Events not accepted, by reason code", "reason")
+        self.source_events = self._counter(
+            "source_events",
+            "Events by the source of their write key, accepted or rejected; refused counts requests",
+            "source",
+            "outcome",
+        )
+        self.in_flight_bytes = self._gauge("in_flight_bytes", "Bytes of requests that wait for the log")
 
         self.ingest_requests = self._counter(
             "ingest_requests",

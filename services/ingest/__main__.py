@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 import structlog
-import uvicorn
 from fastapi import FastAPI
 
+from services.ingest.admission import AddressRule
 from services.ingest.app import create_app
 from services.ingest.contacts import create_contacts_router, not_set_up
 from services.ingest.evaluators import Evaluators
+from services.ingest.gate import Bounds
+from services.ingest.keys import KeyRing, plain_keys
+from services.ingest.keys_watch import KeysFile
+from services.ingest.origins import Origins
 from services.ingest.pace import Pace
-from services.ingest.plan import Limits
+from services.ingest.rates import Rate
+from services.ingest.server import Server, config_of
 from services.ingest.settings import IngestSettings
+from shared.clock import SECOND
 from shared.entry import run_main
+from shared.errors import ConfigurationError
 from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import KafkaPublisher
 from shared.log import LogUnavailableError
@@ -28,8 +38,11 @@ from shared.tokens import Tokens
 _LOG = structlog.get_logger(__name__)
 
 
-def build(settings: IngestSettings) -> FastAPI:
-    """Return the application over Kafka. Its lifespan starts the publisher and, after the last request, flushes it."""
+def build(settings: IngestSettings, draining: Callable[[], bool]) -> FastAPI:
+    """Return the application over Kafka. Its lifespan starts the publisher and, after the last request, flushes it.
+
+    ``draining`` true: /readyz says no. Raises ConfigurationError when there are no keys, and as ``read_keys`` does.
+    """
     publisher = KafkaPublisher(
         settings.kafka_bootstrap,
         prefix=settings.topic_prefix,
@@ -37,6 +50,7 @@ def build(settings: IngestSettings) -> FastAPI:
         timeout=settings.publish_timeout,
         client_id="kikkake-ingest",
     )
+    ring, watching = _keys(settings)
 
     token = settings.internal_token
     evaluators = None
@@ -52,13 +66,19 @@ def build(settings: IngestSettings) -> FastAPI:
             # Not fatal: /readyz and 503 say so, and each publish tries again.
             _LOG.warning("ingest.log_unavailable", error=str(error))
         _LOG.info("ingest.started", host=settings.host, port=settings.port)
+        watch = asyncio.create_task(watching()) if watching is not None else None
         try:
             yield
         finally:
+            if watch is not None:
+                watch.cancel()
             await publisher.stop()
             if evaluators is not None:
                 await evaluators.stop()
             _LOG.info("ingest.stopped")
+
+    async def ready() -> bool:
+        return not draining() and await publisher.ready()
 
     metrics = Metrics()
     admin = [] if settings.admin_token is None else [settings.admin_token]
@@ -67,13 +87,33 @@ def build(settings: IngestSettings) -> FastAPI:
     return create_app(
         publisher=publisher,
         metrics=metrics,
-        write_keys=settings.write_keys,
+        keys=ring,
         admin_token=None if settings.admin_token is None else settings.admin_token.get_secret_value(),
-        ready=publisher.ready,
-        limits=Limits(in_flight_bytes=settings.max_in_flight_bytes),
+        ready=ready,
+        bounds=Bounds(
+            in_flight_bytes=settings.max_in_flight_bytes,
+            requests=settings.max_requests,
+            patience=round(settings.stall_timeout * SECOND),
+        ),
+        origins=Origins(settings.allowed_origins) if settings.allowed_origins else None,
+        addresses=AddressRule(
+            trusted=settings.trusted_proxies, header=settings.forwarded_header, policy=settings.client_ip
+        ),
         extra_routers=[create_contacts_router(find, readers, Pace(settings.reads_per_second), metrics)],
         lifespan=lifespan,
     )
+
+
+def _keys(settings: IngestSettings) -> tuple[KeyRing, Callable[[], Coroutine[Any, Any, None]] | None]:
+    """Return the keys, and what keeps them as the file says, if there is one."""
+    rate = Rate(per_second=settings.key_rate, burst=math.ceil(2 * settings.key_rate))
+    plain = plain_keys(settings.write_keys, rate)
+    if settings.keys_file is not None:
+        file = KeysFile(settings.keys_file, plain.keys)
+        return file.ring, file.watch
+    if not settings.write_keys:
+        raise ConfigurationError("nobody could send events: set KIKKAKE_WRITE_KEYS or KIKKAKE_KEYS_FILE")
+    return plain, None
 
 
 def main() -> None:
@@ -83,15 +123,10 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn handles them, and once it has shut down raises them again: asked to end is not a failure.
         signal.signal(number, lambda *_: sys.exit(0))
-    uvicorn.run(
-        build(settings),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=settings.shutdown_seconds,
-    )
+    app = build(settings, lambda: server.draining)
+    config = config_of(app, host=settings.host, port=settings.port, shutdown_seconds=settings.shutdown_seconds)
+    server = Server(config, delay=settings.shutdown_delay)
+    server.run()
 
 
 if __name__ == "__main__":

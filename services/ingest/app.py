@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 from uuid import uuid4  # noqa: TID251 - the id of an event that came without one is the sender's loss
@@ -15,11 +15,15 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 
-from services.ingest.errors import CLIENT_GONE, RETRY_AFTER_SECONDS, IngestError, error_body, status_of
-from services.ingest.intake import ClientIp, Intake, no_client_ip
-from services.ingest.plan import Limits
+from services.ingest.admission import AddressRule, Admission
+from services.ingest.auth import Admin
+from services.ingest.errors import CLIENT_GONE, IngestError, error_body, retry_headers, status_of
+from services.ingest.gate import Bounds, Gate
+from services.ingest.intake import Intake
+from services.ingest.keys import KeyRing
+from services.ingest.origins import Origins
 from services.ingest.routes import create_router
-from shared.clock import Clock, system_clock
+from shared.clock import Clock, monotonic_clock, system_clock
 from shared.errors import KikkakeError
 from shared.health import Ready, health_routes
 from shared.log import LogUnavailableError, Publisher
@@ -29,6 +33,9 @@ _LOG = structlog.get_logger(__name__)
 
 # Chrome's cap. With a short one, events sent on leaving the page wait for a preflight and are lost.
 _PREFLIGHT_SECONDS = 7200
+
+BOUNDS = Bounds()
+ADDRESSES = AddressRule()
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -40,45 +47,54 @@ def _random_id() -> str:
 def create_app(  # noqa: PLR0913 - the seams of the composition root, all by name
     *,
     publisher: Publisher,
-    write_keys: Collection[str],
+    keys: KeyRing,
     ready: Ready,
     admin_token: str | None = None,
     clock: Clock = system_clock,
     metrics: Metrics | None = None,
     new_message_id: Callable[[], str] = _random_id,
-    limits: Limits | None = None,
-    client_ip: ClientIp = no_client_ip,
+    bounds: Bounds = BOUNDS,
+    origins: Origins | None = None,
+    addresses: AddressRule = ADDRESSES,
+    machine_clock: Clock = system_clock,
+    ticks: Clock = monotonic_clock,
     extra_routers: Iterable[APIRouter] = (),
     lifespan: Lifespan | None = None,
 ) -> FastAPI:
     """Return the ingest application over ``publisher``, which its host (or ``lifespan``) starts and stops.
 
-    ``ready`` answers /readyz. ``admin_token`` None: nobody may enrol contacts. ``extra_routers`` are mounted beside
-    ours, under the same rules for errors and CORS.
+    ``ready`` is asked for /readyz while the log has not failed of late. ``admin_token`` None: only the admins of the
+    keys file may enrol contacts. ``origins`` None: pages of any site may send. ``clock`` is journey time;
+    ``machine_clock`` decides whether a key counts, ``ticks`` (monotonic) how fast a source sends.
+    ``extra_routers`` are mounted beside ours, under the same rules for errors and CORS.
     """
     metrics = metrics or Metrics()
+    gate = Gate(publisher, bounds, ticks)
+    metrics.in_flight_bytes.set_function(lambda: gate.in_flight_bytes)
     intake = Intake(
-        publisher=publisher,
-        write_keys=write_keys,
+        gate=gate,
+        admission=Admission(keys, addresses, clock=machine_clock, ticks=ticks),
+        admin=Admin(admin_token, lambda: keys.keys.admins, machine_clock),
         clock=clock,
         new_message_id=new_message_id,
         metrics=metrics,
-        limits=limits or Limits(),
-        admin_token=admin_token,
-        client_ip=client_ip,
     )
+
+    async def answers() -> bool:
+        return gate.is_open() and await ready()
+
     app = FastAPI(title="Kikkake", lifespan=lifespan, redoc_url=None)
     app.include_router(create_router(intake))
     for router in extra_routers:
         app.include_router(router)
-    app.router.routes.extend(health_routes(ready, metrics.registry))
+    app.router.routes.extend(health_routes(answers, metrics.registry))
     app.add_middleware(
         CORSMiddleware,
         # Reflected, not "*": the events carry Authorization. There are no cookies, so no credentials either.
-        allow_origin_regex=".*",
+        allow_origin_regex=".*" if origins is None else origins.regex,
         allow_methods=["GET", "POST", "OPTIONS"],
         allow_headers=["*"],
-        expose_headers=["Retry-After"],
+        expose_headers=["Retry-After", "X-RateLimit-Reset"],
         max_age=_PREFLIGHT_SECONDS,
     )
     _add_error_answers(app)
@@ -91,8 +107,7 @@ def _add_error_answers(app: FastAPI) -> None:
         status = status_of(error)
         if status == 500:
             _LOG.error("ingest.failed", error=type(error).__name__, exc_info=error)
-        headers = {"retry-after": str(RETRY_AFTER_SECONDS)} if status in (429, 503) else None
-        return JSONResponse(_describe(error), status, headers)
+        return JSONResponse(_describe(error), status, retry_headers(error, status))
 
     @app.exception_handler(HTTPException)
     async def no_route(_request: Request, error: HTTPException) -> Response:

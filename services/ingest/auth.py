@@ -1,6 +1,6 @@
-"""Finds the write key of a request, and checks the admin token.
+"""Finds the write key of a request, and checks admin tokens.
 
-Write keys are public ids, visible in every page's source: they protect nothing. The admin token is a secret.
+Write keys are public ids, visible in every page's source: they protect nothing. An admin token is a secret.
 """
 
 from __future__ import annotations
@@ -9,41 +9,51 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from services.ingest.errors import NotAdminError, UnauthorizedError
+from services.ingest.keys import AdminToken, Keys
+from shared.clock import Clock, system_clock
 
 _BODY_KEYS = ("writeKey", "api_key", "token")
 """What Segment and PostHog call it."""
 
 
+def _nobody() -> Sequence[AdminToken]:
+    return ()
+
+
 class Admin:
-    """Knows the admin token by its hash alone: neither a dump of the memory nor the time of an answer shows it."""
+    """Knows admin tokens by their hashes alone: neither a dump of the memory nor the time of an answer shows one."""
 
-    def __init__(self, token: str | None) -> None:
-        """``token`` None: nobody is the admin here."""
-        self._digest = None if token is None else _digest(token)
+    def __init__(
+        self,
+        token: str | None,
+        named: Callable[[], Sequence[AdminToken]] = _nobody,
+        clock: Clock = system_clock,
+    ) -> None:
+        """``token`` None: only those of the keys file count, which ``named`` returns. ``clock``: the machine's."""
+        self._own: tuple[AdminToken, ...] = () if token is None else (AdminToken(name="admin", digest=_digest(token)),)
+        self._named = named
+        self._clock = clock
 
-    def check(self, headers: Mapping[str, str]) -> None:
-        """Raise NotAdminError unless the request carries the token as a bearer."""
-        if self._digest is None:
+    def check(self, headers: Mapping[str, str]) -> str:
+        """Return the name of whose token the request carries as a bearer. Raises NotAdminError."""
+        now = self._clock()
+        known = [one for one in (*self._own, *self._named()) if one.not_after is None or now < one.not_after]
+        if not known:
             raise NotAdminError("no admin token is set here: set KIKKAKE_ADMIN_TOKEN", code="no_admin_token")
         scheme, _, token = headers.get("authorization", "").strip().partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(_digest(token.strip()), self._digest):
+        digest = _digest(token.strip())
+        # Each is compared, whichever was found: the time of an answer says nothing of them.
+        found = [one.name for one in known if hmac.compare_digest(digest, one.digest)]
+        if scheme.lower() != "bearer" or not found:
             raise NotAdminError("give the admin token: Authorization: Bearer TOKEN")
+        return found[0]
 
 
 def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
-
-
-def known_key(candidates: Iterator[str], write_keys: Collection[str]) -> str | None:
-    """Return the first candidate that is a write key, or None.
-
-    The first *known* one, as the clients' credentials contradict each other: Jitsu masks the key in the body, Segment's
-    OAuth sends a token of its own as Bearer beside the key in the body.
-    """
-    return next((candidate for candidate in candidates if candidate in write_keys), None)
 
 
 def header_keys(headers: Mapping[str, str]) -> Iterator[str]:
@@ -73,10 +83,16 @@ def query_keys(query: Mapping[str, str]) -> Iterator[str]:
     yield from (query[name] for name in _BODY_KEYS if name in query)
 
 
-def authorize(headers: Mapping[str, str], body: object, query: Mapping[str, str], write_keys: Collection[str]) -> str:
-    """Return the request's write key. Raises UnauthorizedError if there is none, or none that is known."""
+def outer_keys(headers: Mapping[str, str], query: Mapping[str, str]) -> Iterator[str]:
+    """Yield the keys that are known before the body is read."""
+    yield from header_keys(headers)
+    yield from query_keys(query)
+
+
+def authorize(headers: Mapping[str, str], body: object, query: Mapping[str, str], keys: Keys, now: int) -> str:
+    """Return the request's write key. Raises UnauthorizedError if it has none, or none that counts ``now``."""
     candidates = [*header_keys(headers), *body_keys(body), *query_keys(query)]
-    found = known_key(iter(candidates), write_keys)
+    found = keys.find(candidates, now)
     if found is not None:
         return found
     if candidates:

@@ -11,12 +11,7 @@ from urllib.parse import unquote_to_bytes
 import orjson
 
 from services.ingest.errors import BadBodyError, TooLargeError
-
-MAX_BODY_BYTES = 5_000_000
-"""Of the request as received, and again after decompression: a bomb costs no more memory than this."""
-
-MAX_DEPTH = 32
-"""Levels of nesting in an event. Real events have about five; a recursive reader downstream must not be broken."""
+from services.ingest.limits import STANDARD
 
 _GZIP = b"\x1f\x8b"
 _ZLIB = (b"x\x01", b"x\x5e", b"x\x9c", b"x\xda")
@@ -34,7 +29,7 @@ class Body(NamedTuple):
     size: int
 
 
-def decode_body(raw: bytes, *, limit: int = MAX_BODY_BYTES) -> Body:
+def decode_body(raw: bytes, *, limit: int = STANDARD.body_bytes) -> Body:
     """Return the JSON in ``raw``: plain, gzip, zlib, or any of them as base64 in a form's ``data`` field.
 
     Raises BadBodyError, or TooLargeError when it is larger than ``limit`` decompressed.
@@ -46,7 +41,7 @@ def decode_body(raw: bytes, *, limit: int = MAX_BODY_BYTES) -> Body:
     return _decode_json(plain)
 
 
-def decode_data(value: bytes, *, limit: int = MAX_BODY_BYTES) -> Body:
+def decode_data(value: bytes, *, limit: int = STANDARD.body_bytes) -> Body:
     """Return the JSON in a field ``data`` of a form or a query: as it is, or in base64, then compressed or not.
 
     Raises as ``decode_body`` does.
@@ -79,16 +74,7 @@ def encoded_size(value: object) -> int:
     try:
         return len(orjson.dumps(value))
     except orjson.JSONEncodeError as error:
-        raise TooLargeError(f"the event is nested deeper than {MAX_DEPTH} levels", code="too_deep") from error
-
-
-def is_deeper_than(value: object, levels: int) -> bool:
-    """Return whether lists and objects in ``value`` are nested more than ``levels`` deep. Recurses no further."""
-    if isinstance(value, dict):
-        return levels == 0 or any(is_deeper_than(item, levels - 1) for item in value.values())
-    if isinstance(value, list):
-        return levels == 0 or any(is_deeper_than(item, levels - 1) for item in value)
-    return False
+        raise TooLargeError("the event is nested too deep to be read", code="too_deep") from error
 
 
 def _inflate(raw: bytes, limit: int) -> bytes:

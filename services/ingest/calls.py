@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -25,10 +25,3 @@ class Calls(msgspec.Struct, frozen=True, kw_only=True):
     alone: bool = False
     sent_at: object = None
     context: Mapping[str, Any] | None = None
-
-
-class Client(NamedTuple):
-    """Who sent the request. ``ip`` None: not known, or not to be kept. ``direct``: the contact's own device sent it."""
-
-    ip: str | None = None
-    direct: bool = False

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from services.ingest.body import MAX_DEPTH, is_deeper_than
 from services.ingest.errors import InvalidEventError
+from services.ingest.limits import check_shape
 from services.ingest.schemas import owner_of
 from services.ingest.timestamps import corrected_time
 from shared.ids import derived_id
@@ -37,8 +37,7 @@ def to_enrolment(item: object, journey: str, key: str, received_at: int) -> Enro
         )
     if not is_id(journey):
         raise InvalidEventError("a journey's id has up to 64 small letters, digits and _", code="invalid_journey")
-    if is_deeper_than(item, MAX_DEPTH):
-        raise InvalidEventError(f"the event is nested deeper than {MAX_DEPTH} levels", code="too_deep")
+    check_shape(item)
     try:
         call = msgspec.convert(item, EnrolmentCall)
     except msgspec.ValidationError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from shared.errors import KikkakeError
 from shared.log import LogUnavailableError
 
@@ -55,6 +57,29 @@ class NotReaderError(IngestError):
     code = "invalid_read_token"
 
 
+class ForbiddenError(IngestError):
+    """The write key may not do this."""
+
+    code = "not_allowed"
+
+
+class TooSlowError(IngestError):
+    """The body did not arrive in time."""
+
+    code = "body_timeout"
+
+
+class RateLimitedError(IngestError):
+    """The source sends more than it may: wait."""
+
+    code = "rate_limited"
+
+    def __init__(self, wait: float) -> None:
+        """``wait``: ms until it may send again."""
+        self.retry_after = max(1, math.ceil(wait / 1000))
+        super().__init__(f"this write key's source sends too fast: wait {self.retry_after} s")
+
+
 class NotFoundError(IngestError):
     """There is nothing here."""
 
@@ -62,7 +87,7 @@ class NotFoundError(IngestError):
 
 
 class OverloadedError(IngestError):
-    """Too many bytes are waiting for the log: try again in a moment."""
+    """Too much is under way here: try again in a moment."""
 
     code = "overloaded"
 
@@ -91,15 +116,18 @@ STATUS: dict[type[KikkakeError], int] = {
     UnauthorizedError: 401,
     NotAdminError: 401,
     NotReaderError: 401,
+    ForbiddenError: 403,
     NotFoundError: 404,
+    TooSlowError: 408,
     TooLargeError: 413,
     ReadTooOftenError: 429,
     NotSetUpError: 501,
+    RateLimitedError: 429,
     OverloadedError: 503,
     ContactUnavailableError: 503,
     LogUnavailableError: 503,
 }
-"""The whole map. 4xx: no client repeats it, given ``code`` and ``message``; 429 and 503: every client does."""
+"""The whole map. Of the 4xx, clients repeat 408 and 429, given ``code`` and ``message``; 503 every client does."""
 
 RETRY_AFTER_SECONDS = 1
 
@@ -110,6 +138,13 @@ CLIENT_GONE = 499
 def status_of(error: KikkakeError) -> int:
     """Return the HTTP status of ``error``; 500 for one that is nobody's but ours."""
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+
+
+def retry_headers(error: KikkakeError, status: int) -> dict[str, str]:
+    """Return the headers that say when to try again; none where nobody should."""
+    if isinstance(error, RateLimitedError):
+        return {"retry-after": str(error.retry_after), "x-ratelimit-reset": str(error.retry_after)}
+    return {"retry-after": str(RETRY_AFTER_SECONDS)} if status in (429, 503) else {}
 
 
 def error_body(code: str, message: str, detail: str | None = None) -> dict[str, object]:

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from starlette.requests import ClientDisconnect, Request
 
-from services.ingest.auth import Admin, authorize
-from services.ingest.body import MAX_BODY_BYTES, Body
-from services.ingest.calls import Client
-from services.ingest.errors import CLIENT_GONE, IngestError, OverloadedError, TooLargeError, status_of
+from services.ingest.admission import Admission, Outer
+from services.ingest.auth import Admin
+from services.ingest.body import Body
+from services.ingest.errors import CLIENT_GONE, IngestError, TooLargeError, TooSlowError, status_of
 from services.ingest.formats.base import Arrived, Decode, Route, from_body
-from services.ingest.plan import Limits, Plan, plan_calls, plan_enrolment
+from services.ingest.gate import Gate, Place
+from services.ingest.inflow import Inflow
+from services.ingest.limits import STANDARD
+from services.ingest.plan import Plan, Sender, plan_calls, plan_enrolment
 from shared.clock import Clock
 from shared.errors import KikkakeError
-from shared.log import LogUnavailableError, Publisher
+from shared.log import LogUnavailableError
 from shared.messages.topics import EVENTS
 from shared.metrics import Metrics
-
-ClientIp = Callable[[Request], str | None]
-"""The address to keep of who sent a request, None for none: the policy behind proxies."""
 
 _FIRST = {"x-retry-count": ("", "0"), "posthog-attempt": ("", "1")}
 """The headers in which Segment's and PostHog's libraries count attempts, and what they say at the first."""
 
 
-def no_client_ip(_request: Request) -> str | None:
-    """Return None: nobody's address is kept."""
-    return None
+BODY_SECONDS = 20.0
+"""How long a body may take to arrive: 1 MB at 50 kB/s. Who drips bytes holds a place no longer than that."""
 
 
 class Intake:
@@ -37,55 +37,72 @@ class Intake:
     def __init__(
         self,
         *,
-        publisher: Publisher,
-        write_keys: Collection[str],
+        gate: Gate,
+        admission: Admission,
+        admin: Admin,
         clock: Clock,
         new_message_id: Callable[[], str],
         metrics: Metrics,
-        limits: Limits,
-        admin_token: str | None = None,
-        client_ip: ClientIp = no_client_ip,
+        body_seconds: float = BODY_SECONDS,
     ) -> None:
-        self._publisher = publisher
-        self._admin = Admin(admin_token)
-        self.write_keys = frozenset(write_keys)
+        self.admission = admission
+        self._gate = gate
+        self._admin = admin
         self._clock = clock
         self._new_message_id = new_message_id
         self._metrics = metrics
-        self._limits = limits
-        self._client_ip = client_ip
-        self._in_flight = 0
+        self._body_seconds = body_seconds
 
     async def accept(self, request: Request, route: Route) -> tuple[Arrived, Plan]:
         """Return once every good event and every dead letter is durable. Raises IngestError or LogUnavailableError."""
-        async with self._counted(request, route.format), self._received(request, route.decode) as body:
-            authorize(request.headers, body.value, request.query_params, self.write_keys)
-            arrived = Arrived(body.value, request.headers, request.query_params)
-            plan = plan_calls(
-                route.read(arrived),
-                body.size,
-                Client(self._client_ip(request), direct=route.pixel or "origin" in request.headers),
-                limits=self._limits,
-                received_at=self._clock(),
-                new_message_id=self._new_message_id,
-            )
-            await self._publish(plan)
+        peer = request.client.host if request.client else None
+        outer = Outer(request.headers, request.query_params, peer, route.pixel or "origin" in request.headers)
+        sender: Sender | None = None
+        async with self._counted(request, route.format):
+            try:
+                with self._gate.place() as place:
+                    sender = self.admission.early(outer)
+                    most = self.admission.keys.body_bytes if sender is None else sender.source.limits.body_bytes
+                    body = await self._read(request, place, route.decode, most)
+                    sender = sender or self.admission.late(outer, body.value)
+                    arrived = Arrived(body.value, request.headers, request.query_params)
+                    plan = plan_calls(
+                        route.read(arrived),
+                        body.size,
+                        sender,
+                        received_at=self._clock(),
+                        new_message_id=self._new_message_id,
+                    )
+                    self.admission.settle(sender.source, plan.items)
+                    await self._publish(plan)
+            except (IngestError, LogUnavailableError) as error:
+                if isinstance(error, IngestError):
+                    self._metrics.events_rejected.labels(error.code).inc()
+                self._metrics.source_events.labels("" if sender is None else sender.source.name, "refused").inc()
+                raise
+            self._metrics.source_events.labels(sender.source.name, "accepted").inc(plan.accepted)
+            self._metrics.source_events.labels(sender.source.name, "rejected").inc(len(plan.rejections))
             return arrived, plan
 
     async def accept_enrolment(self, request: Request, journey: str) -> Plan:
-        """Return once the enrolment is durable. Raises as ``accept`` does; the admin alone may ask for it."""
+        """Return once the enrolment is durable. Raises as ``accept`` does; an admin alone may ask for it."""
         key = request.headers.get("idempotency-key", "").strip()
-        async with self._received(request, from_body) as body:
-            self._admin.check(request.headers)
-            plan = plan_enrolment(body, journey, key, limits=self._limits, received_at=self._clock())
-            await self._publish(plan)
-            return plan
+        try:
+            with self._gate.place() as place:
+                self._admin.check(request.headers)
+                body = await self._read(request, place, from_body, STANDARD.body_bytes)
+                plan = plan_enrolment(body, journey, key, received_at=self._clock())
+                await self._publish(plan)
+                return plan
+        except IngestError as error:
+            self._metrics.events_rejected.labels(error.code).inc()
+            raise
 
     async def _publish(self, plan: Plan) -> None:
         """Return once the plan is durable, and count it."""
         try:
             if plan.outputs:
-                await self._publisher.publish(plan.outputs)
+                await self._gate.publish(plan.outputs)
         except LogUnavailableError:
             self._metrics.events_rejected.labels("log_unavailable").inc(len(plan.outputs))
             raise
@@ -111,31 +128,21 @@ class Intake:
             attempt = "retry" if is_retry(request.headers, request.query_params) else "first"
             self._metrics.ingest_requests.labels(format_name, str(status), attempt).inc()
 
-    @asynccontextmanager
-    async def _received(self, request: Request, decode: Decode) -> AsyncIterator[Body]:
-        """Read and decode the body, which counts as in flight until the block ends. Raises and counts IngestError."""
-        reserved = 0
-        raw = bytearray()
+    async def _read(self, request: Request, place: Place, decode: Decode, most: int) -> Body:
+        """Read and decode the body, of ``most`` bytes, which then counts as in flight. Raises IngestError."""
+        said = request.headers.get("content-length", "")
+        if said.isdigit() and int(said) > most:
+            raise TooLargeError(f"the body is larger than {most} bytes")
+        inflow = Inflow(most)
         try:
-            async for chunk in request.stream():
-                reserved += self._reserve(len(chunk))
-                raw += chunk
-                if len(raw) > MAX_BODY_BYTES:
-                    raise TooLargeError(f"the body is larger than {MAX_BODY_BYTES} bytes")
-            body = decode(bytes(raw), request.query_params)
-            reserved += self._reserve(body.size)
-            yield body
-        except IngestError as error:
-            self._metrics.events_rejected.labels(error.code).inc()
-            raise
-        finally:
-            self._in_flight -= reserved
-
-    def _reserve(self, size: int) -> int:
-        if self._in_flight + size > self._limits.in_flight_bytes:
-            raise OverloadedError
-        self._in_flight += size
-        return size
+            async with asyncio.timeout(self._body_seconds):
+                async for chunk in request.stream():
+                    place.hold(inflow.feed(chunk))
+        except TimeoutError as error:
+            raise TooSlowError(f"the body did not arrive within {self._body_seconds:g} s") from error
+        body = decode(inflow.finish(), request.query_params, most)
+        place.hold(body.size)
+        return body
 
 
 def is_retry(headers: Mapping[str, str], query: Mapping[str, str]) -> bool:

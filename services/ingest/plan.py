@@ -8,10 +8,13 @@ import msgspec
 import orjson
 
 from services.ingest.body import Body, encoded_size
-from services.ingest.calls import Calls, Client
+from services.ingest.calls import Calls
+from services.ingest.client_address import UNKNOWN, ClientAddress
 from services.ingest.enrolments import to_enrolment
-from services.ingest.errors import IngestError, InvalidEventError, TooLargeError
-from services.ingest.schemas import to_call, to_event
+from services.ingest.errors import ForbiddenError, IngestError, InvalidEventError, TooLargeError
+from services.ingest.keys import EVERY_TYPE, Source
+from services.ingest.limits import STANDARD, Limits
+from services.ingest.schemas import Call, to_call, to_event
 from shared.ids import contact_key
 from shared.log import Output
 from shared.messages.codec import encode
@@ -20,14 +23,11 @@ from shared.messages.event import Event
 from shared.messages.topics import EVENTS, EVENTS_DLQ
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """How much is taken at once: Segment's limits, and our own for what waits in memory."""
+class Sender(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose request it is: the source that its write key belongs to, and the client behind it."""
 
-    event_bytes: int = 32 * 1024
-    # The clients fill a batch up to 500 KiB of events and put their envelope around it.
-    batch_bytes: int = 512 * 1024
-    batch_events: int = 2_500
-    in_flight_bytes: int = 32 * 1024 * 1024
+    source: Source
+    client: ClientAddress = UNKNOWN
 
 
 class Rejection(msgspec.Struct, frozen=True):
@@ -47,13 +47,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     rejections: tuple[Rejection, ...] = ()
 
 
-def plan_calls(
-    calls: Calls, size: int, client: Client, *, limits: Limits, received_at: int, new_message_id: Callable[[], str]
-) -> Plan:
+def plan_calls(calls: Calls, size: int, sender: Sender, *, received_at: int, new_message_id: Callable[[], str]) -> Plan:
     """Return the records of a request of ``size`` bytes: its good events, and a dead letter for each bad one.
 
     Raises IngestError when the request as a whole cannot be taken, and for a call alone.
     """
+    limits = sender.source.limits
     if not calls.alone and size > limits.batch_bytes:
         raise TooLargeError(f"the batch is larger than {limits.batch_bytes} bytes")
     if len(calls.items) > limits.batch_events:
@@ -67,7 +66,13 @@ def plan_calls(
                 _check_size(item, limits)
             written = [
                 event_output(
-                    to_event(to_call(call, calls.event_type), received_at, new_message_id, outer=calls, client=client)
+                    to_event(
+                        _allowed(to_call(call, calls.event_type, limits), sender.source),
+                        received_at,
+                        new_message_id,
+                        outer=calls,
+                        client=sender.client,
+                    )
                 )
                 for call in (calls.read(item) if calls.read else (item,))
             ]
@@ -82,10 +87,10 @@ def plan_calls(
     return Plan(outputs=tuple(outputs), accepted=accepted, items=len(calls.items), rejections=tuple(rejections))
 
 
-def plan_enrolment(body: Body, journey: str, key: str, *, limits: Limits, received_at: int) -> Plan:
+def plan_enrolment(body: Body, journey: str, key: str, *, received_at: int) -> Plan:
     """Return the one record of an enrolment. Raises IngestError."""
-    if body.size > limits.event_bytes:
-        _check_size(body.value, limits)
+    if body.size > STANDARD.event_bytes:
+        _check_size(body.value, STANDARD)
     wish = to_enrolment(body.value, journey, key, received_at)
     contact = contact_key(wish.user_id, wish.anonymous_id) or ""
     return Plan(outputs=(Output(topic=EVENTS, key=contact.encode(), value=encode(wish)),), accepted=1)
@@ -97,6 +102,14 @@ def event_output(event: Event) -> Output:
     if key is None:
         raise InvalidEventError("the event belongs to nobody", code="no_user_anon_id")
     return Output(topic=EVENTS, key=key.encode(), value=encode(event))
+
+
+def _allowed(call: Call, source: Source) -> Call:
+    """Return ``call``. Raises ForbiddenError when ``source`` may not send such events."""
+    # A type that is none at all is for ``to_event`` to refuse.
+    if call.type in EVERY_TYPE and call.type not in source.allow:
+        raise ForbiddenError(f"the write key may not send events of type {call.type}")
+    return call
 
 
 def _check_size(item: object, limits: Limits) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 from fastapi import APIRouter, Request, Response, Security
 from fastapi.security import HTTPBearer
 
-from services.ingest.auth import authorize
 from services.ingest.describe import describe_enrolment, describe_route, describe_setup
 from services.ingest.errors import IngestError, NotFoundError, status_of
 from services.ingest.formats import jitsu, rudderstack, segment
@@ -83,10 +82,10 @@ def _pixel(intake: Intake, route: Route) -> Endpoint:
 def _setup(intake: Intake, setup: Setup) -> Endpoint:
     async def answer(request: Request) -> Response:
         key: str = request.path_params.get("key", "")
-        if key and key not in intake.write_keys:
+        if key and not intake.admission.counts(key):
             raise NotFoundError("the write key is not known here")
         if not key and setup.keyed:
-            key = authorize(request.headers, {}, request.query_params, intake.write_keys)
+            key = intake.admission.key_of(request.headers, request.query_params)
         headers = {"cache-control": f"public, max-age={_SETUP_MAX_AGE}"}
         return Response(setup.answer(key), headers=headers, media_type=setup.media_type)
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 
-from services.ingest.body import MAX_DEPTH, is_deeper_than
-from services.ingest.calls import Calls, Client
+from services.ingest.calls import Calls
+from services.ingest.client_address import UNKNOWN, ClientAddress, stamp
 from services.ingest.errors import InvalidEventError
+from services.ingest.limits import STANDARD, Limits, check_shape
 from services.ingest.timestamps import corrected_time, instant
 from shared.ids import derived_id
 from shared.messages.event import Event, EventType
@@ -64,7 +65,6 @@ CONSENT_NAMES = {"granted": "Consent Granted", "revoked": "Consent Revoked"}
 
 _Id = str | int | None
 _NO_BATCH = Calls(items=())
-_NOBODY = Client()
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -95,12 +95,11 @@ class ConsentCall(Call, frozen=True, kw_only=True, rename="camel"):
     channel: str | None = None
 
 
-def to_call(item: object, event_type: EventType | None = None) -> Call:
+def to_call(item: object, event_type: EventType | None = None, limits: Limits = STANDARD) -> Call:
     """Return ``item`` as a call of ``event_type`` (None: its own ``type`` says). Raises InvalidEventError."""
     if not isinstance(item, dict):
         raise InvalidEventError("an event is a JSON object")
-    if is_deeper_than(item, MAX_DEPTH):
-        raise InvalidEventError(f"the event is nested deeper than {MAX_DEPTH} levels", code="too_deep")
+    check_shape(item, limits)
     kind = event_type or item.get("type")
     try:
         return msgspec.convert({**item, "type": kind}, ConsentCall if kind == "consent" else Call)
@@ -115,7 +114,7 @@ def to_event(
     new_message_id: Callable[[], str],
     *,
     outer: Calls = _NO_BATCH,
-    client: Client = _NOBODY,
+    client: ClientAddress = UNKNOWN,
 ) -> Event:
     """Return the event that ``call`` reports. Raises InvalidEventError with the code of the rule it breaks.
 
@@ -125,9 +124,7 @@ def to_event(
     user_id, anonymous_id = owner_of(call.user_id, call.anonymous_id)
     kind, name = _type_and_name(call)
     context = {**(outer.context or {}), **(call.context or {})}
-    if client.ip and "ip" not in context and (client.direct or context.get("direct") is True):
-        # Of a server's call it would be the server's.
-        context["ip"] = client.ip
+    stamp(context, client)
     traits = dict(call.traits or {})
     context_traits = context.get("traits")
     if kind == "identify" and isinstance(context_traits, dict):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, IPvAnyNetwork, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
+from services.ingest.client_address import AddressPolicy, ForwardedHeader
+from services.ingest.origins import origins_of
 from shared.settings import KafkaSettings
 
 SHORTEST_TOKEN = 16
@@ -18,7 +21,28 @@ class IngestSettings(KafkaSettings):
     host: str = Field(default="127.0.0.1", description="address to serve on")
     port: int = Field(default=8000, description="port to serve on")
     write_keys: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=(), validate_default=True, min_length=1, description="write keys to accept, separated by commas"
+        default=(),
+        description="write keys to accept, separated by commas; these or `KIKKAKE_KEYS_FILE`, or both, are needed",
+    )
+    keys_file: Path | None = Field(
+        default=None, description="the file of [sources, their keys and limits](keys.md), read again when it changes"
+    )
+    key_rate: float = Field(
+        default=10_000, gt=0, description="events a second of each of `KIKKAKE_WRITE_KEYS`, twice as many at once"
+    )
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="origins whose pages may send, separated by commas; none: those of any site"
+    )
+    trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
+        default=(),
+        description="networks of your proxies, separated by commas: the client's address is asked of these only",
+    )
+    forwarded_header: ForwardedHeader = Field(
+        default="x-forwarded-for", description="where those proxies write it: x-forwarded-for or forwarded"
+    )
+    client_ip: AddressPolicy = Field(
+        default="truncate",
+        description="what is kept of it: truncate (24 bits of IPv4, 48 of IPv6), keep or drop",
     )
     admin_token: SecretStr | None = Field(
         default=None, min_length=SHORTEST_TOKEN, description="who has it may enrol contacts and read them"
@@ -37,16 +61,23 @@ class IngestSettings(KafkaSettings):
         description="host:port of the evaluators, separated by commas; a host may stand for several",
     )
     max_in_flight_bytes: int = Field(
-        default=32 * 1024 * 1024, ge=1024 * 1024, description="bytes that may wait for Kafka; above it: 503"
+        default=32 * 1024 * 1024, ge=1024 * 1024, description="bytes of requests at once; above it: 503"
+    )
+    max_requests: int = Field(default=2_000, ge=1, description="requests at once; above it: 503")
+    stall_timeout: float = Field(
+        default=2.0, gt=0, description="seconds without an answer from Kafka until new requests get a 503 at once"
     )
     publish_timeout: float = Field(default=5.0, gt=0, description="seconds until an unacknowledged event gets a 503")
     shutdown_seconds: int = Field(default=10, ge=0, description="how long open requests may take at shutdown")
+    shutdown_delay: int = Field(
+        default=0, ge=0, description="seconds for which /readyz says no before connections are refused at shutdown"
+    )
 
-    @field_validator("write_keys", "read_tokens", "evaluators", mode="before")
+    @field_validator("write_keys", "read_tokens", "evaluators", "allowed_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
-            return tuple(key.strip() for key in value.split(",") if key.strip())
+            return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
     @field_validator("read_tokens")
@@ -62,3 +93,8 @@ class IngestSettings(KafkaSettings):
         if not all(address.rpartition(":")[0] and address.rpartition(":")[2].isdigit() for address in addresses):
             raise ValueError("each evaluator is host:port")
         return addresses
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return origins_of(value).patterns

@@ -20,6 +20,7 @@ from services.dispatcher.connectors.file import lanes_of, read_connectors
 from services.evaluator.core.catalog import catalog_of
 from services.ingest.app import create_app
 from services.ingest.contacts import create_contacts_router
+from services.ingest.keys import plain_keys
 from services.ingest.pace import Pace
 from services.standalone.credentials import Credentials, load_credentials
 from services.standalone.dispatch import Dispatch
@@ -131,7 +132,7 @@ def compose(settings: StandaloneSettings, environment: Mapping[str, str] | None 
     )
     app = create_app(
         publisher=log,
-        write_keys=settings.write_keys or (made.write_key,),
+        keys=plain_keys(settings.write_keys or (made.write_key,)),
         admin_token=credentials.admin_token,
         ready=_ready,
         clock=clock,

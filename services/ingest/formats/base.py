@@ -30,13 +30,13 @@ def success(_arrived: Arrived, plan: Plan) -> bytes:
     return msgspec.json.encode({"success": True, "errors": plan.rejections})
 
 
-Decode = Callable[[bytes, Mapping[str, str]], Body]
-"""Reads a request's JSON from the bytes of its body and its query."""
+Decode = Callable[[bytes, Mapping[str, str], int], Body]
+"""Reads a request's JSON from the bytes of its body and its query; it may have so many bytes, once inflated."""
 
 
-def from_body(raw: bytes, _query: Mapping[str, str]) -> Body:
+def from_body(raw: bytes, _query: Mapping[str, str], limit: int) -> Body:
     """Return the request's body as data. Raises BadBodyError and TooLargeError."""
-    return decode_body(raw)
+    return decode_body(raw, limit=limit)
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,6 +20,8 @@ from services.dispatcher.channels.inbox import InboxChannel
 from services.dispatcher.connectors.file import read_connectors
 from services.ingest.app import create_app
 from services.ingest.contacts import create_contacts_router
+from services.ingest.keys import plain_keys
+from services.ingest.keys_file import read_keys
 from services.ingest.pace import Pace
 from services.standalone.inbox import create_inbox_router
 from shared.catalogue.reader import parse_catalogue
@@ -97,6 +99,8 @@ def test_every_document_in_a_page_is_valid(page: Path, tmp_path: Path) -> None:
             parse_calendar(page.name, block)
         elif block.startswith("schema: connectors/v1"):
             assert read_connectors(written(tmp_path, block), {"COUPONS_AUTHORIZATION": "s3cret"})
+        elif block.startswith("schema: keys/v1"):
+            assert read_keys(written(tmp_path, block)).write_keys
         elif block.startswith("schema: journey-test/v1"):
             # Run, with the journey that its page shows, by tests/unit/cli/simulator/test_page.py.
             assert page.name == "simulate.md"
@@ -235,7 +239,7 @@ def http() -> TestClient:
     return TestClient(
         create_app(
             publisher=RecordingPublisher(),
-            write_keys=["WRITE_KEY"],
+            keys=plain_keys(["WRITE_KEY"]),
             admin_token="ADMIN_TOKEN",
             ready=_ready,
             clock=FakeClock(1_772_445_600_000),
@@ -276,7 +280,7 @@ def test_every_call_shown_is_answered_as_shown(http: TestClient, command: str, a
 
 def test_every_route_is_named() -> None:
     """The pages' tables and the application's own description agree, in both directions, each format on its page."""
-    app = create_app(publisher=RecordingPublisher(), write_keys=["k"], ready=_ready, extra_routers=[_contacts()])
+    app = create_app(publisher=RecordingPublisher(), keys=plain_keys(["k"]), ready=_ready, extra_routers=[_contacts()])
     described = app.openapi()["paths"]
     routes: dict[str, set[str]] = {}
     for path, methods in described.items():

@@ -10,7 +10,7 @@ import httpx2
 from starlette.testclient import TestClient
 
 from services.ingest.app import create_app
-from services.ingest.plan import Limits
+from services.ingest.keys import KeyRing, plain_keys
 from shared.messages import codec
 from shared.messages.event import Event
 from shared.metrics import Metrics
@@ -31,23 +31,28 @@ class Site:
     def __init__(
         self,
         *,
-        limits: Limits | None = None,
+        keys: KeyRing | None = None,
         ready: Callable[[], Awaitable[bool]] = always_ready,
         admin_token: str | None = ADMIN,
+        **more: Any,
     ) -> None:
         self.publisher = RecordingPublisher()
         self.metrics = Metrics()
+        self.clock = FakeClock(NOW)
+        self.ticks = FakeClock(0)
         self.ids = 0
         self.http = TestClient(
             create_app(
                 publisher=self.publisher,
-                write_keys=["WK"],
+                keys=keys or plain_keys(["WK"]),
                 admin_token=admin_token,
-                clock=FakeClock(NOW),
+                clock=self.clock,
                 ready=ready,
                 metrics=self.metrics,
                 new_message_id=self._new_id,
-                limits=limits,
+                machine_clock=self.clock,
+                ticks=self.ticks,
+                **more,
             ),
             raise_server_exceptions=False,
         )

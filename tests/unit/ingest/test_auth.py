@@ -9,8 +9,10 @@ import pytest
 
 from services.ingest.auth import authorize
 from services.ingest.errors import UnauthorizedError
+from services.ingest.keys import plain_keys
 
-KEYS = {"WK", "WK2"}
+KEYS = plain_keys(["WK", "WK2"]).keys
+NOW = 0
 
 
 def basic(credentials: str) -> dict[str, str]:
@@ -35,19 +37,19 @@ def basic(credentials: str) -> dict[str, str]:
 def test_every_place_is_looked_at(
     headers: Mapping[str, str], body: Mapping[str, object], query: Mapping[str, str]
 ) -> None:
-    assert "WK" == authorize(headers, body, query, KEYS)
+    assert "WK" == authorize(headers, body, query, KEYS, NOW)
 
 
 def test_the_places_count_in_their_order() -> None:
-    assert "WK" == authorize({**basic("WK:"), "x-write-key": "WK2"}, {"writeKey": "WK2"}, {}, KEYS)
-    assert "WK" == authorize({"x-write-key": "WK", "authorization": "Bearer WK2"}, {}, {}, KEYS)
-    assert "WK" == authorize({}, {"writeKey": "WK"}, {"writeKey": "WK2"}, KEYS)
+    assert "WK" == authorize({**basic("WK:"), "x-write-key": "WK2"}, {"writeKey": "WK2"}, {}, KEYS, NOW)
+    assert "WK" == authorize({"x-write-key": "WK", "authorization": "Bearer WK2"}, {}, {}, KEYS, NOW)
+    assert "WK" == authorize({}, {"writeKey": "WK"}, {"writeKey": "WK2"}, KEYS, NOW)
 
 
 def test_a_place_with_something_else_does_not_hide_the_key() -> None:
     """Segment's OAuth sends a token as Bearer; Jitsu masks the key in the body."""
-    assert "WK" == authorize({"authorization": "Bearer a-token"}, {"writeKey": "WK"}, {}, KEYS)
-    assert "WK" == authorize({"x-write-key": "WK"}, {"writeKey": "k:***"}, {}, KEYS)
+    assert "WK" == authorize({"authorization": "Bearer a-token"}, {"writeKey": "WK"}, {}, KEYS, NOW)
+    assert "WK" == authorize({"x-write-key": "WK"}, {"writeKey": "k:***"}, {}, KEYS, NOW)
 
 
 @pytest.mark.parametrize(
@@ -65,5 +67,5 @@ def test_without_a_known_key_nothing_is_taken(
     headers: Mapping[str, str], body: Mapping[str, object], code: str
 ) -> None:
     with pytest.raises(UnauthorizedError) as caught:
-        authorize(headers, body, {}, KEYS)
+        authorize(headers, body, {}, KEYS, NOW)
     assert code == caught.value.code

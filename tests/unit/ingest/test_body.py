@@ -8,7 +8,7 @@ import zlib
 
 import pytest
 
-from services.ingest.body import decode_body, decode_data, is_deeper_than
+from services.ingest.body import decode_body, decode_data
 from services.ingest.errors import BadBodyError, TooLargeError
 
 JSON = b'{"userId": "u1"}'
@@ -97,16 +97,3 @@ def test_a_large_plain_body_is_refused() -> None:
 
 def test_nul_characters_stay() -> None:
     assert {"a": "x\x00y"} == decode_body(b'{"a": "x\\u0000y"}').value
-
-
-def test_depth_counts_lists_and_objects() -> None:
-    assert not is_deeper_than({"a": [1]}, 2)
-    assert is_deeper_than({"a": [[1]]}, 2)
-
-
-def test_depth_is_looked_at_only_as_deep_as_allowed() -> None:
-    """A body that the JSON reader took, a thousand levels deep, does not overflow ours."""
-    deep: object = 1
-    for _ in range(10_000):
-        deep = [deep]
-    assert is_deeper_than(deep, 32)

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from services.ingest.app import create_app
 from services.ingest.contacts import Find, create_contacts_router, not_set_up
 from services.ingest.errors import ContactUnavailableError
+from services.ingest.keys import plain_keys
 from services.ingest.pace import Pace
 from shared.messages.contact import ContactView
 from shared.metrics import Metrics
@@ -45,7 +46,7 @@ def a_site(find: Find, *tokens: str, per_second: int = 100, clock: FakeClock | N
     return TestClient(
         create_app(
             publisher=RecordingPublisher(),
-            write_keys=["WK"],
+            keys=plain_keys(["WK"]),
             ready=always_ready,
             metrics=metrics,
             extra_routers=[create_contacts_router(find, Tokens(tokens), pace, metrics)],

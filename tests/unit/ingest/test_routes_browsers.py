@@ -33,7 +33,7 @@ class TestBrowsers:
         site.publisher.down = True
         for answer in (site.post("/v1/t", a_track(), headers=self.ORIGIN), site.post("/v1/t", {}, headers=self.ORIGIN)):
             assert "https://shop.example" == answer.headers["access-control-allow-origin"]
-            assert "Retry-After" == answer.headers["access-control-expose-headers"]
+            assert "Retry-After, X-RateLimit-Reset" == answer.headers["access-control-expose-headers"]
 
     def test_settings_come_first(self, site: Site) -> None:
         """analytics-next sends nothing at all without them."""

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.ingest.calls import Calls, Client
+from services.ingest.calls import Calls
+from services.ingest.client_address import ClientAddress
 from services.ingest.errors import IngestError, InvalidEventError
 from services.ingest.schemas import to_call, to_event
 from shared.clock import HOUR, from_iso
@@ -190,8 +191,8 @@ def test_context_traits_belong_to_an_identify() -> None:
 
 
 def test_the_batchs_context_goes_into_each_item() -> None:
-    found = event(a_track(context={"locale": "ja"}), locale="en", ip="10.0.0.1")
-    assert {"locale": "ja", "ip": "10.0.0.1"} == found.context
+    found = event(a_track(context={"locale": "ja"}), locale="en", timezone="UTC")
+    assert {"locale": "ja", "timezone": "UTC"} == found.context
 
 
 def test_only_a_missing_message_id_is_replaced() -> None:
@@ -212,16 +213,16 @@ class TestClientIp:
     @pytest.mark.parametrize(
         ("client", "context", "kept"),
         [
-            (Client("10.0.0.1", direct=True), {}, {"ip": "10.0.0.1"}),
-            (Client("10.0.0.1", direct=True), {"ip": "10.9.9.9"}, {"ip": "10.9.9.9"}),
-            (Client("10.0.0.1"), {}, {}),
-            (Client("10.0.0.1"), {"direct": True}, {"direct": True, "ip": "10.0.0.1"}),
-            (Client("10.0.0.1"), {"direct": "yes"}, {"direct": "yes"}),
-            (Client(None, direct=True), {}, {}),
+            (ClientAddress(address="10.0.0.1", fill=True, policy="keep"), {}, {"ip": "10.0.0.1"}),
+            (ClientAddress(address="10.0.0.1", fill=True, policy="keep"), {"ip": "10.9.9.9"}, {"ip": "10.9.9.9"}),
+            (ClientAddress(address="10.0.0.1", policy="keep"), {}, {}),
+            (ClientAddress(address="10.0.0.1", policy="keep"), {"direct": True}, {"direct": True, "ip": "10.0.0.1"}),
+            (ClientAddress(address="10.0.0.1", policy="keep"), {"direct": "yes"}, {"direct": "yes"}),
+            (ClientAddress(fill=True), {}, {}),
         ],
         ids=["browser", "said", "server", "server-says-direct", "direct-is-true-or-not", "unknown"],
     )
-    def test_when_it_is_filled_in(self, client: Client, context: dict[str, Any], kept: dict[str, Any]) -> None:
+    def test_when_it_is_filled_in(self, client: ClientAddress, context: dict[str, Any], kept: dict[str, Any]) -> None:
         call = to_call(a_track(context=context))
         assert kept == to_event(call, NOW, lambda: "new-id", client=client).context
 

@@ -39,7 +39,7 @@ def test_an_error_of_ours_is_its_text(kind: type[Exception], capsys: pytest.Capt
             "secret",
             "Input should be a valid integer, unable to parse string as an integer",
         ),
-        (IngestSettings, "WRITE_KEYS", "", "Tuple should have at least 1 item after validation, not 0"),
+        (IngestSettings, "TRUSTED_PROXIES", "10.0.0.0/8, all", "value is not a valid IPv4 or IPv6 network"),
         (ServiceSettings, "LOG_LEVEL", "loud", "String should match pattern '(?i)^(debug|info|warning|error)$'"),
         (ServiceSettings, "LOG_FORMAT", "xml", "String should match pattern '^(json|console)$'"),
     ],

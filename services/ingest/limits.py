@@ -1,0 +1,69 @@
+"""How much one request may be: in bytes, events, levels, characters and properties. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from services.ingest.errors import InvalidEventError
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What is taken of one source. Sizes are of the JSON, after decompression; a string's length is in characters."""
+
+    # Jitsu's and Snowplow's. Of the request as received, and again of what a gzip inflates to.
+    body_bytes: int = 1024 * 1024
+    # Segment's: the clients fill a batch up to 500 KiB of events and put their envelope around it.
+    batch_bytes: int = 512 * 1024
+    batch_events: int = 2_500
+    event_bytes: int = 32 * 1024
+    # Real events have about five levels; a recursive reader downstream must not be broken.
+    depth: int = 32
+    # Longer than any address line a browser sends; a text of this length is a document, not a property.
+    string_length: int = 16 * 1024
+    # Members of all objects in the event together.
+    properties: int = 1_000
+
+
+STANDARD = Limits()
+"""What holds where nobody said otherwise."""
+
+
+def check_shape(event: object, limits: Limits = STANDARD) -> None:
+    """Raise InvalidEventError when ``event`` is nested too deep, has too many members or too long a string."""
+    _Walk(limits).into(event, 0)
+
+
+class _Walk:
+    """One walk through an event. Recurses no deeper than the limit."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._members = 0
+
+    def into(self, value: object, level: int) -> None:
+        if isinstance(value, str):
+            self._text(value)
+        elif isinstance(value, dict):
+            self._enter(level)
+            self._members += len(value)
+            if self._members > self._limits.properties:
+                raise InvalidEventError(
+                    f"the event has more than {self._limits.properties} properties", code="too_many_properties"
+                )
+            for name, item in value.items():
+                self._text(name)
+                self.into(item, level + 1)
+        elif isinstance(value, list):
+            self._enter(level)
+            for item in value:
+                self.into(item, level + 1)
+
+    def _enter(self, level: int) -> None:
+        if level >= self._limits.depth:
+            raise InvalidEventError(f"the event is nested deeper than {self._limits.depth} levels", code="too_deep")
+
+    def _text(self, text: str) -> None:
+        if len(text) > self._limits.string_length:
+            raise InvalidEventError(
+                f"a text of the event is longer than {self._limits.string_length} characters", code="string_too_long"
+            )

@@ -1,0 +1,90 @@
+"""uvicorn, with what a service in front of strangers needs besides: slow senders let go, and a shutdown in order."""
+
+from __future__ import annotations
+
+import asyncio
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+HEAD_SECONDS = 10.0
+"""How long the head of a request may take to arrive, from the connection or from its first byte on."""
+
+
+_TICK = 0.1
+"""Seconds between two of uvicorn's looks at whether to end."""
+
+
+class Connection(HttpToolsProtocol):
+    """One client's connection, closed when a request's head does not arrive in time."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._deadline = self.loop.call_later(HEAD_SECONDS, transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has arrived; between two requests, what has begun must come to the end of its head in time."""
+        super().data_received(data)
+        # uvicorn declares a cycle even before there is one.
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is None or cycle.response_complete:
+            if self._deadline is None:
+                self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+        elif self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing any more."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        super().connection_lost(exc)
+
+
+class Server(uvicorn.Server):
+    """Ends in order: first ``draining`` is true, and only ``delay`` seconds later new connections are refused.
+
+    In between, load balancers that ask /readyz stop sending. A second signal ends the wait.
+    """
+
+    def __init__(self, config: uvicorn.Config, *, delay: float) -> None:
+        super().__init__(config)
+        self._delay = delay
+        self.draining = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end; the handler of SIGTERM and SIGINT."""
+        if self.draining or self._delay == 0:
+            super().handle_exit(sig, frame)
+            return
+        self._captured_signals.append(sig)
+        self.draining = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Return whether it is time to end; asked ten times a second."""
+        if self.draining:
+            self._delay -= _TICK
+            self.should_exit = self.should_exit or self._delay <= 0
+        return await super().on_tick(counter)
+
+
+def config_of(app: Any, *, host: str, port: int, shutdown_seconds: int) -> uvicorn.Config:
+    """Return uvicorn's settings for ``app``."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http=Connection,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # Whom to believe about the client's address is ours to say (client_address.py).
+        proxy_headers=False,
+        timeout_graceful_shutdown=shutdown_seconds,
+    )
