@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from random import Random
 
 import msgspec
@@ -14,6 +13,7 @@ from shared.messages.command import SendCommand
 from shared.messages.event import Event
 from shared.messages.outcome import Outcome, OutcomeStatus, outcome_of
 from shared.messages.topics import EVENTS
+from tests.shopping import properties_by_lot
 
 JOURNEYS = """
 schema: journey/v1
@@ -62,15 +62,6 @@ steps:
 """
 
 
-def write_journeys(folder: Path, text: str = JOURNEYS) -> Path:
-    """Write each journey of ``text`` into a file of ``folder``/journeys and return that."""
-    journeys = folder / "journeys"
-    journeys.mkdir()
-    for number, journey in enumerate(text.split("---\n")):
-        (journeys / f"{number}.yaml").write_text(journey, encoding="utf-8")
-    return journeys
-
-
 class Crowd:
     """``contacts`` contacts who come, say who they are, fill carts, view and buy, all mixed up."""
 
@@ -96,12 +87,7 @@ class Crowd:
         """Return something that ``contact`` does."""
         random = self._random
         name = random.choices(["Product Added", "Product Viewed", "Order Completed"], [5, 3, 2])[0]
-        properties = {
-            "name": random.choice(["Kettle", "Töpfe", "急須"]),
-            "total": random.choice([12, 99.9]),
-            "order_id": f"o{random.randint(1, 3)}",
-        }
-        return self._event(contact, now, type="track", name=name, properties=properties)
+        return self._event(contact, now, type="track", name=name, properties=properties_by_lot(random))
 
     def herd(self, number: int, now: int) -> list[Event]:
         """Return what one contact of a herd does: say who it is and fill a cart."""

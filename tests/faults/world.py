@@ -31,7 +31,8 @@ from tests.faults.recovery import percentile, recoveries
 from tests.faults.site import Site
 from tests.faults.stamper import create_events_with_own_time
 from tests.faults.workers import Worker
-from tests.faults.workload import JOURNEYS, Crowd, output_of, write_journeys
+from tests.faults.workload import JOURNEYS, Crowd, output_of
+from tests.shopping import write_documents
 
 PARTITIONS = 4
 SESSION = 6
@@ -260,7 +261,7 @@ async def world(
     await ensure_topics(settings)
     with tempfile.TemporaryDirectory(prefix="kikkake-faults-") as temporary:
         folder = Path(temporary)
-        write_journeys(folder, journeys)
+        write_documents(folder / "journeys", journeys)
         made = World(folder, settings, random, session)
         async with contextlib.AsyncExitStack() as stack:
             tasks = [asyncio.create_task(made.changelog.run()), asyncio.create_task(made.dispatcher.run())]

@@ -1,4 +1,4 @@
-"""What contacts do in the replay tests: eight journeys whose waits take seconds, and calls drawn by lot.
+"""What contacts do in the replay tests: nine journeys whose waits take seconds, and calls drawn by lot.
 
 The quiet hours end some seconds after the test began, so that what they defer leaves while it runs.
 """
@@ -29,6 +29,7 @@ from shared.messages.journal import JournalRecord
 from shared.messages.outcome import Outcome, OutcomeStatus, outcome_of
 from shared.messages.topics import INCARNATION_KEY
 from tests.oracle import judge
+from tests.shopping import properties_by_lot, write_documents
 
 UNREADABLE = b"\x01\x00{"
 NO_CONTACT = b"\xff"
@@ -109,6 +110,15 @@ id: invited
 version: 1
 trigger: {type: event, event: Product Viewed}
 entry: {rate: {max: 20, per: 1s}, limit: 60, reentry: {mode: never}}
+policy: {purpose: transactional}
+steps:
+  - {id: invite, send: {channels: [email], template: {email: {subject: Come, text: Hello}}}}
+---
+schema: journey/v1
+id: trial
+version: 1
+trigger: {type: event, event: Product Viewed}
+entry: {reentry: {mode: never}}
 goals: [{id: bought, event: Message Sent, window: 1d}]
 policy: {purpose: transactional}
 steps:
@@ -154,11 +164,9 @@ where: {performed: {event: Order Completed, within: 4s}}
 
 def write_journeys(folder: Path, now: int, quiet: int) -> Path:
     """Write the journeys into ``folder``/journeys; their quiet hours end ``quiet`` seconds after ``now``."""
-    journeys = folder / "journeys"
-    journeys.mkdir()
     begin, end = (to_iso(now + seconds * SECOND)[11:19] for seconds in (-3600, quiet))
-    for number, text in enumerate(JOURNEYS.split("---\n")):
-        (journeys / f"{number}.yaml").write_text(text.replace("QUIET_FROM", begin).replace("QUIET_TO", end))
+    text = JOURNEYS.replace("QUIET_FROM", begin).replace("QUIET_TO", end)
+    journeys = write_documents(folder / "journeys", text)
     (journeys / "audiences").mkdir()
     (journeys / "audiences/buyers.yaml").write_text(AUDIENCE)
     return journeys
@@ -199,12 +207,7 @@ def _track(random: Random, now: int) -> dict[str, Any]:
     done = {
         "type": "track",
         "event": random.choice(["Product Added", "Product Added", "Product Viewed", "Order Completed"]),
-        "properties": {
-            "name": random.choice(["Kettle", "Töpfe", "急須"]),
-            "price": random.choice([0.1, 3, 19.99, "?"]),
-            "total": random.choice([12, 99.9]),
-            "order_id": f"o{random.randint(1, 3)}",
-        },
+        "properties": {**properties_by_lot(random), "price": random.choice([0.1, 3, 19.99, "?"])},
     }
     if random.random() < 0.15:
         done["timestamp"] = to_iso(now - random.randint(1, 40) * 60 * SECOND)
@@ -269,11 +272,12 @@ def assert_everything_happened(logs: Sequence[Sequence[LogRecord]], journal: Seq
         type(codec.EVENTS.decode(it.value)) for log in logs for it in _readable(log)[1:]
     }
     assert_runs_are_whole(journal)
-    decisions = {(it.decision, it.reason if it.decision in ("skip", "deferred", "exited") else None) for it in journal}
+    with_reason = ("not_entered", "skip", "deferred", "exited")
+    decisions = {(it.decision, it.reason if it.decision in with_reason else None) for it in journal}
     wanted: set[tuple[str, str | None]] = {
-        (kind, None) for kind in ("entered", "not_entered", "send", "sent", "update", "emit", "converted", "winner")
+        (kind, None) for kind in ("entered", "send", "sent", "update", "emit", "converted", "winner")
     }
-    wanted |= {("call", None), ("answered", None), ("notify", None), ("exited", "gone")}
+    wanted |= {("call", None), ("answered", None), ("notify", None), ("exited", "gone"), ("not_entered", "limit")}
     wanted |= {("deferred", "quiet_hours"), ("deferred", "capped"), ("skip", "no_consent")}
     wanted |= {("skip", "unreachable"), ("exited", "converted"), ("exited", "completed")}
     assert set() == wanted - decisions

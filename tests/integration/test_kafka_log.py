@@ -220,6 +220,19 @@ class TestPublisher:
             wanted = [output.value for output in outputs]
             assert wanted == [value for value in found if value in set(wanted)]
 
+    async def test_what_fills_several_batches_stays_in_its_order(
+        self, settings: KafkaSettings, publisher: KafkaPublisher
+    ) -> None:
+        """Also a record that is larger than a batch, and what goes elsewhere in between."""
+        await ensure_topics(settings)
+        wanted = [str(number).encode().ljust(1_000) for number in range(600)]
+        wanted[300:300] = [b"x" * 300_000]
+        outputs = [an_output(value) for value in wanted]
+        outputs[200:200] = [an_output(b"elsewhere", partition=1)]
+        await publisher.publish(outputs)
+        assert wanted == await values(settings)
+        assert [b"elsewhere"] == await values(settings, 1)
+
     async def test_after_stop_nothing_is_taken(self, settings: KafkaSettings, publisher: KafkaPublisher) -> None:
         await publisher.stop()
         with pytest.raises(LogUnavailableError):
