@@ -10,7 +10,7 @@ from tests.servers.kafka import KafkaServer
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """A broker of the row's own to harm, the row's lot, and whether it may take long."""
+    """A broker that other rows use too, the row's lot, and whether it may take long."""
 
     kafka: KafkaServer
     random: Random

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import multiprocessing
 import tempfile
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from pathlib import Path
 from random import Random
 
@@ -20,7 +21,7 @@ from shared.kafka.admin import ensure_topics
 from shared.kafka.partition import partition_of
 from shared.kafka.publisher import KafkaPublisher
 from shared.kafka.reader import KafkaLogReader
-from shared.log import LogRecord, Output
+from shared.log import LogRecord, LogUnavailableError, Output
 from shared.messages.event import Event
 from shared.messages.topics import CANCELS, CHANGELOG, COMMANDS, EVENTS, JOURNAL, TopicName
 from shared.settings import KafkaSettings
@@ -38,6 +39,10 @@ PARTITIONS = 4
 SESSION = 6
 """Seconds; the least that a broker takes by default."""
 _CHUNK = 100
+_LOOK_EVERY = 20 * _CHUNK
+_BACKLOG = 30_000
+"""Records that may wait to be applied before more events come: some seconds of one evaluator's work, and enough to be
+behind after each kill. On a busy machine more would only make the rest at the end long."""
 
 
 class NotAtRestError(AssertionError):
@@ -74,6 +79,7 @@ class World:
             "KIKKAKE_JOURNEYS": str(self.journeys),
             "KIKKAKE_EVALUATOR_GROUP": f"{self.settings.topic_prefix}evaluator",
             "KIKKAKE_SESSION_TIMEOUT": str(self.session),
+            "KIKKAKE_STATE": "disk",
         }
 
     def worker(
@@ -106,7 +112,7 @@ class World:
     async def feed(
         self, crowd: Crowd, rate: float, *, at_least: int = 0, meanwhile: asyncio.Task[None] | None = None
     ) -> None:
-        """Let events of ``crowd`` be accepted, ``rate`` a second, or later where they have to wait.
+        """Let events of ``crowd`` be accepted, ``rate`` a second, or later where they or the evaluators have to wait.
 
         It ends when there were ``at_least`` as many and what happens ``meanwhile`` is over; raises what that raised.
         What comes after ``at_least`` only keeps the partitions at work, and comes at a fifth of the rate.
@@ -114,10 +120,13 @@ class World:
         due = time.monotonic()
         done = 0
         while done < at_least or (meanwhile is not None and not meanwhile.done()):
+            if done % _LOOK_EVERY == 0:
+                while await self._backlog() > _BACKLOG:
+                    await asyncio.sleep(0.5)
             acts = crowd.acts(_CHUNK, system_clock())
             await self.happen(acts)
             due = max(due, time.monotonic() - 1) + len(acts) / (rate if done < at_least else rate / 5)
-            done += len(acts)
+            done += _CHUNK
             await asyncio.sleep(max(0.0, due - time.monotonic()))
         if meanwhile is not None:
             await meanwhile
@@ -160,13 +169,11 @@ class World:
         """Compare everything with the oracle. The evaluators are at rest."""
         await self.follow_up()
         loop = asyncio.get_running_loop()
-        # Two at a time: the figures are for two cores, and each holds a partition's whole history.
-        with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
-            tasks = [
-                loop.run_in_executor(pool, _judge, self.settings, self.journeys, number, self._row_state(number))
-                for number in self.changelog.images
-            ]
-            return total(await asyncio.gather(*tasks))
+        tasks = [
+            loop.run_in_executor(judges(), _judge, self.settings, self.journeys, number, self._row_state(number))
+            for number in self.changelog.images
+        ]
+        return total(await asyncio.gather(*tasks))
 
     def recovery_p99(self) -> float:
         """Return seconds from a fault to the first epoch of the next owner, the 99th of a hundred."""
@@ -194,6 +201,14 @@ class World:
         counters = Counters() if image.meta is None else decode_meta(image.meta).counters
         return dict(image.contacts()), counters, frozenset(self.accepted[number])
 
+    async def _backlog(self) -> int:
+        """Return how many records wait to be applied; 0 also while no broker answers: whoever writes waits for it."""
+        try:
+            ends = await self._reader().ends(EVENTS, self.settings.partitions)
+        except LogUnavailableError:
+            return 0
+        return sum(ends.values()) - sum(self.changelog.cursors().values())
+
     async def _calm(self) -> bool:
         ends = await self._reader().ends(EVENTS, self.settings.partitions)
         pending: dict[int, float] = {}
@@ -214,6 +229,15 @@ async def read(settings: KafkaSettings, topic: TopicName, partition: int) -> lis
     """Return a partition's records."""
     reader = KafkaLogReader(settings.kafka_bootstrap, prefix=settings.topic_prefix)
     return [record async for batch in reader.read_all(topic, partition) for record in batch]
+
+
+@functools.cache
+def judges() -> Executor:
+    """Return where partitions are judged, two at a time: each holds a partition's whole history.
+
+    Made once, for each process takes seconds of CPU to start.
+    """
+    return ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn"))
 
 
 def _judge(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 
 from shared.clock import system_clock
 from tests.faults.recovery import resumed
@@ -11,14 +13,26 @@ from tests.faults.setting import Setting
 from tests.faults.site import Site
 from tests.faults.workload import Crowd
 from tests.faults.world import world
+from tests.servers.kafka import KafkaServer
 
 _RATE = 500
+
+
+@contextlib.asynccontextmanager
+async def _broker() -> AsyncIterator[KafkaServer]:
+    """Start a broker that no other row uses."""
+    kafka = KafkaServer()
+    try:
+        await asyncio.to_thread(kafka.start)
+        yield kafka
+    finally:
+        await asyncio.to_thread(kafka.close)
 
 
 async def r2(setting: Setting) -> Result:
     """The only broker goes, by SIGTERM and by SIGKILL, while events come in directly and through ingest."""
     outages = (1, 10) if not setting.long else (1, 30, 120, 1, 30, 120)
-    async with world(setting.kafka.bootstrap, setting.random) as made:
+    async with _broker() as kafka, world(kafka.bootstrap, setting.random) as made:
         await made.worker("a").ready()
         site = Site(made.env(), made.folder)
         made.processes.append(site.process)
@@ -28,9 +42,9 @@ async def r2(setting: Setting) -> Result:
         async def strike() -> None:
             for number, seconds in enumerate(outages):
                 await asyncio.sleep(3)
-                await asyncio.to_thread(setting.kafka.stop if number % 2 else setting.kafka.kill)
+                await asyncio.to_thread(kafka.stop if number % 2 else kafka.kill)
                 await asyncio.sleep(seconds)
-                await asyncio.to_thread(setting.kafka.start)
+                await asyncio.to_thread(kafka.start)
                 back.append(system_clock())
                 await asyncio.sleep(5)
 

@@ -21,7 +21,7 @@ _RATE = 1_500
 
 async def r1(setting: Setting) -> Result:
     """Kill -9 of either of two evaluators, every third time inside an epoch, while events come in."""
-    kills = setting.pick(30, 200)
+    strikes = setting.pick(12, 75)  # at each of the two; every third is two kills
     events = setting.pick(100_000, 1_000_000)
     contacts = setting.pick(20_000, 100_000)
     async with world(setting.kafka.bootstrap, setting.random) as made:
@@ -32,7 +32,7 @@ async def r1(setting: Setting) -> Result:
         await site.start()
 
         async def strike(worker: Worker) -> None:
-            for number in range(kills // 2):
+            for number in range(strikes):
                 await _strike(made, worker, number, setting.random)
                 if number % 10 == 9:
                     await site.kill()
@@ -46,7 +46,7 @@ async def r1(setting: Setting) -> Result:
         visiting = asyncio.create_task(made.visit(site, Crowd(setting.random, 1_000, "w"), meanwhile))
         await made.feed(Crowd(setting.random, contacts), _RATE, at_least=events, meanwhile=meanwhile)
         await visiting
-        await made.at_rest(600)
+        await made.at_rest(setting.pick(600, 3_600))
         codes = [code for worker in workers for _, code in worker.ends]
         result = Result(
             row="R1",
