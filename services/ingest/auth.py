@@ -15,8 +15,8 @@ from services.ingest.errors import NotAdminError, UnauthorizedError
 from services.ingest.keys import AdminToken, Keys
 from shared.clock import Clock, system_clock
 
-_BODY_KEYS = ("writeKey", "api_key", "token")
-"""What Segment and PostHog call it."""
+_BODY_KEYS = ("writeKey", "api_key", "token", "$token")
+"""What Segment calls it, and PostHog by now, in a browser, and on /engage/."""
 
 
 def _nobody() -> Sequence[AdminToken]:

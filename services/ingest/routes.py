@@ -10,12 +10,12 @@ from fastapi.security import HTTPBearer
 
 from services.ingest.describe import describe_enrolment, describe_route, describe_setup
 from services.ingest.errors import IngestError, NotFoundError, status_of
-from services.ingest.formats import jitsu, rudderstack, segment
+from services.ingest.formats import jitsu, posthog, rudderstack, segment
 from services.ingest.formats.base import OK, Route, Setup
 from services.ingest.intake import Intake
 from shared.log import LogUnavailableError
 
-FORMATS = (segment, rudderstack, jitsu)
+FORMATS = (segment, rudderstack, jitsu, posthog)
 """Every wire format, the one with the most traffic first: paths are looked for in this order."""
 
 _SETUP_MAX_AGE = 3600

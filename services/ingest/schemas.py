@@ -22,6 +22,7 @@ MAX_NAME_LENGTH = 200
 BANNED_IDS = frozenset(
     {
         "0",
+        "$posthog_cookieless",
         "-1",
         "00000000-0000-0000-0000-000000000000",
         "[object object]",
@@ -81,6 +82,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     group_id: _Id = None
     properties: dict[str, Any] | None = None
     traits: dict[str, Any] | None = None
+    traits_once: dict[str, Any] | None = None
     context: dict[str, Any] | None = None
     timestamp: str | int | float | None = None
     original_timestamp: str | int | float | None = None
@@ -148,6 +150,7 @@ def to_event(
         properties=_properties(call),
         traits=traits,
         context=context,
+        traits_once=call.traits_once or {},
     )
 
 

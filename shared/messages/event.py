@@ -22,6 +22,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     ``timestamp`` is when it happened by the server's clock (the client's clock corrected by ``sentAt``);
     ``received_at`` is when ingest took it. ``name`` is the event's name: the track call's ``event``, and for the other
     types a fixed one (``Page Viewed``, ``Screen Viewed``, ``Identified``, ...) under which journeys can ask for it.
+    ``traits_once`` are set where the contact has none of the name; ``traits`` in any case.
     """
 
     message_id: str
@@ -36,6 +37,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     properties: dict[str, Any] = {}
     traits: dict[str, Any] = {}
     context: dict[str, Any] = {}
+    traits_once: dict[str, Any] = {}
 
 
 class Tick(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="tick"):

@@ -52,8 +52,9 @@ def remember(draft: Draft, record: Event | Outcome | Answer) -> None:
 
 def apply_profile(draft: Draft, event: Event) -> None:
     """Merge the traits of an identify call."""
-    if event.type == "identify" and event.traits:
-        draft.traits = {**draft.traits, **event.traits}
+    if event.type == "identify" and (event.traits or event.traits_once):
+        missing = {name: value for name, value in event.traits_once.items() if draft.traits.get(name) is None}
+        draft.traits = {**draft.traits, **missing, **event.traits}
     if event.user_id and event.anonymous_id and event.anonymous_id != draft.anonymous_id:
         draft.anonymous_id = event.anonymous_id
 

@@ -85,6 +85,14 @@ def test_the_last_twenty_events_are_shown() -> None:
     assert [("Browsed", at("10:00") + number) for number in range(5, 25)] == list(state.recent)
 
 
+def test_a_trait_to_set_once_is_set_where_there_is_none() -> None:
+    state = applied(NEW, identified(at("08:00"), plan="pro", age=None))
+    once = msgspec.structs.replace(
+        identified(at("08:01"), first="/home"), traits_once={"plan": "free", "age": 6, "first": "/", "found": "mail"}
+    )
+    assert {"plan": "pro", "age": 6, "first": "/home", "found": "mail"} == applied(state, once).traits
+
+
 def test_traits_are_merged_and_only_by_an_identify_call() -> None:
     state = applied(NEW, identified(at("08:00"), email="a@example.jp", age=5), identified(at("08:01"), age=6))
     assert {"email": "a@example.jp", "age": 6} == state.traits

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from services.ingest.app import create_app
 from services.ingest.keys import KeyRing, plain_keys
 from shared.messages import codec
+from shared.messages.dead_letter import DeadLetter
 from shared.messages.event import Event
 from shared.metrics import Metrics
 from tests.fakes import FakeClock, RecordingPublisher
@@ -69,6 +70,11 @@ class Site:
         values = [output.value for output in self.publisher.outputs if output.topic == "events"]
         found = [codec.EVENTS.decode(value) for value in values]
         return [event for event in found if isinstance(event, Event)]
+
+    @property
+    def letters(self) -> list[DeadLetter]:
+        values = [output.value for output in self.publisher.outputs if output.topic == "events.dlq"]
+        return [codec.DEAD_LETTERS.decode(value) for value in values]
 
     def count(self, name: str, **labels: str) -> float:
         return self.metrics.registry.get_sample_value(f"kikkake_{name}", labels) or 0.0

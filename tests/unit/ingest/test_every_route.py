@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import chain
 from typing import Any
 
@@ -19,6 +20,7 @@ GOOD: dict[str, Any] = {
     "segment": a_track(groupId="g", previousId="p", topic="news", status="granted", batch=[a_track()]),
     "rudderstack": {"batch": [a_track()]},
     "jitsu": a_track(groupId="g", previousId="p", batch=[a_track()]),
+    "posthog": {"batch": [{"event": "X", "distinct_id": "u1", "uuid": "id-1"}]},
 }
 """A body that each of a format's routes takes: a new format has its own here."""
 
@@ -33,7 +35,7 @@ def every(rows: list[Route]) -> pytest.MarkDecorator:
 def ask(site: Site, row: Route, path: str, method: str, *, key: str | None = "WK") -> httpx2.Response:
     query = {} if key is None else {"writeKey": key}
     if method == "GET":
-        return site.http.get(path, params={**query, **PIXEL})
+        return site.http.get(path, params={**query, **(PIXEL if row.pixel else {"data": json.dumps(GOOD[row.format])})})
     return site.http.post(path, params=query, json=GOOD[row.format])
 
 
