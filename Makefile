@@ -5,11 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 IMAGES := ingest evaluator dispatcher standalone
-COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-annotate --no-header $(LOCK_OPTIONS) pyproject.toml
+COMPILE_ANY = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --no-header $(LOCK_OPTIONS)
+COMPILE = $(COMPILE_ANY) pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test test-long check kafka bench faults lock
+.PHONY: help setup demo dev test test-long check kafka bench faults lock lock-sdks
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-12s %s\n", $$1, $$2}'
@@ -34,7 +35,7 @@ dev: setup ## the whole engine in one process until Ctrl-C
 	@$(BIN)/kikkake dev
 
 test: setup ## static checks and all tests but the long ones, with the time of each suite
-	@.ci/suites lint format types imports unit contract architecture integration e2e
+	@.ci/suites lint format types imports unit contract architecture integration e2e sdks
 
 test-long: setup ## the tests that take minutes
 	@$(BIN)/python -m pytest -m long
@@ -58,3 +59,7 @@ lock: $(if $(wildcard $(BIN)/uv),,setup) ## compile requirements/*.txt again aft
 	@for image in $(IMAGES); do \
 		$(COMPILE) --extra $$image --constraint requirements/dev.txt --output-file requirements/$$image.txt || exit 1; \
 	done
+
+lock-sdks: $(if $(wildcard $(BIN)/uv),,setup) ## lock the libraries of others that tests/sdks runs
+	@$(COMPILE_ANY) tests/sdks/requirements.in --output-file tests/sdks/requirements.txt
+	@cd tests/sdks && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund --silent

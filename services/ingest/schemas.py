@@ -138,7 +138,8 @@ def to_event(
         type=kind,
         name=name,
         timestamp=corrected_time(
-            call.timestamp if call.original_timestamp is None else call.original_timestamp,
+            # Rudder's Node library sets originalTimestamp to the time of the call also where the caller names a time.
+            call.original_timestamp if call.timestamp is None else call.timestamp,
             sent_at=instant(call.sent_at) or instant(outer.sent_at),
             received_at=received_at,
         ),

@@ -29,6 +29,7 @@ LONGEST_FILE = 350
         "tests/architecture",
         "tests/integration",
         "tests/e2e",
+        "tests/sdks",
         "requirements/dev.txt",
         ".ci/run",
         "Makefile",
