@@ -36,8 +36,22 @@ class Metrics:
             "attempt",
         )
         self.contact_read = self._histogram("contact_read_seconds", "From a question about a contact to its answer")
+        self.catalogue_doubts = self._counter(
+            "catalogue_doubts",
+            "Events that are not as the catalogue says, in its modes warn and reject; one that it knows by name",
+            "event",
+            "reason",
+        )
+        self.events_untracked = self._counter(
+            "events_untracked", "Events without consent to tracking by their own word: dropped or anonymised", "done"
+        )
 
         # Evaluator
+        self.event_remarks = self._counter(
+            "event_remarks",
+            "Records of contacts that were a duplicate, a conflict, late or untracked, and messageIds forgotten early",
+            "remark",
+        )
         self.event_decision = self._histogram("event_decision_seconds", "From an event's append to its decisions")
         self.timer_lateness = self._histogram("timer_lateness_seconds", "From a timer's due time to its firing")
         self.exit_silence = self._histogram("exit_silence_seconds", "From an exit event to its cancels acknowledged")

@@ -9,8 +9,8 @@ from cli.simulator.times import read_time
 from cli.simulator.values import plain
 from shared.journeys.document import read_document
 from shared.journeys.faults import Fault, JourneyFaultsError
-from shared.journeys.files import read_text
 from shared.journeys.reader import Node
+from shared.journeys.surroundings import read_text
 
 SCHEMA = "answers/v1"
 

@@ -11,6 +11,7 @@ from services.ingest.enrolments import to_enrolment
 from services.ingest.errors import IngestError
 from services.ingest.schemas import to_call, to_event
 from services.ingest.timestamps import instant
+from shared.catalogue.reader import standard
 from shared.clock import from_iso
 from shared.ids import derived_id
 from shared.journeys.faults import Fault, shown
@@ -45,7 +46,8 @@ def call_to_event(call: dict[str, object], received_at: int, message_id: str) ->
 
     ``message_id`` is for a call without its own.
     """
-    return to_event(to_call(call), received_at, lambda: message_id)
+    event = to_event(to_call(call), received_at, lambda: message_id)
+    return msgspec.structs.replace(event, name=standard().aliases.get(event.name, event.name))
 
 
 def _object(text: bytes) -> dict[str, object]:

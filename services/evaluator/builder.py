@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from services.evaluator.core.effects import Advance
+from services.evaluator.core.effects import Advance, Remark
 from services.evaluator.epoch import Epoch, Tally
 from services.evaluator.meta import Meta
 from services.evaluator.rows import Row
@@ -56,6 +56,7 @@ class EpochBuilder:
         self._tallies: list[Tally] = []
         self._lateness: list[int] = []
         self._invalid_zones = 0
+        self._remarks: list[Remark] = []
         self._counts: dict[str, int] = {}
         self._ordered: dict[str, Any] = {}
         self._grown: dict[str, int] = {}
@@ -129,13 +130,14 @@ class EpochBuilder:
                 held.remove(kept)
                 self._emit(EVENTS, cancel.contact, _withdrawn(kept, cancel))
         self._invalid_zones += result.invalid_zones
+        self._remarks.extend(result.remarks)
         timers = result.timers
         self.count(
             timers_armed=timers.armed,
             timers_fired=timers.fired,
             timers_cancelled=timers.cancelled,
             commands=len(result.commands),
-            decisions=len(result.journal),
+            decisions=0 if result.duplicate else len(result.journal),
         )
         return msgspec.structs.replace(row, state=result.state, held=tuple(held))
 
@@ -180,6 +182,7 @@ class EpochBuilder:
             tallies=tuple(self._tallies),
             lateness=tuple(self._lateness),
             invalid_zones=self._invalid_zones,
+            remarks=tuple(self._remarks),
         )
 
     def _journal(self, record: JournalRecord) -> None:

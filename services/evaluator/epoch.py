@@ -7,6 +7,7 @@ from typing import Protocol
 
 import msgspec
 
+from services.evaluator.core.effects import Remark
 from services.evaluator.meta import Meta
 from shared.log import Output
 from shared.messages.journal import Decision
@@ -24,7 +25,7 @@ class Epoch(msgspec.Struct, frozen=True):
     """Rows, outputs and cursor that agree. ``consumed`` is how many of the records that were offered it covers.
 
     ``lateness`` has, for each timer that fired, how many ms of log time it was overdue; ``invalid_zones`` is how many
-    time zones were learned that are none.
+    time zones were learned that are none; ``remarks`` what is to be counted of the records.
     """
 
     rows: dict[str, bytes]
@@ -34,6 +35,7 @@ class Epoch(msgspec.Struct, frozen=True):
     tallies: tuple[Tally, ...] = ()
     lateness: tuple[int, ...] = ()
     invalid_zones: int = 0
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def empty(self) -> bool:

@@ -24,7 +24,7 @@ from shared.log import LogRecord
 from shared.messages import codec
 from shared.messages.answer import Answer
 from shared.messages.coordination import PREFIX
-from shared.messages.event import Event, Marker, Tick
+from shared.messages.event import Anonymised, Event, Marker, Tick
 from shared.messages.identity import Handover
 from shared.messages.outcome import Outcome
 from shared.messages.topics import INCARNATION_KEY
@@ -201,7 +201,7 @@ class PartitionProcessor:
         try:
             message = codec.EVENTS.decode(record.value)
             match message:
-                case Tick():
+                case Tick() | Anonymised():
                     build.count(records=1, other=1)
                 case Marker():
                     return self._order(build, message, caught_up=caught_up)

@@ -210,6 +210,8 @@ class PartitionRunner:
         for lateness in epoch.lateness:
             self._metrics.timer_lateness.observe(lateness / SECOND)
         self._metrics.invalid_zones.inc(epoch.invalid_zones)
+        for remark in epoch.remarks:
+            self._metrics.event_remarks.labels(remark).inc()
         return epoch.consumed
 
     def _refuse_after_failure(self) -> None:

@@ -23,6 +23,7 @@ from services.ingest.keys_watch import KeysFile
 from services.ingest.origins import Origins
 from services.ingest.pace import Pace
 from services.ingest.rates import Rate
+from services.ingest.screening import load_standards
 from services.ingest.server import Server, config_of
 from services.ingest.settings import IngestSettings
 from shared.clock import SECOND
@@ -90,6 +91,7 @@ def build(settings: IngestSettings, draining: Callable[[], bool]) -> FastAPI:
         keys=ring,
         admin_token=None if settings.admin_token is None else settings.admin_token.get_secret_value(),
         ready=ready,
+        standards=load_standards(settings.standards),
         bounds=Bounds(
             in_flight_bytes=settings.max_in_flight_bytes,
             requests=settings.max_requests,

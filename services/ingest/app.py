@@ -23,6 +23,7 @@ from services.ingest.intake import Intake
 from services.ingest.keys import KeyRing
 from services.ingest.origins import Origins
 from services.ingest.routes import create_router
+from services.ingest.screening import Screening, Standards, load_standards
 from shared.clock import Clock, monotonic_clock, system_clock
 from shared.errors import KikkakeError
 from shared.health import Ready, health_routes
@@ -56,6 +57,7 @@ def create_app(  # noqa: PLR0913 - the seams of the composition root, all by nam
     bounds: Bounds = BOUNDS,
     origins: Origins | None = None,
     addresses: AddressRule = ADDRESSES,
+    standards: Standards | None = None,
     machine_clock: Clock = system_clock,
     ticks: Clock = monotonic_clock,
     extra_routers: Iterable[APIRouter] = (),
@@ -64,9 +66,10 @@ def create_app(  # noqa: PLR0913 - the seams of the composition root, all by nam
     """Return the ingest application over ``publisher``, which its host (or ``lifespan``) starts and stops.
 
     ``ready`` is asked for /readyz while the log has not failed of late. ``admin_token`` None: only the admins of the
-    keys file may enrol contacts. ``origins`` None: pages of any site may send. ``clock`` is journey time;
-    ``machine_clock`` decides whether a key counts, ``ticks`` (monotonic) how fast a source sends.
-    ``extra_routers`` are mounted beside ours, under the same rules for errors and CORS.
+    keys file may enrol contacts. ``origins`` None: pages of any site may send; ``standards`` None: events are held to
+    those that everybody has. ``clock`` is journey time; ``machine_clock`` decides whether a key counts, ``ticks``
+    (monotonic) how fast a source sends. ``extra_routers`` are mounted beside ours, under the same rules for errors and
+    CORS.
     """
     metrics = metrics or Metrics()
     gate = Gate(publisher, bounds, ticks)
@@ -78,6 +81,7 @@ def create_app(  # noqa: PLR0913 - the seams of the composition root, all by nam
         clock=clock,
         new_message_id=new_message_id,
         metrics=metrics,
+        screen=Screening(standards or load_standards(None), metrics, new_message_id),
     )
 
     async def answers() -> bool:

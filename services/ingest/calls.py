@@ -17,6 +17,7 @@ class Calls(msgspec.Struct, frozen=True, kw_only=True):
     JSON object, all taken or none, and raises InvalidEventError for an item that it cannot read; None: it is a call.
     ``event_type`` is the type of each call, None where they say it themselves. ``alone``: the request is one call, so
     that a fault of it is the request's. ``sent_at`` and ``context`` are the batch's; a call's own count more.
+    ``historical``: they are history that somebody imports.
     """
 
     items: Sequence[object]
@@ -25,3 +26,4 @@ class Calls(msgspec.Struct, frozen=True, kw_only=True):
     alone: bool = False
     sent_at: object = None
     context: Mapping[str, Any] | None = None
+    historical: bool = False

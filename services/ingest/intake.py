@@ -17,6 +17,7 @@ from services.ingest.gate import Gate, Place
 from services.ingest.inflow import Inflow
 from services.ingest.limits import STANDARD
 from services.ingest.plan import Plan, Sender, plan_calls, plan_enrolment
+from services.ingest.screening import Screen
 from shared.clock import Clock
 from shared.errors import KikkakeError
 from shared.log import LogUnavailableError
@@ -43,6 +44,7 @@ class Intake:
         clock: Clock,
         new_message_id: Callable[[], str],
         metrics: Metrics,
+        screen: Screen,
         body_seconds: float = BODY_SECONDS,
     ) -> None:
         self.admission = admission
@@ -51,6 +53,7 @@ class Intake:
         self._clock = clock
         self._new_message_id = new_message_id
         self._metrics = metrics
+        self._screen = screen
         self._body_seconds = body_seconds
 
     async def accept(self, request: Request, route: Route) -> tuple[Arrived, Plan]:
@@ -72,6 +75,7 @@ class Intake:
                         sender,
                         received_at=self._clock(),
                         new_message_id=self._new_message_id,
+                        screen=self._screen,
                     )
                     self.admission.settle(sender.source, plan.items)
                     await self._publish(plan)

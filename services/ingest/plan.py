@@ -15,11 +15,12 @@ from services.ingest.errors import ForbiddenError, IngestError, InvalidEventErro
 from services.ingest.keys import EVERY_TYPE, Source
 from services.ingest.limits import STANDARD, Limits
 from services.ingest.schemas import Call, to_call, to_event
+from services.ingest.screening import Screen
 from shared.ids import contact_key
 from shared.log import Output
 from shared.messages.codec import encode
 from shared.messages.dead_letter import DeadLetter
-from shared.messages.event import Event
+from shared.messages.event import Anonymised, Event
 from shared.messages.topics import EVENTS, EVENTS_DLQ
 
 
@@ -47,8 +48,16 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     rejections: tuple[Rejection, ...] = ()
 
 
-def plan_calls(calls: Calls, size: int, sender: Sender, *, received_at: int, new_message_id: Callable[[], str]) -> Plan:
-    """Return the records of a request of ``size`` bytes: its good events, and a dead letter for each bad one.
+def plan_calls(
+    calls: Calls,
+    size: int,
+    sender: Sender,
+    *,
+    received_at: int,
+    new_message_id: Callable[[], str],
+    screen: Screen,
+) -> Plan:
+    """Return the records of a request of ``size`` bytes: what ``screen`` returns of its good events, and dead letters.
 
     Raises IngestError when the request as a whole cannot be taken, and for a call alone.
     """
@@ -64,8 +73,8 @@ def plan_calls(calls: Calls, size: int, sender: Sender, *, received_at: int, new
         try:
             if size > limits.event_bytes:
                 _check_size(item, limits)
-            written = [
-                event_output(
+            made = [
+                screen(
                     to_event(
                         _allowed(to_call(call, calls.event_type, limits), sender.source),
                         received_at,
@@ -76,6 +85,7 @@ def plan_calls(calls: Calls, size: int, sender: Sender, *, received_at: int, new
                 )
                 for call in (calls.read(item) if calls.read else (item,))
             ]
+            written = [event_output(event) for event in made if event is not None]
         except IngestError as error:
             if calls.alone:
                 raise
@@ -96,8 +106,10 @@ def plan_enrolment(body: Body, journey: str, key: str, *, received_at: int) -> P
     return Plan(outputs=(Output(topic=EVENTS, key=contact.encode(), value=encode(wish)),), accepted=1)
 
 
-def event_output(event: Event) -> Output:
-    """Return the record of ``event``, under its contact's key."""
+def event_output(event: Event | Anonymised) -> Output:
+    """Return the record of ``event``, under its contact's key; that of nobody's event under its own id."""
+    if isinstance(event, Anonymised):
+        return Output(topic=EVENTS, key=event.id.encode(), value=encode(event))
     key = contact_key(event.user_id, event.anonymous_id)
     if key is None:
         raise InvalidEventError("the event belongs to nobody", code="no_user_anon_id")

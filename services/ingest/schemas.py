@@ -53,15 +53,6 @@ FIXED_NAMES: dict[EventType, str] = {
 }
 """The event name of each type that has no name of its own."""
 
-MESSAGE_NAMES = {
-    "Email Delivered": "Message Delivered",
-    "Email Opened": "Message Opened",
-    "Email Link Clicked": "Message Clicked",
-    "Email Bounced": "Message Bounced",
-    "Email Marked as Spam": "Message Complained",
-}
-"""What Segment's e-mail specification calls the events that are ours of any channel."""
-
 CONSENT_NAMES = {"granted": "Consent Granted", "revoked": "Consent Revoked"}
 
 _Id = str | int | None
@@ -152,6 +143,7 @@ def to_event(
         traits=traits,
         context=context,
         traits_once=call.traits_once or {},
+        historical=outer.historical,
     )
 
 
@@ -173,7 +165,7 @@ def _type_and_name(call: Call) -> tuple[EventType, str]:
                 raise InvalidEventError("a track call needs its event's name", code="no_event_name")
             if len(name) > MAX_NAME_LENGTH:
                 raise InvalidEventError(f"the event's name is longer than {MAX_NAME_LENGTH}", code="name_too_long")
-            return "track", MESSAGE_NAMES.get(name, name)
+            return "track", name
         case "consent" if isinstance(call, ConsentCall):
             if call.status not in CONSENT_NAMES:
                 raise InvalidEventError("status is granted or revoked", code="invalid_status")

@@ -60,6 +60,7 @@ class IngestSettings(KafkaSettings):
         default=("127.0.0.1:9100",),
         description="host:port of the evaluators, separated by commas; a host may stand for several",
     )
+    journeys: Path = Field(default=Path("journeys"), description="folder of journey files")
     max_in_flight_bytes: int = Field(
         default=32 * 1024 * 1024, ge=1024 * 1024, description="bytes of requests at once; above it: 503"
     )
@@ -72,6 +73,11 @@ class IngestSettings(KafkaSettings):
     shutdown_delay: int = Field(
         default=0, ge=0, description="seconds for which /readyz says no before connections are refused at shutdown"
     )
+
+    @property
+    def standards(self) -> Path | None:
+        """The folder whose workspace and catalogue events are held to; None: nobody named one, and there is none."""
+        return self.journeys if "journeys" in self.model_fields_set or self.journeys.is_dir() else None
 
     @field_validator("write_keys", "read_tokens", "evaluators", "allowed_origins", "trusted_proxies", mode="before")
     @classmethod

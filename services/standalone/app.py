@@ -22,6 +22,7 @@ from services.ingest.app import create_app
 from services.ingest.contacts import create_contacts_router
 from services.ingest.keys import plain_keys
 from services.ingest.pace import Pace
+from services.ingest.screening import load_standards
 from services.standalone.credentials import Credentials, load_credentials
 from services.standalone.dispatch import Dispatch
 from services.standalone.evaluation import Evaluation
@@ -101,7 +102,7 @@ def compose(settings: StandaloneSettings, environment: Mapping[str, str] | None 
     """
     if not all(key.strip() for key in settings.write_keys):
         raise ConfigurationError("a write key is empty: anybody could send events; leave --write-key out or name one")
-    definitions = load_definitions(settings.journeys)
+    definitions, standards = load_definitions(settings.journeys), load_standards(settings.journeys)
     channels = _channels(settings)
     connectors = {} if settings.connectors is None else read_connectors(settings.connectors, environment or {})
     database = Database(settings.data, settings.durability)
@@ -137,6 +138,7 @@ def compose(settings: StandaloneSettings, environment: Mapping[str, str] | None 
         ready=_ready,
         clock=clock,
         metrics=metrics,
+        standards=standards,
         extra_routers=[
             create_inbox_router(channels, credentials.admin_token),
             create_contacts_router(

@@ -1,4 +1,4 @@
-"""A catalogue document (``catalogue.yaml`` beside the journeys) to a ``Catalogue``."""
+"""Catalogue documents (``catalogue.yaml`` beside the journeys, and ``catalogue/*.yaml``) to a ``Catalogue``."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from shared.catalogue.model import KINDS, Catalogue, EventKind, Kind
+from shared.catalogue.model import ENFORCEMENTS, KINDS, Catalogue, Enforcement, EventKind, Kind
+from shared.catalogue.validation import compiled
 from shared.journeys.document import read_document
 from shared.journeys.faults import Fault, JourneyFaultsError
 from shared.journeys.reader import Node
+from shared.journeys.surroundings import CATALOGUE_FILE, CATALOGUES, read_text
 
 SCHEMA = "catalogue/v1"
 
@@ -24,15 +26,29 @@ def parse_catalogue(file: str, text: str) -> Catalogue:
     return catalogue
 
 
+def load_catalogue(folder: Path, faults: list[Fault]) -> Catalogue:
+    """Return what everybody has, and what the files of ``folder`` add to it; the faults of these go to ``faults``."""
+    catalogue = standard()
+    for file in (folder / CATALOGUE_FILE, *sorted((folder / CATALOGUES).rglob("*.yaml"))):
+        if not file.exists():
+            continue
+        try:
+            catalogue = catalogue.joined(parse_catalogue(str(file), read_text(file)))
+        except JourneyFaultsError as error:
+            faults.extend(error.faults)
+    return catalogue
+
+
 @lru_cache(maxsize=1)
 def standard() -> Catalogue:
-    """Return what everybody has: Segment's e-commerce events and reserved traits, and events of our own."""
-    file = Path(__file__).with_name("standard.yaml")
-    return parse_catalogue(file.name, file.read_text(encoding="utf-8"))
+    """Return what everybody has: ``standard.yaml`` (Segment's e-commerce, our own) and ``recommended.yaml``."""
+    files = (Path(__file__).with_name(name) for name in ("standard.yaml", "recommended.yaml"))
+    ours, recommended = (parse_catalogue(file.name, file.read_text(encoding="utf-8")) for file in files)
+    return ours.joined(recommended)
 
 
 def _catalogue(root: Node) -> Catalogue:
-    fields = root.fields(("schema", "events", "traits"), required=("schema",))
+    fields = root.fields(("schema", "mode", "events", "traits"), required=("schema",))
     if "schema" in fields:
         fields["schema"].choice((SCHEMA,), "schema")
     events: dict[str, EventKind] = {}
@@ -41,15 +57,22 @@ def _catalogue(root: Node) -> Catalogue:
         if node.value is None:  # `NAME:` alone: it is known, and may have any properties
             events[name] = EventKind()
             continue
-        parts = node.fields(("description", "properties", "aliases"))
+        parts = node.fields(("description", "properties", "required", "mode", "aliases"))
         events[name] = EventKind(
             properties=_kinds(parts["properties"]) if "properties" in parts else None,
             description=parts["description"].text() if "description" in parts else "",
+            required=tuple(item.text() for item in parts["required"].items()) if "required" in parts else (),
+            mode=_mode(parts),
         )
         for other in parts["aliases"].items() if "aliases" in parts else ():
             aliases[other.text()] = name
     traits = _kinds(fields["traits"]) if "traits" in fields else {}
-    return Catalogue(events=events, traits=traits, aliases=aliases)
+    return Catalogue(events=events, traits=traits, aliases=aliases, mode=_mode(fields))
+
+
+def _mode(fields: dict[str, Node]) -> Enforcement | None:
+    found = fields["mode"].choice(ENFORCEMENTS, "mode") if "mode" in fields else None
+    return next((mode for mode in ENFORCEMENTS if mode == found), None)
 
 
 def _kinds(node: Node) -> dict[str, Kind]:
@@ -57,9 +80,14 @@ def _kinds(node: Node) -> dict[str, Kind]:
 
 
 def _kind(node: Node) -> Kind:
-    if node.is_a(dict):
-        return {name: _plain(child) for name, child in node.value.items()}
-    return node.choice(KINDS, "type")
+    if not node.is_a(dict):
+        return node.choice(KINDS, "type")
+    schema = {name: _plain(child) for name, child in node.value.items()}
+    try:
+        compiled(schema)
+    except ValueError as error:
+        node.fault(f"no JSON Schema: {error}")
+    return schema
 
 
 def _plain(node: Node) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.catalogue.model import KINDS, Catalogue, EventKind
+from shared.catalogue.model import ENFORCEMENTS, KINDS, Catalogue, EventKind
 from shared.catalogue.reader import SCHEMA
 from shared.journeys.schema.builder import Builder
 from shared.journeys.schema.forms import TEXT
@@ -18,12 +18,16 @@ WORDS: dict[type, Wording] = {
             "events": word(form=named({"anyOf": [{"type": "null"}, ref("event_kind")]}), about="Events by name."),
             "traits": word(form=named(KIND), about="Traits of contacts by name."),
             "aliases": (),
+            "mode": word(
+                form=choice(*ENFORCEMENTS),
+                about="What ingest does about events that are not as said here: nothing, count them, refuse them.",
+            ),
         },
         more={"schema": Word(form={"const": SCHEMA}, needed=True)},
         about="What data there is, beside what everybody has.",
     ),
     EventKind: Wording(
-        words={"properties": word(form=named(KIND))},
+        words={"properties": word(form=named(KIND)), "mode": word(form=choice(*ENFORCEMENTS))},
         more={"aliases": Word(form=listed(TEXT), about="Other names of the event.")},
     ),
 }

@@ -34,7 +34,7 @@ CHANNELS: tuple[Channel, ...] = ("email", "sms", "whatsapp", "line", "push", "we
 
 
 _PARTS = {
-    "event": ("name", "properties"),
+    "event": ("name", "properties", "late"),
     "trigger": ("name", "properties", "occurrence"),
     "journey": ("id", "version"),
 }

@@ -6,17 +6,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
-from shared.errors import ConfigurationError
 from shared.journeys.audiences import check_audiences, parse_audience
 from shared.journeys.calendars import parse_calendar
 from shared.journeys.faults import Fault, JourneyFaultsError, shown
 from shared.journeys.model import Audience, Definitions, Template
 from shared.journeys.parse import Source, parse_source
+from shared.journeys.surroundings import (
+    AUDIENCES,
+    CALENDARS,
+    CATALOGUE_FILE,
+    FOLDERS,
+    TEMPLATES,
+    WORKSPACE_FILE,
+    load_workspace,
+    read_text,
+    require_folder,
+)
 from shared.journeys.templates import parse_template
-from shared.journeys.workspace import Surroundings, Workspace, parse_workspace
-
-TEMPLATES, AUDIENCES, CALENDARS = "templates", "audiences", "calendars"
-WORKSPACE_FILE, CATALOGUE_FILE = "workspace.yaml", "catalogue.yaml"
+from shared.journeys.workspace import Surroundings, Workspace
 
 
 class _Named(Protocol):
@@ -51,6 +58,7 @@ def load_definitions(folder: Path) -> Definitions:
         audiences=found.audiences,
         timezone=found.workspace.timezone,
         locale=found.workspace.locale,
+        tracking=found.workspace.tracking,
     )
 
 
@@ -59,18 +67,12 @@ def load_templates(folder: Path) -> tuple[dict[str, Template], Workspace]:
 
     Raises as ``load_definitions`` does, for the faults of these files.
     """
-    _require(folder)
     faults: list[Fault] = []
-    workspace = _load_workspace(folder / WORKSPACE_FILE, faults)
+    workspace = load_workspace(folder, faults)
     templates = _load(folder / TEMPLATES, parse_template, "template", faults)
     if faults:
         raise JourneyFaultsError(faults)
     return {name: template for name, template in templates.items() if template is not None}, workspace
-
-
-def _require(folder: Path) -> None:
-    if not folder.is_dir():
-        raise ConfigurationError(f"there is no journeys folder {folder}; name it with --journeys or KIKKAKE_JOURNEYS")
 
 
 def read_folder(folder: Path, faults: list[Fault]) -> Folder:
@@ -78,9 +80,9 @@ def read_folder(folder: Path, faults: list[Fault]) -> Folder:
 
     Raises ConfigurationError when there is no such folder.
     """
-    _require(folder)
+    require_folder(folder)
     _refuse_other_endings(folder, faults)
-    workspace = _load_workspace(folder / WORKSPACE_FILE, faults)
+    workspace = load_workspace(folder, faults)
     audiences = _load(folder / AUDIENCES, parse_audience, "audience", faults)
     known = {name: audience for name, audience in audiences.items() if audience is not None}
     files = {name: str(folder / AUDIENCES / f"{name}.yaml") for name in known}
@@ -113,16 +115,6 @@ def _read_journeys(folder: Path, around: Surroundings, faults: list[Fault]) -> t
     return tuple(sources.values())
 
 
-def _load_workspace(file: Path, faults: list[Fault]) -> Workspace:
-    if not file.exists():
-        return Workspace()
-    try:
-        return parse_workspace(str(file), read_text(file))
-    except JourneyFaultsError as error:
-        faults.extend(error.faults)
-        return Workspace()
-
-
 def _load(folder: Path, parse: Callable[[str, str], N], what: str, faults: list[Fault]) -> dict[str, N | None]:
     """Return what the files of ``folder`` define, by id; None: it has faults."""
     found: dict[str, N | None] = {}
@@ -144,18 +136,6 @@ def _load(folder: Path, parse: Callable[[str, str], N], what: str, faults: list[
 
 def _refuse_other_endings(folder: Path, faults: list[Fault]) -> None:
     """Name what would be passed over in silence."""
-    inner = (found for name in (TEMPLATES, AUDIENCES, CALENDARS) for found in (folder / name).rglob("*.yml"))
+    inner = (found for name in FOLDERS for found in (folder / name).rglob("*.yml"))
     passed_over = sorted((*folder.glob("*.yml"), *inner))
     faults.extend(Fault(str(file), 1, 1, f"this file is not read; name it {file.stem}.yaml") for file in passed_over)
-
-
-def read_text(file: Path) -> str:
-    """Return the file's text. Raises JourneyFaultsError if it has none."""
-    try:
-        data = file.read_bytes()
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise JourneyFaultsError([Fault(str(file), line, 1, "not UTF-8; save the file as UTF-8")]) from error
-    except OSError as error:
-        raise JourneyFaultsError([Fault(str(file), 1, 1, f"cannot be read: {error.strerror}")]) from error

@@ -10,26 +10,31 @@ from shared.journeys.calendars import Calendar
 from shared.journeys.document import read_document
 from shared.journeys.faults import Fault, JourneyFaultsError, suggestion
 from shared.journeys.ids import parse_id
-from shared.journeys.model import Template
+from shared.journeys.model import UNTRACKED, Template, Tracking
 from shared.journeys.policy import INHERITED, Given, parse_given, resolve
 from shared.journeys.reader import Node
 from shared.journeys.sending import Policy
 from shared.journeys.times import UTC, WORKSPACE, parse_zone
 
 SCHEMA = "workspace/v1"
+_FIELDS = ("schema", "timezone", "locale", "policy", "topics", "tracking", "banned_ids")
+_TRACKING = ("required", "category", "untracked", "keep", "exempt")
 
 
 class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     """``timezone`` (an IANA name) is that of contacts without one; ``locale`` that of contacts without one.
 
     ``policy`` is what every marketing journey inherits, ``topics`` what the journeys of a topic do. Topics that are
-    listed are all there are; none listed: any name is one.
+    listed are all there are; none listed: any name is one. ``tracking`` is what becomes of events without consent to
+    it; ``banned_ids`` are patterns of ids that no contact may have, beside those that nobody may have anywhere.
     """
 
     timezone: str = UTC.key
     locale: str | None = None
     policy: Given = {}
     topics: dict[str, Given] = {}
+    tracking: Tracking = Tracking()
+    banned_ids: tuple[str, ...] = ()
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +71,7 @@ def parse_workspace(file: str, text: str) -> Workspace:
 
 
 def _workspace(root: Node) -> Workspace:
-    fields = root.fields(("schema", "timezone", "locale", "policy", "topics"), required=("schema",))
+    fields = root.fields(_FIELDS, required=("schema",))
     if "schema" in fields:
         fields["schema"].choice((SCHEMA,), "schema")
     topics = {}
@@ -78,7 +83,25 @@ def _workspace(root: Node) -> Workspace:
         locale=fields["locale"].text() if "locale" in fields else None,
         policy=parse_given(fields["policy"], INHERITED) if "policy" in fields else {},
         topics=topics,
+        tracking=_tracking(fields["tracking"]) if "tracking" in fields else Tracking(),
+        banned_ids=_texts(fields["banned_ids"]) if "banned_ids" in fields else (),
     )
+
+
+def _tracking(node: Node) -> Tracking:
+    fields = node.fields(_TRACKING)
+    said = fields["untracked"].choice(UNTRACKED, "way") if "untracked" in fields else UNTRACKED[0]
+    return Tracking(
+        required=fields["required"].boolean() if "required" in fields else False,
+        category=fields["category"].text() if "category" in fields else Tracking().category,
+        untracked=next(way for way in UNTRACKED if way == said),
+        keep=_texts(fields["keep"]) if "keep" in fields else (),
+        exempt=_texts(fields["exempt"]) if "exempt" in fields else (),
+    )
+
+
+def _texts(node: Node) -> tuple[str, ...]:
+    return tuple(item.text() for item in node.items())
 
 
 def _named(name: str, node: Node) -> Node:

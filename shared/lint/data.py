@@ -73,9 +73,7 @@ def _event(asked: Asked, catalogue: Catalogue) -> Iterator[Finding]:
         return
     if asked.event in catalogue.aliases:
         own = catalogue.aliases[asked.event]
-        yield warning(
-            asked.at, f"`{asked.event}` is another name of `{own}`; events are told apart by their exact name"
-        )
+        yield warning(asked.at, f"`{asked.event}` is another name of `{own}`, under which it comes in; ask for that")
     else:
         hint = _close(asked.event, catalogue.events) or _NOWHERE
         yield warning(asked.at, f"no catalogue knows the event `{asked.event}`{hint}")

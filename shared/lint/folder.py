@@ -7,14 +7,14 @@ from pathlib import Path
 
 import msgspec
 
-from shared.catalogue.model import Catalogue
-from shared.catalogue.reader import parse_catalogue, standard
-from shared.journeys.faults import Fault, JourneyFaultsError
-from shared.journeys.files import AUDIENCES, CATALOGUE_FILE, read_folder, read_text
+from shared.catalogue.reader import load_catalogue
+from shared.journeys.faults import Fault
+from shared.journeys.files import read_folder
 from shared.journeys.flow.proofs import Study, study, verdicts
 from shared.journeys.model import ExitAfter, WaitFor, all_steps
 from shared.journeys.parse import Source
 from shared.journeys.reader import Node
+from shared.journeys.surroundings import AUDIENCES
 from shared.lint.data import made_here, unknown_data, unknown_in
 from shared.lint.finding import Finding, of_fault, warning
 from shared.lint.names import unknown_journeys
@@ -39,7 +39,7 @@ def lint_folder(folder: Path) -> Linted:
     faults: list[Fault] = []
     read = read_folder(folder, faults)
     sources = read.sources
-    catalogue = _catalogue(folder / CATALOGUE_FILE, faults)
+    catalogue = load_catalogue(folder, faults)
     newest = tuple({source.journey.id: source for source in sorted(sources, key=_version)}.values())
     studies = tuple(study(source.journey) for source in newest)
     findings = {of_fault(found) for found in faults}
@@ -60,16 +60,6 @@ def lint_folder(folder: Path) -> Linted:
 
 def _version(source: Source) -> tuple[str, int]:
     return source.journey.id, source.journey.version
-
-
-def _catalogue(file: Path, faults: list[Fault]) -> Catalogue:
-    if not file.exists():
-        return standard()
-    try:
-        return standard().joined(parse_catalogue(str(file), read_text(file)))
-    except JourneyFaultsError as error:
-        faults.extend(error.faults)
-        return standard()
 
 
 def _alone(source: Source) -> Iterator[Finding]:

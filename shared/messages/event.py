@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from shared.clock import DAY
 from shared.messages.answer import Answer
 from shared.messages.coordination import Ask, Conversion, Reply
 from shared.messages.enrolment import Enrolment
@@ -13,6 +14,8 @@ from shared.messages.identity import Handover, Link
 from shared.messages.journeys import OrderKind
 from shared.messages.outcome import Outcome
 
+LATE = DAY
+"""ms between an event and its arrival from which on it is late."""
 EventType = Literal["identify", "track", "page", "screen", "group", "alias", "consent"]
 
 
@@ -23,6 +26,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     ``received_at`` is when ingest took it. ``name`` is the event's name: the track call's ``event``, and for the other
     types a fixed one (``Page Viewed``, ``Screen Viewed``, ``Identified``, ...) under which journeys can ask for it.
     ``traits_once`` are set where the contact has none of the name; ``traits`` in any case.
+    ``historical``: it is history that somebody imports; it is known from then on, and no journey starts by it.
     """
 
     message_id: str
@@ -38,6 +42,25 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     traits: dict[str, Any] = {}
     context: dict[str, Any] = {}
     traits_once: dict[str, Any] = {}
+    historical: bool = False
+
+    @property
+    def late(self) -> bool:
+        """Whether it reached us more than a day after it happened."""
+        return self.received_at - self.timestamp > LATE
+
+
+class Anonymised(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="anonymised"):
+    """That something happened, without who did it: what is left of an event without consent to tracking.
+
+    Stands under a random key and is applied to nobody; it is there for whoever counts events. ``hour`` is the full hour
+    in which it happened.
+    """
+
+    id: str
+    name: str
+    hour: int
+    properties: dict[str, Any] = {}
 
 
 class Tick(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="tick"):
@@ -63,4 +86,6 @@ class Marker(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="m
     by: str = ""
 
 
-EventRecord = Event | Outcome | Answer | Enrolment | Ask | Conversion | Reply | Link | Handover | Tick | Marker
+EventRecord = (
+    Event | Outcome | Answer | Enrolment | Ask | Conversion | Reply | Link | Handover | Tick | Marker | Anonymised
+)

@@ -34,9 +34,10 @@ class JournalRecord(
 ):
     """One decision about one contact.
 
-    ``seq`` counts the contact's decisions from 1 without a gap; ``id`` is derived from the contact and ``seq``. ``at``
-    is the time of the cause (the event's own time, or the timer's due time). ``cause`` is the messageId, or the timer's
-    step and due time. ``checks`` are the send-time checks in their order, each with its result.
+    ``seq`` counts the contact's decisions from 1 without a gap; ``id`` is derived from the contact and ``seq``. That a
+    repeated event started nothing is no decision: the note has the ``seq`` of the last one. ``at`` is the time of the
+    cause (the event's own time, or the timer's due time). ``cause`` is the messageId, or the timer's step and due time.
+    ``checks`` are the send-time checks in their order, each with its result.
     """
 
     id: str

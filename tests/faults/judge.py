@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
+from services.evaluator.core.duplicates import DUPLICATE_EVENT
 from services.evaluator.core.state import ContactState
 from services.evaluator.meta import Counters
 from services.evaluator.rows import decode_row
@@ -104,6 +106,8 @@ def judge_partition(journeys: Sequence[Journey], written: Written) -> Findings:
     _judge_accepted(found, written, {it.message_id for it in messages if isinstance(it, Event)})
     skipped = {it.command_id for it in messages if isinstance(it, Outcome) and it.status == "skipped"}
     journal = _decoded(found, written.journal, codec.JOURNAL.decode, JournalRecord, lambda it: it.id)
+    repeated = _repeats(log)
+    journal = {name: it for name, it in journal.items() if not _notes_repeat(it, repeated)}
     commands = _decoded(found, written.commands, codec.COMMANDS.decode, SendCommand, lambda it: it.command_id)
     cancels = _decoded(found, written.cancels, codec.CANCELS.decode, Cancel, lambda it: it.command_id)
     found.decisions, found.commands = len(journal), len(commands)
@@ -147,6 +151,18 @@ def _without_repeats(log: Iterable[LogRecord]) -> list[LogRecord]:
             seen.add(identity)
         kept.append(record)
     return kept
+
+
+def _repeats(log: Iterable[LogRecord]) -> set[tuple[str, str]]:
+    """Return the contacts and messageIds that stand in ``log`` more than once."""
+    messages = [(it.key, codec.EVENTS.decode(it.value)) for it in log if it.key not in (None, INCARNATION_KEY)]
+    names = [((key or b"").decode(), message.message_id) for key, message in messages if isinstance(message, Event)]
+    return {name for name, count in Counter(names).items() if count > 1}
+
+
+def _notes_repeat(record: JournalRecord, repeated: set[tuple[str, str]]) -> bool:
+    """Tell whether ``record`` only says that a repeat started nothing. The oracle, which sees none, says it not."""
+    return record.reason == DUPLICATE_EVENT and (record.contact, record.cause) in repeated
 
 
 def _judge_accepted(found: Findings, written: Written, present: set[str]) -> None:

@@ -20,6 +20,7 @@ from services.evaluator.core.consent import is_revoked, stated_channel
 from services.evaluator.core.coordinator import coordinate
 from services.evaluator.core.dates import follow_merge, follow_traits, occur
 from services.evaluator.core.draft import Draft
+from services.evaluator.core.duplicates import remember_id, repeat
 from services.evaluator.core.effects import Advance
 from services.evaluator.core.entry import enter_by_enrolment, enter_by_watch, take_reply
 from services.evaluator.core.exits import ERROR, JOURNEY_STOPPED, MAX_DURATION, exit_by_consent, exit_run
@@ -32,13 +33,14 @@ from services.evaluator.core.marks import note_marks
 from services.evaluator.core.migration import migrate_runs
 from services.evaluator.core.occurrence import Adopted, EventArrived, Occurrence, TimerDue
 from services.evaluator.core.own_events import chain_of
-from services.evaluator.core.profile import apply_consent, apply_profile, event_data, remember, remember_id
+from services.evaluator.core.profile import apply_consent, apply_profile, event_data, remember
 from services.evaluator.core.settle import settle
 from services.evaluator.core.state import ContactState, Run, Timer, Watch
 from services.evaluator.core.steps import due_order, take_answer, wake
 from services.evaluator.core.thresholds import crosses_by_time, watches_threshold
+from services.evaluator.core.tracking import exit_untracked, may_track, refuse_untracked
 from shared.ids import short_hash
-from shared.journeys.model import ExitAfter
+from shared.journeys.model import TRACKING, ExitAfter
 from shared.messages.answer import Answer
 from shared.messages.coordination import Ask, Conversion, Reply
 from shared.messages.enrolment import Enrolment
@@ -50,7 +52,7 @@ from shared.messages.outcome import Outcome
 def advance(catalog: Catalog, state: ContactState, occurrence: Occurrence) -> Advance:
     """Return the contact's next state and what follows. Changes none of its arguments.
 
-    Twice with the same event: the second is a ``duplicate`` and changes nothing.
+    Twice with the same event: the second is a ``duplicate``, and nothing follows but that the journal says so.
     """
     match occurrence:
         case EventArrived():
@@ -116,9 +118,9 @@ def _event(catalog: Catalog, state: ContactState, occurrence: EventArrived) -> A
     record = occurrence.record
     hashed = short_hash(record.message_id)
     if hashed in state.seen:
-        return Advance(state=state, duplicate=True)
+        return repeat(catalog, state, hashed, occurrence)
     draft = Draft(catalog, state, now=occurrence.at, log_time=occurrence.log_time, cause=record.message_id)
-    remember_id(draft, hashed)
+    remember_id(draft, hashed, record)
     if draft.forward is not None and (to := forwarded_to(draft, record)) is not None:
         draft.post(to, record)
         return draft.finish()
@@ -151,6 +153,13 @@ def _event(catalog: Catalog, state: ContactState, occurrence: EventArrived) -> A
 def _behaviour(draft: Draft, record: Event | Outcome | Answer) -> None:
     first_sight = isinstance(record, Event) and not draft.state.recent
     draft.event = event_data(record)
+    if isinstance(record, Event):
+        if not may_track(draft, record):
+            refuse_untracked(draft, record)
+            return
+        draft.historical = record.historical
+        if record.late:
+            draft.remark("late")
     remember(draft, record)
     note_history(draft, record.name)
     note_marks(draft, record)
@@ -166,7 +175,7 @@ def _behaviour(draft: Draft, record: Event | Outcome | Answer) -> None:
                 note_activity(draft, record)
             keep_for_links(draft, record)
             if record.type == "consent" and apply_consent(draft, record) and is_revoked(record):
-                exit_by_consent(draft, str(record.properties.get("topic")), stated_channel(record))
+                _lose_consent(draft, str(record.properties.get("topic")), stated_channel(record))
         case _:
             assert_never(record)
     note_click(draft, record.name)
@@ -177,6 +186,13 @@ def _behaviour(draft: Draft, record: Event | Outcome | Answer) -> None:
     if first_sight and draft.catalog.number:
         adopt(draft)
         backfill(draft, first_sight=True)
+
+
+def _lose_consent(draft: Draft, topic: str, channel: str | None) -> None:
+    if topic == TRACKING and channel is None:
+        exit_untracked(draft)
+    else:
+        exit_by_consent(draft, topic, channel)
 
 
 def _timer(catalog: Catalog, state: ContactState, due: TimerDue) -> Advance:

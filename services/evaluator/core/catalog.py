@@ -32,6 +32,7 @@ from shared.journeys.model import (
     Send,
     Step,
     ThresholdTrigger,
+    Tracking,
     Wait,
     all_steps,
     blocks,
@@ -60,6 +61,7 @@ ExitCheck = tuple[ExitOnEvent | ExitIf, Condition | None]
 
 
 NONE_STOPPED: Mapping[str, int] = {}
+ANYBODY = Tracking()
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -123,7 +125,7 @@ class Catalog(msgspec.Struct, frozen=True):
     take runs of older ones over or end them, in their order; ``stopped`` says until when the runs of a journey were
     ended by order. ``number`` tells catalogues apart that ask for other watches or audiences of a contact (0: for
     none), or stopped other runs; it is the same in every process. ``heard`` are the events that change something
-    somewhere; ``chained`` the journeys whose ends start others.
+    somewhere; ``chained`` the journeys whose ends start others. ``tracking`` says whose events are not applied.
     """
 
     plans: dict[tuple[str, int], Plan] = {}
@@ -149,6 +151,7 @@ class Catalog(msgspec.Struct, frozen=True):
     stopped: dict[str, int] = {}
     heard: frozenset[str] = frozenset()
     chained: frozenset[str] = frozenset()
+    tracking: Tracking = Tracking()
 
     def plan(self, journey: str, version: int) -> Plan | None:
         """Return that version, or None when this catalogue does not hold it."""
@@ -158,7 +161,9 @@ class Catalog(msgspec.Struct, frozen=True):
 def catalog_of(definitions: Definitions) -> Catalog:
     """Return the catalogue of what a folder defines."""
     zone = load_zone(definitions.timezone)
-    return build_catalog(definitions.journeys, zone, definitions.audiences, definitions.locale)
+    return build_catalog(
+        definitions.journeys, zone, definitions.audiences, definitions.locale, tracking=definitions.tracking
+    )
 
 
 def build_catalog(  # noqa: PLR0912 - one branch per trigger
@@ -169,6 +174,7 @@ def build_catalog(  # noqa: PLR0912 - one branch per trigger
     *,
     closed: Collection[str] = (),
     stopped: Mapping[str, int] = NONE_STOPPED,
+    tracking: Tracking = ANYBODY,
 ) -> Catalog:
     """Return the catalogue of ``journeys``; of several versions of one journey the highest takes the entries.
 
@@ -248,6 +254,7 @@ def build_catalog(  # noqa: PLR0912 - one branch per trigger
         adopting=_adopting(plans),
         heard=frozenset(all_heard(live, known)),
         chained=frozenset(name for plan in newest.values() for name in chained_to(plan.journey)),
+        tracking=tracking,
     )
 
 

@@ -10,7 +10,7 @@ import msgspec
 from services.evaluator.core.audience_index import Edge
 from services.evaluator.core.catalog import Catalog
 from services.evaluator.core.conditions import Scope
-from services.evaluator.core.effects import Advance, Posted, TimerTally
+from services.evaluator.core.effects import Advance, Posted, Remark, TimerTally
 from services.evaluator.core.state import (
     Consent,
     ContactState,
@@ -72,6 +72,7 @@ class Draft:
         "event",
         "events",
         "forward",
+        "historical",
         "history",
         "hops",
         "hops_since",
@@ -87,6 +88,7 @@ class Draft:
         "pending",
         "posted",
         "recent",
+        "remarks",
         "runs",
         "samples",
         "seen",
@@ -139,6 +141,8 @@ class Draft:
         self.commands: tuple[CommandRecord, ...] = ()
         self.events: tuple[Event | Enrolment, ...] = ()
         self.posted: tuple[tuple[str, Posted], ...] = ()
+        self.historical = False
+        self.remarks: tuple[Remark, ...] = ()
         self.hops = 0
         self.hops_since = 0
         self.cancels: tuple[Cancel, ...] = ()
@@ -227,6 +231,10 @@ class Draft:
         self.runs = {**self.runs, run.run_id: run}
         return run
 
+    def remark(self, remark: Remark) -> None:
+        """Note something of the record for those who watch the whole."""
+        self.remarks = (*self.remarks, remark)
+
     def note(self, decision: Decision, journey: str, version: int, **fields: Any) -> None:
         """Write one decision into the journal."""
         self._seq += 1
@@ -297,6 +305,7 @@ class Draft:
             posted=self.posted,
             timers=TimerTally(self._armed, self._fired, self._cancelled),
             invalid_zones=self.invalid_zones,
+            remarks=self.remarks,
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from services.evaluator.core.state import ContactState
@@ -17,6 +19,11 @@ from shared.messages.outcome import Outcome
 Posted = Ask | Conversion | Reply | Link | Handover | Event | Outcome | Answer | Enrolment
 
 
+Remark = Literal["duplicate", "conflict", "forgotten_id", "late", "untracked"]
+"""What is to be counted of a record: it was applied before; and with another body; a messageId went out of memory
+before its 48 hours; the event was late; it was not applied for want of consent to tracking."""
+
+
 class TimerTally(msgspec.Struct, frozen=True):
     """What became of timers in one advance: armed = fired + cancelled + pending holds over a contact's whole life."""
 
@@ -30,7 +37,7 @@ class Advance(msgspec.Struct, frozen=True):
 
     ``events`` are of our own, for the contact's log; ``posted`` are records for the rows of other keys, with the key.
 
-    ``duplicate``: the event was applied before, nothing follows. ``invalid_zones``: time zones learned that are none.
+    ``duplicate``: the record was applied before. ``invalid_zones``: time zones learned that are none.
     """
 
     state: ContactState
@@ -42,3 +49,4 @@ class Advance(msgspec.Struct, frozen=True):
     timers: TimerTally = TimerTally()
     duplicate: bool = False
     invalid_zones: int = 0
+    remarks: tuple[Remark, ...] = ()

@@ -171,6 +171,9 @@ def _enter_by_trigger(draft: Draft, plan: Plan, trigger: _Trigger) -> None:
 
 
 def _try_enter(draft: Draft, plan: Plan, *, max_age: int | None, is_turn: bool = False) -> None:
+    """Enter ``plan``, or note why not. What history makes true is nobody's entry, and noted nowhere."""
+    if draft.historical:
+        return
     journey = plan.journey
     key = _instance_key(draft, plan)
     if key is None:

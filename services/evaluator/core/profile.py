@@ -6,16 +6,11 @@ from typing import Any, assert_never
 
 from services.evaluator.core.consent import stated
 from services.evaluator.core.draft import Draft
-from shared.clock import HOUR
 from shared.messages.answer import Answer
 from shared.messages.enrolment import ENROLMENT, Enrolment
 from shared.messages.event import Event
 from shared.messages.outcome import Outcome
 
-REMEMBER_FOR = 48 * HOUR
-"""How long a messageId is remembered, in log time: longer than any client retries (Segment's in Python: 12 h)."""
-REMEMBER_AT_MOST = 1_000
-"""How many messageIds are remembered per contact; the oldest go first."""
 RECENT_AT_MOST = 20
 """How many events the profile shows."""
 
@@ -36,12 +31,8 @@ def event_data(record: Event | Outcome | Answer | Enrolment) -> dict[str, Any]:
             return {"name": record.name, "properties": record.context, "type": ENROLMENT}
         case _:
             assert_never(record)
-    return {"name": record.name, "properties": properties}
-
-
-def remember_id(draft: Draft, hashed: int) -> None:
-    """Take note of the ``hashed`` messageId: a repeat of the record changes nothing."""
-    draft.seen = _remembered(draft.seen, hashed, draft.log_time)
+    data = {"name": record.name, "properties": properties}
+    return {**data, "late": True} if isinstance(record, Event) and record.late else data
 
 
 def remember(draft: Draft, record: Event | Outcome | Answer) -> None:
@@ -66,13 +57,3 @@ def apply_consent(draft: Draft, event: Event) -> bool:
         return False
     draft.consent = known
     return True
-
-
-def _remembered(seen: dict[int, int], hashed: int, log_time: int) -> dict[int, int]:
-    oldest = next(iter(seen.values()), log_time)
-    if oldest <= log_time - REMEMBER_FOR:
-        seen = {key: at for key, at in seen.items() if at > log_time - REMEMBER_FOR}
-    added = {**seen, hashed: log_time}
-    if len(added) > REMEMBER_AT_MOST:
-        added.pop(next(iter(added)))
-    return added

@@ -31,4 +31,5 @@ def compose(base: Definitions, known: Published, live: Mapping[str, Live]) -> Ca
         base.locale,
         closed=frozenset(name for name, order in live.items() if order.order != "publish"),
         stopped={name: order.stopped_at for name, order in live.items() if order.stopped_at},
+        tracking=base.tracking,
     )

@@ -259,8 +259,9 @@ class ContactState(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     ``consent`` is by topic, or by ``topic/channel`` for what holds for one channel only. ``history`` holds the times of
     those events that a condition asks for, and no others. ``seen`` maps the short hash of each remembered messageId to
-    the log time at which it was applied. ``recent`` are the last events as (name, at). ``sent`` are the messages that a
-    frequency cap may count. ``passages`` has an entry for each journey and key that is closed to the contact for now;
+    when it was applied and what it said (``duplicates``). ``recent`` are the last events as (name, at). ``sent`` are
+    the messages that a frequency cap may count. ``passages`` has an entry for each journey and key that is closed to
+    the contact for now;
     ``been`` are the journeys that it has ever been in, of those that some condition asks for. ``ended`` are the runs
     that ended by their own steps while a command of theirs is not settled: their exit rules still cancel it.
     ``watches`` and ``samples`` are what triggers by absence, inactivity, time and threshold keep; ``measures`` and

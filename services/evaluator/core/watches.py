@@ -41,10 +41,10 @@ def feed_watches(draft: Draft, name: str, *, first_sight: bool, only: Collection
 
 
 def _arm(draft: Draft, watcher: Watcher, key: str, span: int) -> None:
-    """Start the watch, or move it on; an event from the past never brings it forward."""
+    """Start the watch, or move it on; an event from the past never brings it forward, imported history ends none."""
     former = draft.watches.get(key)
     due = draft.now + span
-    if former is not None and former.due >= due:
+    if (former is not None and former.due >= due) or (draft.historical and due <= draft.log_time):
         return
     draft.watch(Watch(key, watcher.plan.journey.id, due, draft.now, draft.event))
     if len(draft.watches) > WATCHES_AT_MOST:

@@ -45,7 +45,12 @@ def read_batch(arrived: Arrived) -> Calls:
     items, context = body.get("batch"), body.get("context")
     if not isinstance(items, list):
         raise InvalidEventError("batch is a list of events", code="invalid_batch")
-    return Calls(items=items, sent_at=body.get("sentAt"), context=context if isinstance(context, dict) else None)
+    return Calls(
+        items=items,
+        sent_at=body.get("sentAt"),
+        context=context if isinstance(context, dict) else None,
+        historical=body.get("historical") is True,
+    )
 
 
 def _call(event_type: EventType, *paths: str, schema: dict[str, Any]) -> Route:

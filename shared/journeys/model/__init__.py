@@ -48,6 +48,7 @@ from shared.journeys.model.steps import (
     all_steps,
     blocks,
 )
+from shared.journeys.model.tracking import TRACKING, UNTRACKED, Tracking
 from shared.journeys.model.triggers import (
     AbsenceTrigger,
     ApiTrigger,
@@ -64,6 +65,8 @@ from shared.journeys.model.triggers import (
 
 __all__ = [
     "EDGE_EVENTS",
+    "TRACKING",
+    "UNTRACKED",
     "AbsenceTrigger",
     "ApiTrigger",
     "Attribution",
@@ -105,6 +108,7 @@ __all__ = [
     "Step",
     "Template",
     "ThresholdTrigger",
+    "Tracking",
     "Trigger",
     "Until",
     "Update",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from shared.journeys.model.journey import Journey
+from shared.journeys.model.tracking import Tracking
 from shared.journeys.predicate import Condition
 
 EDGE_EVENTS = {"entered": "Audience Entered", "left": "Audience Left"}
@@ -21,9 +22,10 @@ class Audience(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Definitions(msgspec.Struct, frozen=True, kw_only=True):
-    """Journeys, ready to run, with what they refer to. ``timezone`` and ``locale`` are the workspace's."""
+    """Journeys, ready to run, and what they refer to. ``timezone``, ``locale`` and ``tracking`` are the workspace's."""
 
     journeys: tuple[Journey, ...]
     audiences: tuple[Audience, ...] = ()
     timezone: str = "UTC"
     locale: str | None = None
+    tracking: Tracking = Tracking()

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from shared.journeys import audiences, calendars, templates, workspace
-from shared.journeys.model import Audience, Journey, Template
+from shared.journeys.model import UNTRACKED, Audience, Journey, Template, Tracking
 from shared.journeys.policy import INHERITED
 from shared.journeys.schema.builder import Builder
 from shared.journeys.schema.forms import DATE, ID, TEXT, TEXTS, ZONE
 from shared.journeys.schema.journey_words import JOURNEY_WORDS
 from shared.journeys.schema.step_words import STEP_WORDS
-from shared.journeys.schema.wording import Schema, Word, Wording, integer, listed, mapping, named, word
+from shared.journeys.schema.wording import Schema, Word, Wording, choice, integer, listed, mapping, named, word
 from shared.journeys.sending import Policy
 
 _SPAN_OF_DAYS = mapping({"from": DATE, "to": DATE}, ("from", "to"))
@@ -29,6 +29,7 @@ WORDS: dict[type, Wording] = {
         },
         more={"schema": Word(form={"const": calendars.SCHEMA}, needed=True)},
     ),
+    Tracking: Wording(words={"untracked": word(form=choice(*UNTRACKED))}),
     Template: Wording(
         words={"locales": word(form=named(TEXTS, least=1))},
         more={"schema": Word(form={"const": templates.SCHEMA}, needed=True)},
@@ -51,6 +52,8 @@ def _workspace() -> Schema:
             "locale": TEXT,
             "policy": inherited,
             "topics": named({"anyOf": [{"type": "null"}, topic]}, names=ID),
+            "tracking": _BUILDER.struct(Tracking),
+            "banned_ids": listed(TEXT) | {"description": "Patterns (* and ?) of ids that no contact may have."},
         },
         ("schema",),
     ) | {"description": "What holds for all journeys of a folder."}

@@ -12,7 +12,9 @@ from services.evaluator.builder import BACKLOG, TOO_LARGE
 from services.evaluator.core.addresses import ADDRESS_TRAITS
 from services.evaluator.core.calls import LATE, TIMEOUT
 from services.evaluator.core.own_events import LOOP
-from services.ingest.schemas import CONSENT_NAMES, FIXED_NAMES, MESSAGE_NAMES
+from services.ingest.schemas import CONSENT_NAMES, FIXED_NAMES
+from shared.catalogue.reader import standard
+from shared.catalogue.validation import INVALID_PROPERTIES, INVALID_TRAITS, UNKNOWN_EVENT
 from shared.clock import DAY
 from shared.journeys import conditions, steps
 from shared.journeys.model import Send
@@ -159,6 +161,7 @@ def map_values(node: ast.Dict) -> list[str]:
 def test_every_code_of_ingest_is_explained() -> None:
     files = [*(ROOT / "services/ingest").rglob("*.py")]
     codes = {"no_group_id", "no_previous_id"}  # made from the field's name
+    codes |= {UNKNOWN_EVENT, INVALID_PROPERTIES, INVALID_TRAITS}
     for node in trees(*files):
         if isinstance(node, ast.keyword) and node.arg == "code":
             codes |= set(texts(node.value)) if isinstance(node.value, ast.Constant) else set()
@@ -206,7 +209,7 @@ def test_the_events_page_names_the_event_of_each_call_and_outcome() -> None:
     for name in CONSENT_NAMES.values():
         assert f"`{name}`" in page
     said = {row[2].strip("`"): row[0].strip("`") for row in table("docs/reference/events.md", "## Messages")}
-    assert said == MESSAGE_NAMES
+    assert said == {name: own for name, own in standard().aliases.items() if own.startswith("Message ")}
     assert set(get_args(OutcomeStatus)) == first_words("docs/reference/events.md", "## Outcomes")
     for status, name in EVENT_NAMES.items():
         assert f"| `{status}` | `{name}` |" in page

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from services.evaluator.core.advance import advance
-from services.evaluator.core.catalog import build_catalog
-from services.evaluator.core.occurrence import EventArrived
-from services.evaluator.core.state import ContactState
 from shared.messages.event import Event
 from shared.messages.outcome import Outcome
 from tests.builders import CART, a_journey, a_record, an_event, an_outcome, at, consented, identified
@@ -209,16 +205,6 @@ def test_a_message_that_never_left_gives_its_slot_back() -> None:
     sent = run(cart, an_outcome(command, "sent", at("10:46")), until=at("11:00", day=1), journey=journey)
     assert ("send", "remind_2", at("10:45", day=1)) == told(failed)[-1]
     assert ("skip", "max_sends", at("10:45", day=1)) == told(sent)[-1]
-
-
-def test_the_same_event_twice_changes_nothing() -> None:
-    event = an_event("Product Added", at("10:00"), name="Kettle")
-    catalog = build_catalog([a_journey()])
-    once = advance(catalog, ContactState(contact="u:c1"), EventArrived(event, at("10:00")))
-    twice = advance(catalog, once.state, EventArrived(event, at("10:05")))
-    assert twice.duplicate
-    assert once.state == twice.state
-    assert () == twice.journal
 
 
 def test_the_maximum_duration_ends_a_run_wherever_it_is() -> None:

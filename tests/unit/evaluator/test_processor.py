@@ -111,7 +111,7 @@ def test_another_incarnation_relies_on_the_message_ids() -> None:
     log = [a_record(0, again), a_record(1, fresh)]
     epoch = host.offer(log)
     assert (1, 1) == (epoch.meta.counters.duplicate, epoch.meta.counters.applied - 3)
-    assert [("not_entered", "already_inside")] == told(epoch)
+    assert [("not_entered", "duplicate_event"), ("not_entered", "already_inside")] == told(epoch)
     assert (1, at("10:05")) == (host.row().offset, epoch.meta.log_time)
 
 
@@ -119,7 +119,8 @@ def test_the_same_message_twice_is_a_duplicate() -> None:
     host = Host()
     host.known()
     epoch = host.take(an_event("Product Added", at("10:00"), name="Kettle"), at("10:20"))
-    assert () == epoch.outputs
+    assert [("not_entered", "duplicate_event")] == told(epoch)
+    assert ("duplicate",) == epoch.remarks
     assert 1 == conserved(host).duplicate
 
 

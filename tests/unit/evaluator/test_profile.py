@@ -9,7 +9,6 @@ from services.evaluator.core.catalog import build_catalog
 from services.evaluator.core.history import HISTORY_AT_MOST
 from services.evaluator.core.occurrence import EventArrived
 from services.evaluator.core.state import ContactState
-from shared.ids import short_hash
 from shared.messages.event import Event
 from shared.messages.outcome import Outcome
 from tests.builders import a_journey, an_event, at, identified
@@ -23,36 +22,6 @@ def applied(state: ContactState, *events: Event | Outcome, log_time: int | None 
         when = log_time if log_time is not None else event.received_at if isinstance(event, Event) else event.at
         state = advance(CATALOG, state, EventArrived(event, when)).state
     return state
-
-
-def repeated(state: ContactState, event: Event, log_time: int) -> bool:
-    return advance(CATALOG, state, EventArrived(event, log_time)).duplicate
-
-
-def test_a_message_id_is_remembered_for_48_hours_of_log_time() -> None:
-    """To the millisecond at which something else is applied."""
-    first = an_event("Browsed", at("10:00"))
-    state = applied(NEW, first)
-    assert repeated(applied(state, an_event("Browsed", at("10:00", day=2) - 1)), first, at("10:00", day=2))
-    assert not repeated(applied(state, an_event("Browsed", at("10:00", day=2))), first, at("10:00", day=2))
-
-
-def test_what_was_remembered_last_is_not_forgotten_with_the_rest() -> None:
-    state = applied(NEW, *(an_event("Browsed", at("10:00", day=day)) for day in range(4)))
-    assert [at("10:00", day=2), at("10:00", day=3)] == list(state.seen.values())
-
-
-def test_at_most_a_thousand_message_ids_are_remembered_and_the_oldest_go_first() -> None:
-    events = [an_event("Browsed", at("10:00") + number) for number in range(1_001)]
-    state = applied(NEW, *events)
-    assert 1_000 == len(state.seen)
-    assert not repeated(state, events[0], at("11:00"))
-    assert repeated(state, events[1], at("11:00"))
-
-
-def test_an_old_event_that_arrives_now_is_remembered_from_now() -> None:
-    late = an_event("Browsed", at("10:00"), received=at("10:00", day=30))
-    assert {short_hash(late.message_id): at("10:00", day=30)} == applied(NEW, late).seen
 
 
 def test_only_events_that_a_condition_asks_for_are_kept_and_only_as_long_as_asked_for() -> None:

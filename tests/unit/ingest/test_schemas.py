@@ -79,21 +79,6 @@ def test_each_type_has_its_name(kind: EventType, name: str) -> None:
     assert (kind, name) == (found.type, found.name)
 
 
-@pytest.mark.parametrize(
-    ("said", "kept"),
-    [
-        ("Email Delivered", "Message Delivered"),
-        ("Email Opened", "Message Opened"),
-        ("Email Link Clicked", "Message Clicked"),
-        ("Email Bounced", "Message Bounced"),
-        ("Email Marked as Spam", "Message Complained"),
-        ("email opened", "email opened"),
-    ],
-)
-def test_segments_names_for_what_becomes_of_an_email_are_ours_for_any_message(said: str, kept: str) -> None:
-    assert kept == event(a_track(event=said)).name
-
-
 def test_the_route_decides_the_type() -> None:
     assert "page" == event(a_track(), "page").type
 

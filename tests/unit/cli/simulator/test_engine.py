@@ -104,10 +104,12 @@ def test_a_message_whose_run_ends_before_it_can_leave_is_no_send() -> None:
     assert "send" not in [decision for decision, _, _ in told(simulated)]
 
 
-def test_a_repeated_event_changes_nothing() -> None:
+def test_a_repeated_event_changes_nothing_and_is_noted() -> None:
     once = [*known(), did("Began", "09:00")]
     twice = [*once, Arrival(at("09:10"), once[-1].event)]
-    assert told(simulate([a_journey(PATIENT)], once)) == told(simulate([a_journey(PATIENT)], twice))
+    decided = told(simulate([a_journey(PATIENT)], twice))
+    assert ("not_entered", "duplicate_event", at("09:00")) == decided.pop(1)
+    assert told(simulate([a_journey(PATIENT)], once)) == decided
 
 
 class Emitting(Advance, frozen=True):

@@ -105,6 +105,7 @@ def test_a_failing_claim_shows_what_was_expected_and_what_was_decided(folder: Pa
         f"{folder}/cart.test.yaml:17: the cart",
         "  expected  send remind_1 by email at +45m (2026-03-02T01:45:00+00:00), with `Cup` in its texts",
         "  actual    +0s     entered",
+        "            +10m    not_entered duplicate_event",
         "            +20m    not_entered already_inside",
         "            +1h5m   send remind_1 by email",
         "            +1h10m  converted remind_1 recovered",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from services.evaluator.core.addresses import ADDRESS_TRAITS
 from services.ingest.schemas import CONSENT_NAMES, FIXED_NAMES
 from shared.catalogue.model import Catalogue, EventKind
-from shared.catalogue.reader import parse_catalogue, standard
-from shared.journeys.faults import JourneyFaultsError
+from shared.catalogue.reader import load_catalogue, parse_catalogue, standard
+from shared.journeys.faults import Fault, JourneyFaultsError
 from shared.messages.outcome import EVENT_NAMES
 
 SHOP = """\
@@ -52,6 +54,12 @@ def test_events_have_properties_or_any_and_types_may_be_a_json_schema() -> None:
         ("properties:", "propertys:", ["5: unknown key `propertys`; did you mean `properties`?"]),
         ("litres: number", "litres: numbr", ["5: unknown type `numbr`; did you mean `number`?"]),
         ("[Boiled]", "Boiled", ["6: expected a list, not `Boiled`"]),
+        ("schema: catalogue/v1", "schema: catalogue/v1\nmode: of", [
+            "2: unknown mode `of`; did you mean `off`?",
+        ]),
+        ("type: array", "type: arry", [
+            "8: no JSON Schema: type: the value is not valid under any of the schemas listed in the 'anyOf' keyword",
+        ]),
         ("first_name: string", "first_name: 5", [
             "8: expected type: one of string, number, integer, boolean, date, array, object",
         ]),
@@ -67,6 +75,37 @@ def test_of_an_event_in_two_catalogues_both_know_the_properties() -> None:
     assert Catalogue(
         events={"A": EventKind(properties={"x": "string", "y": "number"}), "B": EventKind()}, aliases={}
     ) == ours.joined(theirs)
+
+
+def test_a_mode_and_what_is_required_are_read_and_joined() -> None:
+    text = SHOP.replace("events:", "mode: warn\nevents:", 1)
+    text = text.replace("    aliases:", "    mode: reject\n    required: [litres]\n    aliases:")
+    read = parse_catalogue("catalogue.yaml", text)
+    assert ("warn", "reject", ("litres",)) == (
+        read.mode,
+        read.events["Kettle Boiled"].mode,
+        read.events["Kettle Boiled"].required,
+    )
+    again = read.joined(Catalogue(events={"Kettle Boiled": EventKind(properties={}, required=("litres", "colour"))}))
+    assert ("warn", "reject", ("litres", "colour")) == (
+        again.mode,
+        again.events["Kettle Boiled"].mode,
+        again.events["Kettle Boiled"].required,
+    )
+
+
+def test_a_folders_catalogue_is_its_file_and_those_below_catalogue(tmp_path: Path) -> None:
+    (tmp_path / "catalogue.yaml").write_text("schema: catalogue/v1\nevents: {Kettle Boiled: }\n")
+    (tmp_path / "catalogue" / "crm").mkdir(parents=True)
+    (tmp_path / "catalogue" / "crm" / "leads.yaml").write_text("schema: catalogue/v1\nevents: {Lead Lost: }\n")
+    faults: list[Fault] = []
+    found = load_catalogue(tmp_path, faults)
+    assert ([], set()) == (faults, {"Kettle Boiled", "Lead Lost", "Order Completed"} - found.events.keys())
+    (tmp_path / "catalogue" / "crm" / "leads.yaml").write_text("schema: catalogue/v1\nevent: {}\n")
+    assert {"Kettle Boiled"} <= load_catalogue(tmp_path, faults).events.keys()
+    assert [f"{tmp_path}/catalogue/crm/leads.yaml:2: unknown key `event`; did you mean `events`?"] == [
+        str(fault) for fault in faults
+    ]
 
 
 def test_everybodys_catalogue_knows_what_the_product_makes_and_reads() -> None:

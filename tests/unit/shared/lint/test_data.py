@@ -26,10 +26,7 @@ DOUBTS = [
     ),
     (
         {"trigger": "{type: event, event: Completed Order}"},
-        (
-            "4: warning: `Completed Order` is another name of `Order"
-            " Completed`; events are told apart by their exact name"
-        ),
+        ("4: warning: `Completed Order` is another name of `Order Completed`, under which it comes in; ask for that"),
     ),
     (
         {"trigger": "{type: event, event: Order Completed, where: event.properties.totl > 5}"},
