@@ -21,9 +21,9 @@ from shared.kafka.partition import partition_of
 _LOG = structlog.get_logger(__name__)
 
 PATH = "/internal/contact"
-ONE_ANSWER = 0.5
-"""s for a worker's answer: it takes a few ms, and a worker that is stopped takes for ever."""
-PATIENCE = 2.0
+ONE_ANSWER = 1.0
+"""s for a worker's answer: it takes a few ms, behind a full batch some hundred; a stopped worker takes for ever."""
+PATIENCE = 3.0
 """s for all of it."""
 _CONNECTIONS = 64
 _KEEP_ALIVE = 3.0
