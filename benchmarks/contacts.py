@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import httpx2
 
-from benchmarks.path import BATCH, JOURNEYS, WRITE_KEY, applied, at, cpu_seconds, post_batches
+from benchmarks.path import BATCH, JOURNEYS, WRITE_KEY, applied, at, cpu_seconds
 from tests.e2e.processes import Process, service, wait_until
 from tests.servers.kafka import KafkaServer
 from tests.servers.process import free_port
@@ -99,7 +99,7 @@ async def measure(host: Host, contacts: int, rate: int) -> list[str]:
     """Return the figures of one host."""
     traits = {"email": "aki@example.jp", "first_name": "Aki", "plan": "gold"}
     known = [{"type": "identify", "userId": f"u{number}", "traits": traits} for number in range(contacts)]
-    await post_batches(host.url, known)
+    await post(host, known)
     await settle(host, len(known))
     quiet = await steadily(host, contacts, 0)
     asked = await steadily(host, contacts, rate)
@@ -131,11 +131,10 @@ async def steadily(host: Host, contacts: int, rate: int) -> Steady:
     asking = asyncio.create_task(ask(host, contacts, rate, STEADY_SECONDS))
     started = time.monotonic()
     total = STEADY_EVENTS * STEADY_SECONDS
-    async with httpx2.AsyncClient(base_url=host.url, auth=(WRITE_KEY, ""), timeout=60) as client:
+    async with client_of(host) as client:
         for first in range(0, total, BATCH):
             await asyncio.sleep(max(0.0, started + first / STEADY_EVENTS - time.monotonic()))
-            batch = events(first, BATCH, contacts, f"steady-{rate}")
-            (await client.post("/v1/batch", json={"batch": batch})).raise_for_status()
+            await post_batch(client, events(first, BATCH, contacts, f"steady-{rate}"))
     latencies = await asking
     await settle(host, before + total)
     return Steady(cpu_seconds(host.processes) - cpu, sorted(latencies))
@@ -146,11 +145,35 @@ async def flood(host: Host, contacts: int, rate: int) -> float:
     before = applied(host.metrics)
     asking = asyncio.create_task(ask(host, contacts, rate, 600))
     started = time.monotonic()
-    await post_batches(host.url, events(0, FLOOD_EVENTS, contacts, f"flood-{rate}"))
+    await post(host, events(0, FLOOD_EVENTS, contacts, f"flood-{rate}"))
     await settle(host, before + FLOOD_EVENTS)
     done = time.monotonic() - started
     asking.cancel()
     return FLOOD_EVENTS / done
+
+
+def client_of(host: Host) -> httpx2.AsyncClient:
+    """Return a client that may post to ``host``."""
+    return httpx2.AsyncClient(base_url=host.url, auth=(WRITE_KEY, ""), timeout=60)
+
+
+async def post(host: Host, calls: list[dict[str, Any]], width: int = 8) -> None:
+    """Post ``calls`` in batches, ``width`` requests at a time, as fast as they are taken."""
+    batches = iter([calls[start : start + BATCH] for start in range(0, len(calls), BATCH)])
+
+    async def work(client: httpx2.AsyncClient) -> None:
+        for batch in batches:
+            await post_batch(client, batch)
+
+    async with client_of(host) as client:
+        await asyncio.gather(*[work(client) for _ in range(width)])
+
+
+async def post_batch(client: httpx2.AsyncClient, batch: list[dict[str, Any]]) -> None:
+    """Post ``batch`` until it is taken: what is told to come again comes again, as from every SDK."""
+    while (answer := await client.post("/v1/batch", json={"batch": batch})).status_code in (429, 503):
+        await asyncio.sleep(float(answer.headers["retry-after"]))
+    answer.raise_for_status()
 
 
 async def ask(host: Host, contacts: int, rate: int, seconds: int) -> list[float]:

@@ -15,7 +15,8 @@ from fastapi import FastAPI
 
 from services.ingest.admission import AddressRule
 from services.ingest.app import create_app
-from services.ingest.contacts import create_contacts_router, not_set_up
+from services.ingest.auth import Admin
+from services.ingest.contacts import Readers, create_contacts_router, not_set_up
 from services.ingest.evaluators import Evaluators
 from services.ingest.gate import Bounds
 from services.ingest.keys import KeyRing, plain_keys
@@ -82,14 +83,17 @@ def build(settings: IngestSettings, draining: Callable[[], bool]) -> FastAPI:
         return not draining() and await publisher.ready()
 
     metrics = Metrics()
-    admin = [] if settings.admin_token is None else [settings.admin_token]
-    readers = Tokens(token.get_secret_value() for token in (*settings.read_tokens, *admin))
+    admin_token = None if settings.admin_token is None else settings.admin_token.get_secret_value()
+    readers = Readers(
+        Tokens(token.get_secret_value() for token in settings.read_tokens),
+        Admin(admin_token, lambda: ring.keys.admins),
+    )
     find = not_set_up if evaluators is None else evaluators.find
     return create_app(
         publisher=publisher,
         metrics=metrics,
         keys=ring,
-        admin_token=None if settings.admin_token is None else settings.admin_token.get_secret_value(),
+        admin_token=admin_token,
         ready=ready,
         standards=load_standards(settings.standards),
         bounds=Bounds(

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response, Security
 from fastapi.security import HTTPBearer
 
-from services.ingest.errors import NotFoundError, NotReaderError, NotSetUpError, ReadTooOftenError, error_body
+from services.ingest.auth import Admin
+from services.ingest.errors import (
+    NoAdminError,
+    NotAdminError,
+    NotFoundError,
+    NotReaderError,
+    NotSetUpError,
+    ReadTooOftenError,
+    error_body,
+)
 from services.ingest.pace import Pace
 from shared.ids import contact_key
 from shared.messages.contact import ContactView
@@ -55,7 +64,28 @@ _EXAMPLE: dict[str, Any] = {
 }
 
 
-def create_contacts_router(find: Find, readers: Tokens, pace: Pace, metrics: Metrics) -> APIRouter:
+class Readers:
+    """Who may read contacts: whoever has one of ``tokens``, and every admin."""
+
+    def __init__(self, tokens: Tokens, admin: Admin) -> None:
+        """``tokens`` open this and nothing else."""
+        self._tokens = tokens
+        self._admin = admin
+
+    def check(self, headers: Mapping[str, str]) -> None:
+        """Raise NotReaderError unless the request carries such a token as a bearer."""
+        if self._tokens.open(headers):
+            return
+        try:
+            self._admin.check(headers)
+        except NotAdminError as error:
+            if isinstance(error, NoAdminError) and not self._tokens:
+                message = "no token is set here: set KIKKAKE_READ_TOKENS or KIKKAKE_ADMIN_TOKEN"
+                raise NotReaderError(message, code="no_token") from error
+            raise NotReaderError("give a read token or the admin token: Authorization: Bearer TOKEN") from error
+
+
+def create_contacts_router(find: Find, readers: Readers, pace: Pace, metrics: Metrics) -> APIRouter:
     """Return the route. ``readers`` may ask, all of them together no faster than ``pace``."""
     router = APIRouter(tags=["contacts"])
 
@@ -74,7 +104,7 @@ def create_contacts_router(find: Find, readers: Tokens, pace: Pace, metrics: Met
         anonymous: Annotated[bool, Query(description=_ANONYMOUS)] = False,
     ) -> Response:
         """Return traits, consent, last events, journeys and messages, as of what was applied. Times are in ms."""
-        _authorize(request, readers)
+        readers.check(request.headers)
         if not pace.take():
             raise ReadTooOftenError
         with metrics.contact_read.time():
@@ -90,13 +120,6 @@ def create_contacts_router(find: Find, readers: Tokens, pace: Pace, metrics: Met
 async def not_set_up(_contact: str) -> bytes | None:
     """Find nobody: nothing is set up to ask."""
     raise NotSetUpError
-
-
-def _authorize(request: Request, readers: Tokens) -> None:
-    if not readers:
-        raise NotReaderError("no token is set here: set KIKKAKE_READ_TOKENS or KIKKAKE_ADMIN_TOKEN", code="no_token")
-    if not readers.open(request.headers):
-        raise NotReaderError("give a read token or the admin token: Authorization: Bearer TOKEN")
 
 
 def _responses() -> dict[int | str, dict[str, Any]]:

@@ -51,6 +51,12 @@ class NotAdminError(IngestError):
     code = "invalid_admin_token"
 
 
+class NoAdminError(NotAdminError):
+    """No admin token is set here: set KIKKAKE_ADMIN_TOKEN."""
+
+    code = "no_admin_token"
+
+
 class NotReaderError(IngestError):
     """Only who holds a read token or the admin token may ask for this."""
 

@@ -19,7 +19,8 @@ from services.dispatcher.channels.smtp import parse_smtp_url
 from services.dispatcher.connectors.file import lanes_of, read_connectors
 from services.evaluator.core.catalog import catalog_of
 from services.ingest.app import create_app
-from services.ingest.contacts import create_contacts_router
+from services.ingest.auth import Admin
+from services.ingest.contacts import Readers, create_contacts_router
 from services.ingest.keys import plain_keys
 from services.ingest.pace import Pace
 from services.ingest.screening import load_standards
@@ -143,7 +144,7 @@ def compose(settings: StandaloneSettings, environment: Mapping[str, str] | None 
             create_inbox_router(channels, credentials.admin_token),
             create_contacts_router(
                 ContactLookup(contacts, lambda: evaluation.runner.caught_up).find,
-                Tokens([credentials.admin_token, *settings.read_tokens]),
+                Readers(Tokens(settings.read_tokens), Admin(credentials.admin_token)),
                 Pace(READS_PER_SECOND),
                 metrics,
             ),

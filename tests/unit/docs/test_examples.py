@@ -19,7 +19,8 @@ from cli.simulator.answers import read_answers
 from services.dispatcher.channels.inbox import InboxChannel
 from services.dispatcher.connectors.file import read_connectors
 from services.ingest.app import create_app
-from services.ingest.contacts import create_contacts_router
+from services.ingest.auth import Admin
+from services.ingest.contacts import Readers, create_contacts_router
 from services.ingest.keys import plain_keys
 from services.ingest.keys_file import read_keys
 from services.ingest.pace import Pace
@@ -254,7 +255,7 @@ def _contacts() -> APIRouter:
     async def find(_contact: str) -> bytes | None:
         return None
 
-    return create_contacts_router(find, Tokens(["ADMIN_TOKEN"]), Pace(100), Metrics())
+    return create_contacts_router(find, Readers(Tokens([]), Admin("ADMIN_TOKEN")), Pace(100), Metrics())
 
 
 @pytest.mark.parametrize(("command", "answer"), CALLS, ids=[command[:70] for command, _ in CALLS])

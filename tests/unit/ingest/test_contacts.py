@@ -10,7 +10,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from services.ingest.app import create_app
-from services.ingest.contacts import Find, create_contacts_router, not_set_up
+from services.ingest.auth import Admin
+from services.ingest.contacts import Find, Readers, create_contacts_router, not_set_up
 from services.ingest.errors import ContactUnavailableError
 from services.ingest.keys import plain_keys
 from services.ingest.pace import Pace
@@ -18,7 +19,7 @@ from shared.messages.contact import ContactView
 from shared.metrics import Metrics
 from shared.tokens import Tokens
 from tests.fakes import FakeClock, RecordingPublisher
-from tests.unit.ingest.sites import always_ready
+from tests.unit.ingest.sites import ADMIN, always_ready
 
 READER = "a-read-token-of-some-length"
 OTHER = "another-read-token-while-rotating"
@@ -40,16 +41,19 @@ async def unavailable(_contact: str) -> bytes | None:
     raise ContactUnavailableError
 
 
-def a_site(find: Find, *tokens: str, per_second: int = 100, clock: FakeClock | None = None) -> TestClient:
+def a_site(
+    find: Find, *tokens: str, per_second: int = 100, clock: FakeClock | None = None, admin: str | None = None
+) -> TestClient:
     metrics = Metrics()
     pace = Pace(per_second, clock or FakeClock())
+    readers = Readers(Tokens(tokens), Admin(admin))
     return TestClient(
         create_app(
             publisher=RecordingPublisher(),
             keys=plain_keys(["WK"]),
             ready=always_ready,
             metrics=metrics,
-            extra_routers=[create_contacts_router(find, Tokens(tokens), pace, metrics)],
+            extra_routers=[create_contacts_router(find, readers, pace, metrics)],
         ),
         raise_server_exceptions=False,
     )
@@ -95,6 +99,12 @@ def test_every_token_opens_and_nothing_else_does() -> None:
     for token in (None, "wrong", "", READER + "x", "WK"):
         assert (401, "invalid_read_token", None) == refusal(ask(http, token=token))
     assert ["u:u1", "u:u1"] == known.asked
+
+
+def test_an_admin_may_read_also_where_there_are_no_read_tokens() -> None:
+    for http in (a_site(Known("u:u1").find, admin=ADMIN), a_site(Known("u:u1").find, READER, admin=ADMIN)):
+        assert 200 == ask(http, token=ADMIN).status_code
+        assert (401, "invalid_read_token", None) == refusal(ask(http, token="wrong"))
 
 
 def test_without_a_token_set_nobody_may() -> None:
