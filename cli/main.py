@@ -6,6 +6,7 @@ import click
 
 from cli.demo.command import demo
 from cli.dev import dev
+from cli.importing.command import import_
 from cli.journeys import journeys
 from cli.lint import lint
 from cli.log import log
@@ -23,6 +24,7 @@ def cli() -> None:
 
 cli.add_command(demo)
 cli.add_command(dev)
+cli.add_command(import_)
 cli.add_command(journeys)
 journeys.add_command(lint)
 for order in (publish, drain, stop, list_journeys):

@@ -1,0 +1,1 @@
+"""``kikkake import``: a file of history to a running system, by HTTP."""
