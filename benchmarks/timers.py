@@ -12,7 +12,8 @@ import random
 import time
 from collections.abc import Callable, Sequence
 
-from benchmarks.restore import START, contact_of, resident
+from benchmarks.population import START, contact_of
+from benchmarks.restore import resident
 from services.evaluator.core.state import NEVER
 from services.evaluator.timers import DueIndex
 from shared.clock import DAY, HOUR, SECOND

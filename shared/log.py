@@ -26,7 +26,7 @@ class RecordTooLargeError(PermanentError):
     """A record is larger than its topic takes."""
 
 
-class LogRecord(msgspec.Struct, frozen=True):
+class LogRecord(msgspec.Struct, frozen=True, gc=False):
     """One record as read. ``timestamp``: append time in ms for ``events`` (never goes back by itself: see log time)."""
 
     offset: int

@@ -42,11 +42,20 @@ class Heads:
             self.behind[contact] = None
 
     def fill(self, rows: Iterable[tuple[str, bytes]]) -> int:
-        """Take in the heads of all stored ``rows`` and return how many of them are contacts'."""
-        contacts = 0
+        """Take in the heads of all stored ``rows`` at the start; return how many of them are contacts'."""
+        contacts, number = 0, self.number
         for contact, value in rows:
-            contacts += not contact.startswith(PREFIX)
-            self.note(contact, read_head(value), NEVER)
+            head = read_head(value)
+            if head.next_due != NEVER:
+                self.timers.set(contact, head.next_due, NEVER)
+            if head.pending:
+                self.pending[contact] = head.pending
+            if head.held:
+                self.held.add(contact)
+            if not contact.startswith(PREFIX):
+                contacts += 1
+                if head.adopted != number:
+                    self.behind[contact] = None
         return contacts
 
     def adopt(self, rows: Iterable[tuple[str, bytes]], but: Container[str]) -> None:

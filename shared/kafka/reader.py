@@ -8,11 +8,13 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from shared.kafka.batches import take
 from shared.log import LogRecord, LogUnavailableError
 from shared.messages.topics import TopicName
 
-_POLL_MS = 200
-_FETCH_BYTES = 8 * 1024 * 1024
+_POLL = 0.2  # s
+_FETCH_BYTES = 4 * 1024 * 1024
+_FEW_BYTES = 64 * 1024  # what a read of a few records asks for; a batch that is longer comes whole all the same
 
 
 class KafkaLogReader:
@@ -57,30 +59,22 @@ class KafkaLogReader:
     async def _batches(
         self, topic: TopicName, partition: int, offset: int, limit: int | None
     ) -> AsyncGenerator[list[LogRecord], None]:
-        async with self._consumer(topic, partition) as (consumer, place):
+        async with self._consumer(topic, partition, _FETCH_BYTES if limit is None else _FEW_BYTES) as (consumer, place):
             end = (await consumer.end_offsets([place]))[place]
             begin = (await consumer.beginning_offsets([place]))[place]
             # What was asked for may have aged out; without this the consumer would reset itself, or wait for ever.
             consumer.seek(place, min(max(offset, begin), end))
             while await consumer.position(place) < end:
-                polled = await consumer.getmany(place, timeout_ms=_POLL_MS, max_records=limit)
-                batch = [
-                    LogRecord(
-                        offset=record.offset,
-                        timestamp=record.timestamp,
-                        key=record.key,
-                        value=record.value,
-                        headers=tuple(record.headers),
-                    )
-                    for record in polled.get(place, ())
-                    if record.offset < end
-                ]
+                fetched = await take(consumer, _POLL)
+                batch = [] if fetched is None else fetched[1]
+                while batch and batch[-1].offset >= end:
+                    batch.pop()
                 if batch:
                     yield batch
 
     @contextlib.asynccontextmanager
     async def _consumer(
-        self, topic: TopicName, partition: int
+        self, topic: TopicName, partition: int, fetch_bytes: int = _FEW_BYTES
     ) -> AsyncIterator[tuple[AIOKafkaConsumer, TopicPartition]]:
         place = TopicPartition(self._prefix + topic, partition)
         consumer = AIOKafkaConsumer(
@@ -89,7 +83,7 @@ class KafkaLogReader:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=50,
-            max_partition_fetch_bytes=_FETCH_BYTES,
+            max_partition_fetch_bytes=fetch_bytes,
             request_timeout_ms=int(self._timeout * 1000),
         )
         try:

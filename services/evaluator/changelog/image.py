@@ -71,13 +71,23 @@ class Image:
     def apply(self, records: Sequence[LogRecord]) -> None:
         """Take the next records in."""
         changes: dict[bytes, bytes | None] = {}
-        last: tuple[LogRecord, Stamp] | None = None
+        last: LogRecord | None = None
+        by = Stamp(0, 0)
+        # Millions are rows that simply count, of one epoch and so with the headers of the record before: what is known
+        # of that one holds for them.
+        headers: tuple[tuple[str, bytes], ...] = ()
+        plain = False
         for record in records:
-            stamp = self.look(record)
             key = record.key
+            if plain and record.headers is headers and key is not None and key.startswith(CONTACT):
+                changes[key] = record.value
+                last = record
+                continue
+            plain = False
+            stamp = self.look(record)
             if stamp is None or key is None:
                 continue
-            last = record, stamp
+            last, by, headers = record, stamp, record.headers
             if self.unproved:
                 self.unproved.discard(_place(record, stamp))
             if key == CLAIM:
@@ -93,9 +103,12 @@ class Image:
                 changes[key] = record.value
             if key in _ENDS and not self.overwritten:
                 self._resume = _place(record, stamp)
+            plain = stamp.term >= self.term and not self.unproved and not self.overwritten
+        if records:
+            self.next_offset = records[-1].offset + 1
         self._own_begin = self._own_end = self.next_offset
         if last is not None:
-            self._take(changes, _place(*last))
+            self._take(changes, _place(last, by))
 
     def saved(self, records: Sequence[tuple[bytes, bytes | None]], first: int, stamp: Stamp) -> None:
         """Take in what we have appended ourselves, from offset ``first`` on."""
@@ -145,6 +158,8 @@ class Image:
 
     def _take(self, changes: dict[bytes, bytes | None], last: Place) -> None:
         for key, value in changes.items():
+            if key.startswith(CONTACT):
+                continue
             if key == META:
                 self.meta = value
             elif key.startswith(OUTBOX):

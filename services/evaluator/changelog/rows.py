@@ -93,12 +93,12 @@ class MemoryRows:
         """Take ``changes`` in."""
         rows, prefix = self._rows, len(CONTACT)
         for key, value in changes.items():
-            if not key.startswith(CONTACT):
-                continue
-            if value is None:
-                rows.pop(key[prefix:].decode(), None)
-            else:
-                rows[key[prefix:].decode()] = value
+            if key.startswith(CONTACT):
+                contact = key[prefix:].decode()
+                if value is None:
+                    rows.pop(contact, None)
+                else:
+                    rows[contact] = value
 
     def discard(self, reason: str) -> None:
         """Forget everything."""

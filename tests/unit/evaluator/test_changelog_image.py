@@ -188,3 +188,18 @@ def test_a_stale_record_that_is_within_the_lag_leaves_the_good_one_beside_it() -
     log.compact(lag=2)
     image = an_image(log.records)
     assert ({"u:1": b"good"}, {b"c:u:1"}) == (rows_of(image), image.overwritten)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(histories())
+def test_rows_of_one_epoch_read_the_short_way_are_the_same(written: list[Written]) -> None:
+    """As a reader gives them, with one object for the headers of an epoch; or each with its own."""
+    apart = records(*written)
+    together, headers = [], apart[0].headers if apart else ()
+    for record in apart:
+        headers = headers if headers == record.headers else record.headers
+        together.append(LogRecord(record.offset, 0, record.key, record.value, headers))
+    short, long = an_image(together), an_image(apart)
+    assert rows_of(long) == rows_of(short)
+    for name in ("meta", "term", "claim", "overwritten", "next_offset", "_outboxes", "_resume", "_last"):
+        assert getattr(long, name) == getattr(short, name)

@@ -1,0 +1,39 @@
+"""What ``shared/kafka/batches.py`` touches of aiokafka is still there, as it was when its source was read."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
+
+MENTIONED: list[tuple[Callable[..., Any], list[str]]] = [
+    (Fetcher.__init__, ["self._records = collections.OrderedDict()", "self._wait_consume_future ="]),
+    (Fetcher._create_fetch_waiter, ["self._fetch_waiters.add(fut)"]),
+    (Fetcher._notify, ["if future is not None and not future.done()"]),
+    # What we do instead of these two.
+    (
+        Fetcher.fetched_records,
+        ["del self._records[tp]", "self._notify(self._wait_consume_future)", "check_raise()", "waiter.result()"],
+    ),
+    (
+        PartitionRecords._unpack_records,
+        ["records.next_batch()", "validate_crc()", "next_batch.is_control_batch", "= next_batch.next_offset"],
+    ),
+    (FetchResult.check_assignment, ["position != self._partition_records.next_fetch_offset"]),
+    (FetchResult._update_position, ["consumed_to(self._partition_records.next_fetch_offset)"]),
+]
+
+
+def test_the_version_is_the_one_whose_source_was_read() -> None:
+    assert version("aiokafka") == "0.14.0", "aiokafka changed: read its fetcher again, then update the pin here"
+
+
+@pytest.mark.parametrize(("function", "words"), MENTIONED, ids=lambda it: getattr(it, "__qualname__", None))
+def test_the_source_still_says_what_we_rely_on(function: Callable[..., Any], words: list[str]) -> None:
+    source = inspect.getsource(function)
+    for word in words:
+        assert word in source, f"{function.__qualname__} no longer contains {word!r}"
