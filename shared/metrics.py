@@ -66,6 +66,11 @@ class Metrics:
             "Contacts that have not adopted the newest journeys' dates and schedules yet",
             "partition",
         )
+        self.standby_lag = self._gauge(
+            "standby_lag_records",
+            "Records of the changelog that a standby has not taken in yet, by partition followed here",
+            "partition",
+        )
         self.invalid_zones = self._counter(
             "invalid_zones", "Time zones of contacts that are none: the workspace's is taken"
         )

@@ -41,6 +41,7 @@ def build(settings: EvaluatorSettings) -> EvaluatorApp:
         lease=lease,
         datadir=settings.data,
         instance_id=settings.evaluator_instance,
+        standby_replicas=settings.standby_replicas,
         heartbeat_interval=int(settings.session_timeout * SECOND) // _HEARTBEATS,
         max_poll_records=settings.evaluator_batch,
         lifespan=_lifespan(settings, owned, metrics),

@@ -178,7 +178,8 @@ class BatchConsumer(driver.Consumer):
             raise RebalanceAgain
         self._touched = True
         partitions, kept = (frozenset(tp.partition for tp in tps) for tps in (owned, self._kept))
-        task = self._restoring = asyncio.ensure_future(self.handler.assigned(partitions, kept))
+        standbys = frozenset(tp.partition for tp in self.app.assignor.assigned_standbys()) - partitions
+        task = self._restoring = asyncio.ensure_future(self.handler.assigned(partitions, kept, standbys))
         try:
             await asyncio.wait([task])
         finally:

@@ -11,6 +11,7 @@ import msgspec
 import structlog
 
 from services.evaluator.broker_time import BrokerTime
+from services.evaluator.changelog.image import Image
 from services.evaluator.changelog.partition import FencedError, PartitionChangelog, open_partition
 from services.evaluator.changelog.rows import MemoryRows, Rows, StateUnreadableError
 from services.evaluator.changelog.writer import ChangelogWriter
@@ -23,6 +24,7 @@ from services.evaluator.published import PublishedJourneys
 from services.evaluator.queries import Held, NotHeldError
 from services.evaluator.runner import YOUNG, PartitionRunner
 from services.evaluator.settings import EvaluatorSettings
+from services.evaluator.standby import KafkaSource, Standbys
 from services.evaluator.tail import ChangelogTail
 from shared.clock import SECOND, monotonic_clock, system_clock
 from shared.errors import BadMessageError, loggable
@@ -32,6 +34,7 @@ from shared.kafka.partition import partition_of
 from shared.kafka.publisher import KafkaPublisher
 from shared.kafka.reader import KafkaLogReader
 from shared.log import LogRecord
+from shared.memory import give_back
 from shared.messages import codec
 from shared.messages.event import Marker
 from shared.messages.topics import EVENTS
@@ -88,17 +91,24 @@ class OwnedPartitions:
         self._publisher = self._connect()
         self._writer = ChangelogWriter(kafka, prefix=prefix, clock=system_clock)
         self._tail = ChangelogTail(kafka, prefix=prefix, observe=self._observe)
+        source = KafkaSource(kafka, prefix=prefix)
+        self._standbys = Standbys(source, self._reader, self._open_rows, self._metrics)
         self._published = PublishedJourneys(kafka, prefix=prefix, base=self._base)
         await self._publisher.start()
         await self._published.start()
         await self._writer.start()
         await self._tail.start()
-        following = asyncio.gather(_loudly(self._tail.run()), _loudly(self._published.run()))
+        await source.start()
+        following = asyncio.gather(
+            _loudly(self._tail.run()), _loudly(self._published.run()), _loudly(self._standbys.run())
+        )
         try:
             yield
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
+            self._standbys.follow(frozenset())
+            await source.stop()
             await self._tail.stop()
             await self._writer.stop()
             await self._publisher.stop()
@@ -123,16 +133,22 @@ class OwnedPartitions:
             raise NotHeldError("no_lease")
         return Held(partition, owned.changelog, owned.runner.caught_up)
 
-    async def assigned(self, partitions: frozenset[int], kept: frozenset[int]) -> Mapping[int, int | None]:
-        """Restore and claim what is new, drop what is gone, and return where to begin reading."""
-        self._drop(self._owned.keys() - kept)
+    async def assigned(
+        self, partitions: frozenset[int], kept: frozenset[int], standbys: frozenset[int]
+    ) -> Mapping[int, int | None]:
+        """Restore and claim what is new, drop or follow what is gone, and return where to begin reading."""
+        followed = standbys - partitions if self._settings.standby_replicas else frozenset()
+        self._drop(self._owned.keys() - kept, warm=partitions | followed)
         new = partitions - self._owned.keys()
         if new:
             incarnations = await read_incarnations(self._settings, EVENTS)
             ends = await self._reader.ends(EVENTS, self._settings.partitions)
+            warm = {partition: self._standbys.take(partition) for partition in sorted(new)}
             await asyncio.gather(
-                *[self._open(partition, incarnations.get(partition), ends[partition]) for partition in sorted(new)]
+                *[self._open(number, incarnations.get(number), ends[number], image) for number, image in warm.items()]
             )
+            give_back()
+        self._standbys.follow(followed)
         self._tail.follow({number: owned.changelog.next_offset for number, owned in self._owned.items()})
         for owned in self._owned.values():
             owned.beat = asyncio.create_task(_loudly(self._beat(owned)))
@@ -173,22 +189,26 @@ class OwnedPartitions:
         owned.lag = 0.0 if caught_up else (now - newest.timestamp) / SECOND
         self._measure_lag()
 
-    def _drop(self, partitions: set[int]) -> None:
+    def _drop(self, partitions: set[int], *, warm: frozenset[int] = frozenset()) -> None:
+        """Give ``partitions`` up; the rows of those in ``warm`` stay, to be proved by whoever continues them."""
         for number in partitions:
             owned = self._owned.pop(number)
             owned.runner.forget()
-            owned.rows.close()
+            if number in warm:
+                self._standbys.give(number, owned.changelog.image)
+            else:
+                owned.rows.close()
         self._measure_lag()
 
     def _measure_lag(self) -> None:
         lag = max((owned.lag for owned in self._owned.values()), default=0.0)
         self._metrics.consumer_lag.labels(EVENTS).set(lag)
 
-    async def _open(self, partition: int, incarnation: str | None, end: int) -> None:
-        rows = self._open_rows(partition)
+    async def _open(self, partition: int, incarnation: str | None, end: int, standby: Image | None = None) -> None:
+        rows = self._open_rows(partition) if standby is None else standby.rows
         try:
             try:
-                owned = await self._restored(rows, partition, incarnation, end)
+                owned = await self._restored(rows, partition, incarnation, end, standby)
             except StateUnreadableError as error:
                 rows.discard(str(error))
                 owned = await self._restored(rows, partition, incarnation, end)
@@ -197,7 +217,9 @@ class OwnedPartitions:
             raise
         self._owned[partition] = owned
 
-    async def _restored(self, rows: Rows, partition: int, incarnation: str | None, end: int) -> _Owned:
+    async def _restored(
+        self, rows: Rows, partition: int, incarnation: str | None, end: int, standby: Image | None = None
+    ) -> _Owned:
         changelog = await open_partition(
             partition,
             owner=os.urandom(16).hex(),
@@ -206,6 +228,7 @@ class OwnedPartitions:
             publisher=self._publisher,
             may_act=self._lease.valid,
             rows=rows,
+            standby=standby,
         )
         saved = changelog.load_meta()
         known = Meta() if saved is None else decode_meta(saved)

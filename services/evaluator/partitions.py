@@ -36,13 +36,16 @@ class PartitionHandler(Protocol):
     Any exception ends the process (``EXIT_FATAL``): nothing is ever skipped.
     """
 
-    async def assigned(self, partitions: frozenset[int], kept: frozenset[int]) -> Mapping[int, int | None]:
+    async def assigned(
+        self, partitions: frozenset[int], kept: frozenset[int], standbys: frozenset[int]
+    ) -> Mapping[int, int | None]:
         """Restore what is needed and return where to begin: an offset each, or None for the group's committed one.
 
         ``partitions`` is everything that we own now, perhaps nothing; no batch comes before this returns. ``kept`` are
         those of them that nobody else can have owned since this returned last: what is in memory of any other
-        partition is void, for not every assignment comes here. Cancelled when the group rebalances again meanwhile;
-        it is then called anew.
+        partition is void, for not every assignment comes here. ``standbys`` are partitions of others that the group
+        would rather give to us than to another when their owner is gone. Cancelled when the group rebalances again
+        meanwhile; it is then called anew.
         """
         ...
 

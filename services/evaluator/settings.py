@@ -29,3 +29,8 @@ class EvaluatorSettings(KafkaSettings):
         min_length=16,
         description="what ingest and the evaluators know each other by; without one contacts cannot be read",
     )
+    standby_replicas: int = Field(
+        default=0,
+        ge=0,
+        description="other evaluators that follow each partition, ready to take it over; the same for all of a group",
+    )

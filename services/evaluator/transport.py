@@ -101,6 +101,7 @@ def create_app(  # noqa: PLR0913 - the settings of one worker, all by name
     lease: Lease,
     datadir: Path,
     instance_id: str | None = None,
+    standby_replicas: int = 0,
     heartbeat_interval: int = 1 * SECOND,
     rebalance_timeout: int = 30 * SECOND,
     drain_timeout: int = 20 * SECOND,
@@ -115,6 +116,7 @@ def create_app(  # noqa: PLR0913 - the settings of one worker, all by name
 
     Times are in milliseconds. ``bootstrap`` is host:port, several separated by commas. ``instance_id`` (unique per
     worker, the same after its restart) spares the group a rebalance when the worker is back within a session.
+    ``standby_replicas`` is how many others each partition is given to as a standby; the group's leader decides.
     ``lifespan`` is entered before the worker joins and left after it has drained. The topic must exist.
     """
     if 4 * heartbeat_interval > lease.session_timeout:
@@ -124,8 +126,8 @@ def create_app(  # noqa: PLR0913 - the settings of one worker, all by name
         group,
         broker=urls,
         datadir=datadir,
-        # Faust's sticky assignor, which it would only use with tables; its round robin moves every partition.
-        table_standby_replicas=1,
+        # At least one, for Faust's sticky assignor: without tables it would else move every partition, round robin.
+        table_standby_replicas=max(1, standby_replicas),
         TableManager=_NoTables,
         topic_allow_declare=False,
         topic_disable_leader=True,

@@ -20,6 +20,7 @@ from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
 from aiokafka.structs import ConsumerRecord
 from faust import App
 from faust.app.base import BootStrategy
+from faust.assignor.partition_assignor import PartitionAssignor
 from faust.serializers.schemas import Schema
 from faust.tables.manager import TableManager
 from faust.tables.recovery import RebalanceAgain, Recovery
@@ -67,6 +68,7 @@ CALLED: list[tuple[Callable[..., Any], list[str]]] = [
     (TableManager._update_channels, []),
     (TableManager.on_start, []),
     (Recovery._resume_streams, ["generation_id"]),
+    (PartitionAssignor.assigned_standbys, []),
     (GroupCoordinator._send_req, ["request"]),
     (GroupCoordinator.check_errors, []),
     (GroupCoordinator._do_heartbeat, []),

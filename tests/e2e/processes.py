@@ -85,6 +85,11 @@ class Process:
         """The last lines that it said."""
         return self.log.read_text(errors="replace")[-4000:] if self.log.exists() else ""
 
+    def metrics(self) -> str:
+        """Return what it tells Prometheus."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as response:
+            return str(response.read().decode())
+
     def _answers(self) -> bool:
         assert self.running, f"{self.name} ended by itself:\n{self.tail()}"
         try:

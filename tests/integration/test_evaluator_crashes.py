@@ -68,6 +68,7 @@ class World:
         (self.journeys / "cart.yaml").write_text(JOURNEY, encoding="utf-8")
         self.processes: list[Process] = []
         self.contacts = 0
+        self.settings: dict[str, str] = {}
         settings = KafkaSettings(kafka_bootstrap=self.bootstrap, topic_prefix=self.prefix, partitions=PARTITIONS)
         asyncio.run(ensure_topics(settings))
 
@@ -83,6 +84,7 @@ class World:
             "KIKKAKE_SESSION_TIMEOUT": "6",
             # Small batches make many epochs.
             "KIKKAKE_EVALUATOR_BATCH": "20",
+            **self.settings,
         }
 
     def evaluator(self, instance: str = "a") -> Process:
@@ -269,6 +271,35 @@ def test_a_worker_paused_past_its_session_and_woken_writes_nothing(world: World)
     wait_until(world.over, "every run has ended", 60, world.tails)
     assert 0 == before == _stale_records(world)
     world.compare()
+
+
+@pytest.mark.parametrize("state", ["memory", "disk"])
+def test_killed_its_partitions_go_to_the_standby_which_reads_their_tail_alone(world: World, state: str) -> None:
+    """Each of two follows what the other owns; one is killed, and its events go on at the other."""
+    world.settings = {"KIKKAKE_STATE": state, "KIKKAKE_STANDBY_REPLICAS": "1"}
+    first = world.evaluator("a").ready()
+    second = world.evaluator("b").ready()
+    world.visit(90)
+    wait_until(world.over, "every run has ended", 60, world.tails)
+    wait_until(lambda: _follows(second), "the standby has read everything", 30, world.tails)
+    written = {number: len(part) for number, part in enumerate(world.read(CHANGELOG))}
+    said = second.log.stat().st_size
+    first.send(signal.SIGKILL)
+    world.visit(30)
+    wait_until(world.over, "every run has ended", 60, world.tails)
+    world.compare()
+    lines = second.log.read_bytes()[said:].decode().splitlines()
+    restored = [json.loads(line) for line in lines if '"partition_restored"' in line]
+    taken = {it["partition"]: it["read"] for it in restored}
+    assert taken, "the partitions of the first have come to the second"
+    for partition, read in taken.items():
+        assert read < 40 < written[partition] / 2, "an epoch of 20 records, what came since, and the claim"
+
+
+def _follows(process: Process) -> bool:
+    """Whether ``process`` follows partitions and has taken in all that is in their changelogs."""
+    lags = [line for line in process.metrics().splitlines() if line.startswith("kikkake_standby_lag_records{")]
+    return bool(lags) and all(line.endswith(" 0.0") for line in lags)
 
 
 def _commands(world: World) -> dict[str, SendCommand]:

@@ -40,7 +40,9 @@ class Recorder:
         line = {"kind": kind, "at": time.monotonic(), "pid": os.getpid(), **more}
         os.write(self._file, json.dumps(line).encode() + b"\n")
 
-    async def assigned(self, partitions: frozenset[int], kept: frozenset[int]) -> Mapping[int, int | None]:
+    async def assigned(
+        self, partitions: frozenset[int], kept: frozenset[int], standbys: frozenset[int]
+    ) -> Mapping[int, int | None]:
         self.note("assigned", partitions=sorted(partitions), kept=sorted(kept), memberships=self._lease.memberships)
         await asyncio.sleep(self._restore)
         self.note("restored", partitions=sorted(partitions))

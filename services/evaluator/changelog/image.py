@@ -38,7 +38,8 @@ class Image:
 
     Kept rows are continued from their mark. They are of this log only if the records that the mark names stand in it:
     until those have been read, they are ``unproved``. That tells a log that was created anew, cut off by a broker or
-    compacted beyond the mark, whoever has written to it meanwhile.
+    compacted beyond the mark, whoever has written to it meanwhile. They are ``spoilt`` if we were the stale writer:
+    what we appended behind another's claim, before we had read of it, is in these rows and in no other.
     """
 
     def __init__(self, rows: Rows, incarnation: str) -> None:
@@ -50,6 +51,8 @@ class Image:
         self.overwritten: set[bytes] = set()
         self.next_offset = 0
         self.unproved: set[Place] = set()
+        self.spoilt = False
+        self._kept_by: tuple[int, int] = 0, -1  # the term under which rows were kept, and up to which offset
         self._outboxes: dict[bytes, bytes] = {}
         self.incarnation = incarnation
         self._resume: Place | None = None
@@ -64,9 +67,22 @@ class Image:
             rows.discard("of another changelog")
             return
         self.meta, self._outboxes, self.term = kept.meta, kept.outboxes, kept.mark.term
-        self._resume, self._last = kept.mark.resume, kept.mark.last
-        self.unproved = {kept.mark.resume, kept.mark.last}
-        self.next_offset = kept.mark.resume.offset
+        self._continue(kept.mark.resume, kept.mark.last)
+
+    def rewind(self) -> bool:
+        """Go back to the mark, as a restart does with kept rows: what stands there is to be proved again.
+
+        False: nothing was complete yet, so that there is no mark to go back to.
+        """
+        if self._resume is None or self._last is None:
+            return False
+        self._continue(self._resume, self._last)
+        return True
+
+    @property
+    def refuted(self) -> bool:
+        """Whether what was read so far says that kept rows are not of this log."""
+        return self.spoilt or any(place.offset < self.next_offset for place in self.unproved)
 
     def apply(self, records: Sequence[LogRecord]) -> None:
         """Take the next records in."""
@@ -96,6 +112,8 @@ class Image:
                     self.claim = decode_claim(record.value)
             elif stamp.term < self.term:
                 self.overwritten.add(key)
+                term, upto = self._kept_by
+                self.spoilt = self.spoilt or (stamp.term >= term and record.offset <= upto)
                 continue
             else:
                 if self.overwritten:
@@ -155,6 +173,13 @@ class Image:
     def contacts(self) -> Iterator[tuple[str, bytes]]:
         """Yield every contact with its row."""
         return self.rows.scan()
+
+    def _continue(self, resume: Place, last: Place) -> None:
+        self._resume, self._last = resume, last
+        self.unproved = {resume, last}
+        self.spoilt, self._kept_by = False, (self.term, last.offset)
+        self.overwritten = set()
+        self.next_offset = resume.offset
 
     def _take(self, changes: dict[bytes, bytes | None], last: Place) -> None:
         for key, value in changes.items():

@@ -69,6 +69,11 @@ class PartitionChangelog:
         self._lock = asyncio.Lock()
 
     @property
+    def image(self) -> Image:
+        """What was written so far, as far as it is known here."""
+        return self._image
+
+    @property
     def next_offset(self) -> int:
         """Where the tail goes on reading."""
         return self._image.next_offset
@@ -190,25 +195,31 @@ async def open_partition(
     publisher: Publisher,
     may_act: Callable[[], bool],
     rows: Rows,
+    standby: Image | None = None,
 ) -> PartitionChangelog:
     """Restore the partition, claim it and send again what may be missing; ``owner`` is random, one per assignment.
 
-    What ``rows`` has kept is continued, or discarded where it is not what the log says; else the whole log is read.
+    What ``rows`` has kept is continued, or the image of them that a ``standby`` has followed; they are discarded where
+    they are not what the log says, and else the whole log is read.
     Whatever happens in between, the next call starts from the log again: nothing but claims and repeats is written.
     """
-    image = Image(rows, await _incarnation(reader, partition))
+    incarnation = await read_incarnation(reader, partition)
+    if standby is not None and not (standby.incarnation == incarnation and standby.rewind()):
+        rows.discard("its standby was of another changelog, or had not come to the end of an epoch")
+        standby = None
+    image = standby or Image(rows, incarnation)
     begin = image.next_offset
-    await _read_on(image, reader, partition)
-    if image.unproved:
-        rows.discard("the changelog does not have the records that it was continued from")
+    read = await _read_on(image, reader, partition)
+    if image.unproved or image.spoilt:
+        rows.discard("the changelog does not have the records that it was continued from, or they were stale")
         image, begin = Image(rows, image.incarnation), 0
     while True:
-        await _read_on(image, reader, partition)
+        read += await _read_on(image, reader, partition)
         claim = Claim(image.term + 1, owner)
         record = (CLAIM, encode_claim(claim))
         offset = await writer.append(partition, [record], Stamp(claim.term, 0))
         while image.next_offset <= offset:
-            await _read_on(image, reader, partition, offset)
+            read += await _read_on(image, reader, partition, offset)
         # Somebody else's claim of the same or a higher term stood before ours: it counts, so claim above it. One that
         # stands behind ours is for the tail to find: it fences us.
         if image.claim == claim:
@@ -216,21 +227,25 @@ async def open_partition(
     changelog = PartitionChangelog(partition, image, claim, writer, publisher, may_act)
     resent = await changelog.resend()
     await changelog.repair()
-    _LOG.info("partition_restored", partition=partition, term=claim.term, begin=begin, end=offset, resent=resent)
+    where = {"partition": partition, "term": claim.term, "begin": begin, "end": offset}
+    _LOG.info("partition_restored", **where, read=read, resent=resent)
     return changelog
 
 
-async def _incarnation(reader: LogReader, partition: int) -> str:
+async def read_incarnation(reader: LogReader, partition: int) -> str:
     """Return the id of the changelog's partition: the value of its first record."""
     first = await reader.read(CHANGELOG, partition, 0, 1)
     return first[0].value.hex() if first and first[0].key == INCARNATION_KEY and first[0].value else ""
 
 
-async def _read_on(image: Image, reader: LogReader, partition: int, last: int | None = None) -> None:
-    """Read up to the log's end, or up to and with the record at ``last``."""
+async def _read_on(image: Image, reader: LogReader, partition: int, last: int | None = None) -> int:
+    """Read up to the log's end, or up to and with the record at ``last``; return how many records that were."""
+    read = 0
     async with contextlib.aclosing(reader.read_all(CHANGELOG, partition, image.next_offset)) as batches:
         async for batch in batches:
             records = batch if last is None else [record for record in batch if record.offset <= last]
             image.apply(records)
+            read += len(records)
             if len(records) < len(batch):
-                return
+                break
+    return read

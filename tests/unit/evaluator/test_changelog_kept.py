@@ -217,6 +217,19 @@ async def test_the_mark_moves_on_once_what_stood_between_was_read() -> None:
     assert begin == len(log.records) - 2  # the last but the new claim
 
 
+async def test_what_we_wrote_behind_anothers_claim_does_not_stay_on_our_disk() -> None:
+    """We were paused, another claimed, our write was taken by the broker all the same; then the other died."""
+    log, rows = a_log(), DurableRows()
+    changelog, _ = await opened(log, rows)
+    await changelog.save(an_epoch(1, one=b"good"))
+    await Worker("other", log, Topics()).open()
+    await changelog.save(an_epoch(2, one=b"stale"))
+    kept = rows.after_crash()
+    again, begin = await opened(log, kept)
+    assert {"u:one": b"good"} == everything(again)[0]
+    assert (1, 0) == (kept.discarded, begin)
+
+
 # ---- in general ---------------------------------------------------------------------------------------------------
 
 
@@ -250,6 +263,28 @@ def test_continued_from_any_crash_it_is_what_the_whole_log_says(written: list[Wr
     assert (whole.meta, whole.term) == (continued.meta, continued.term)
     assert whole.unacknowledged() == continued.unacknowledged()
     assert whole.overwritten == continued.overwritten
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(histories(), st.data())
+def test_gone_back_to_its_mark_and_read_on_an_image_is_what_the_whole_log_says(
+    written: list[Written], data: st.DataObject
+) -> None:
+    """As a standby does that becomes the owner, and an owner that becomes a standby."""
+    log = records(*written)
+    image = Image(MemoryRows(), "")
+    for _ in range(3):
+        image.apply(log[image.next_offset : data.draw(st.integers(image.next_offset, len(log)))])
+        resume = image.next_offset
+        assert image.rewind() or not resume
+        assert image.next_offset <= resume
+    image.apply(log[image.next_offset :])
+    whole = Image(MemoryRows(), "")
+    whole.apply(log)
+    assert (set(), False) == (image.unproved, image.spoilt)
+    assert dict(whole.contacts()) == dict(image.contacts())
+    assert (whole.meta, whole.term, whole.overwritten) == (image.meta, image.term, image.overwritten)
+    assert whole.unacknowledged() == image.unacknowledged()
 
 
 def test_a_mark_stands_only_where_an_epoch_or_a_claim_ends_and_nothing_is_to_be_repaired() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,6 +15,7 @@ from faust.types import TP
 
 from services.evaluator.batch_consumer import BatchConsumer
 from services.evaluator.broker_time import BrokerTime
+from services.evaluator.changelog.image import Image
 from services.evaluator.changelog.rows import MemoryRows, StateUnreadableError
 from services.evaluator.lease import Lease
 from services.evaluator.owned import OwnedPartitions, _Owned
@@ -42,7 +44,9 @@ class Handler:
         self.calls: list[Assigned] = []
         self.gate: asyncio.Event | None = None
 
-    async def assigned(self, partitions: frozenset[int], kept: frozenset[int]) -> dict[int, int | None]:
+    async def assigned(
+        self, partitions: frozenset[int], kept: frozenset[int], standbys: frozenset[int]
+    ) -> dict[int, int | None]:
         self.calls.append((set(partitions), set(kept)))
         if self.gate is not None:
             await self.gate.wait()
@@ -152,6 +156,24 @@ class Runner:
         self.forgotten = True
 
 
+class Followed:
+    """Notes what it is told to follow."""
+
+    def __init__(self) -> None:
+        self.partitions: set[int] = set()
+        self.calls: list[str] = []
+
+    def follow(self, partitions: frozenset[int]) -> None:
+        self.partitions = set(partitions)
+
+    def give(self, partition: int, _image: Image) -> None:
+        self.calls.append(f"give {partition}")
+
+    def take(self, partition: int) -> Image | None:
+        self.calls.append(f"take {partition}")
+        return None
+
+
 class Worker:
     """``OwnedPartitions`` without a broker."""
 
@@ -165,7 +187,7 @@ class Worker:
 
         async def opening(partition: int, *_: Any) -> None:
             self.opened.append(partition)
-            changelog = SimpleNamespace(next_offset=0, close=nothing)
+            changelog = SimpleNamespace(next_offset=0, close=nothing, image=Image(MemoryRows(), ""))
             time = BrokerTime(lambda: 0, lambda: 0)
             self.owned._owned[partition] = _Owned(MemoryRows(), cast("Any", changelog), cast("Any", Runner()), time)
 
@@ -173,9 +195,10 @@ class Worker:
         monkeypatch.setattr(self.owned._reader, "ends", nothing)
         monkeypatch.setattr(self.owned, "_open", opening)
         self.owned._tail = cast("Any", SimpleNamespace(follow=lambda _: None))
+        self.owned._standbys = cast("Any", Followed())
 
-    async def assigned(self, partitions: set[int], kept: set[int]) -> None:
-        await self.owned.assigned(frozenset(partitions), frozenset(kept))
+    async def assigned(self, partitions: set[int], kept: set[int], standbys: Collection[int] = ()) -> None:
+        await self.owned.assigned(frozenset(partitions), frozenset(kept), frozenset(standbys))
         self.opened, self.last = [], sorted(self.opened)
         await asyncio.sleep(0)
         await self.owned.revoked(frozenset(partitions))
@@ -197,6 +220,23 @@ async def test_only_what_is_kept_is_not_opened_anew(monkeypatch: pytest.MonkeyPa
     assert [0, 1, 2] == worker.last
     await worker.assigned({0, 1}, {1})
     assert [0] == worker.last
+
+
+@pytest.mark.parametrize(("replicas", "followed"), [(0, set()), (1, {1, 2})])
+async def test_what_the_group_gives_as_standby_is_followed_if_the_setting_asks_for_it(
+    replicas: int, followed: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Faust's sticky assignor always gives one. A partition that was ours and is so no longer stays warm."""
+    worker = Worker(monkeypatch)
+    worker.owned._settings = EvaluatorSettings(standby_replicas=replicas)
+    standbys = Followed()
+    worker.owned._standbys = cast("Any", standbys)
+    await worker.assigned({0, 1}, set())
+    await worker.assigned({0}, {0}, {1, 2})
+    assert followed == standbys.partitions
+    assert (["give 1"] if replicas else []) == [it for it in standbys.calls if it.startswith("give")]
+    await worker.assigned({0, 2}, {0}, {1})
+    assert "take 2" == standbys.calls[-1]
 
 
 async def test_the_lag_is_that_of_the_partition_furthest_behind(monkeypatch: pytest.MonkeyPatch) -> None:
