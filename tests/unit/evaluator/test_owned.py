@@ -272,7 +272,7 @@ async def test_a_contact_is_spoken_for_only_while_its_partition_is_surely_ours(m
     mine, other = partition_of(b"u:1", 12), partition_of(b"u:3", 12)
     assert mine != other
     assert "not_owner" == refused(worker, "u:1")
-    await worker.owned.assigned(frozenset({mine}), frozenset())
+    await worker.owned.assigned(frozenset({mine}), frozenset(), frozenset())
     assert "no_lease" == refused(worker, "u:1"), "nobody has confirmed us yet"
     lease.confirm("member", now())
     assert ["", "not_owner"] == [refused(worker, "u:1"), refused(worker, "u:3")]
@@ -284,7 +284,7 @@ async def test_a_contact_is_spoken_for_only_while_its_partition_is_surely_ours(m
     await asyncio.sleep(0)
     await worker.owned.revoked(frozenset({mine}))
     assert "moving" == refused(worker, "u:1")
-    await worker.owned.assigned(frozenset({other}), frozenset())
+    await worker.owned.assigned(frozenset({other}), frozenset(), frozenset())
     assert ["not_owner", ""] == [refused(worker, "u:1"), refused(worker, "u:3")]
     await asyncio.sleep(0)
     await worker.owned.revoked(frozenset({other}))
