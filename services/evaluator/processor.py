@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -16,6 +15,7 @@ from services.evaluator.core.state import NEVER, ContactState
 from services.evaluator.epoch import ContactStore, Epoch
 from services.evaluator.heads import Heads
 from services.evaluator.meta import Meta, decode_meta
+from services.evaluator.row_cache import RowCache
 from services.evaluator.rows import Row, decode_row, encode_row, head_of, read_head
 from shared.errors import BadMessageError
 from shared.ids import short_hash
@@ -36,8 +36,6 @@ ROW_RESERVE = 2 * ROW_BYTES
 """So long may what stops messages make a row: an exit, consent, an outcome. A full row must not keep a run alive."""
 _ID_BYTES = 1024
 """Ingest takes ids of 200 characters. Longer ones would come back in every output."""
-CACHED_ROWS = 20_000
-"""Decoded rows kept: about 2 kB each (faust.md, "Core costs")."""
 Catalogs = Callable[[Mapping[str, Live]], Catalog]
 """Makes the catalogue of the orders that a partition has read."""
 
@@ -77,7 +75,7 @@ class PartitionProcessor:
             meta = msgspec.structs.replace(meta, catalog=self.catalog.number, catalog_since=meta.log_time)
         self.meta = meta
         self._incarnation = short_hash(incarnation)
-        self._rows: OrderedDict[str, tuple[Row, int, int]] = OrderedDict()
+        self._rows = RowCache()
         self._due: dict[str, int] = {}  # as noted last, of the contacts of this epoch
         self.contacts = self._heads.fill(store.scan())
 
@@ -176,20 +174,19 @@ class PartitionProcessor:
             contact = next(reversed(self._heads.behind))
             self._note(contact, self._fire(build, contact, self._row(build, contact), caught_up=caught_up))
             left -= 1
-        return self._finish(build, 0)
+        return self._finish(build, 0, passing=True)
 
     def _begin(self) -> EpochBuilder:
         self._due.clear()
         return EpochBuilder(self.partition, self.meta)
 
-    def _finish(self, build: EpochBuilder, consumed: int) -> Epoch:
+    def _finish(self, build: EpochBuilder, consumed: int, *, passing: bool = False) -> Epoch:
+        """Close the epoch; ``passing``: its contacts are not in use, and must not drive out those that are."""
         encoded = {contact: value or encode_row(row) for contact, (row, value) in build.rows.items()}
         epoch = build.finish(encoded, consumed)
         self.meta = epoch.meta
         for contact, value in encoded.items():
-            self._rows[contact] = build.rows[contact][0], len(value), self._due[contact]
-        while len(self._rows) > CACHED_ROWS:
-            self._rows.popitem(last=False)
+            self._rows.put(contact, (build.rows[contact][0], len(value), self._due[contact]), known_only=passing)
         return epoch
 
     def _apply(self, build: EpochBuilder, record: LogRecord, *, caught_up: bool) -> bool:
@@ -329,7 +326,6 @@ class PartitionProcessor:
             return build.rows[contact][0]
         cached = self._rows.get(contact)
         if cached is not None:
-            self._rows.move_to_end(contact)
             row, size, self._due[contact] = cached
         else:
             value = self._store.load(contact)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.evaluator import row_cache
 from services.evaluator.core.catalog import build_catalog
 from services.evaluator.epoch import Epoch
 from services.evaluator.meta import decode_meta
@@ -83,6 +84,19 @@ def test_every_silent_contact_is_armed_by_a_sweep_in_chunks() -> None:
         host
     )
     conserved(host)
+
+
+def test_a_sweep_of_everyone_drives_no_row_that_is_in_use_out_of_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row_cache, "CACHED_ROWS", 2)
+    host = a_host()
+    publish(host, dated(DAILY))
+    for contact in ("u:3", "u:7"):
+        host.take(told("2026-03-02T12:01", tier="gold"), NOON + 1, contact)
+    assert 8 == sweep(host, 10)
+    host.store.rows["u:3"] = host.store.rows["u:7"] = b"nobody reads this"
+    for contact in ("u:3", "u:7"):
+        host.take(told("2026-03-02T12:02", tier="silver"), NOON + 2, contact)
+    assert {"silver"} == {host.row(contact).state.traits["tier"] for contact in ("u:3", "u:7")}
 
 
 def test_a_contact_that_is_touched_adopts_first() -> None:

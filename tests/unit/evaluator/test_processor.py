@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from services.evaluator import processor as processor_module
+from services.evaluator import row_cache
 from services.evaluator.core.state import NEVER, ContactState
 from services.evaluator.meta import Counters, decode_meta
 from services.evaluator.rows import Row, encode_row
@@ -169,7 +169,7 @@ def test_a_settled_command_is_not_unsettled_after_a_restart() -> None:
 
 
 def test_rows_beyond_the_cache_are_loaded_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processor_module, "CACHED_ROWS", 2)
+    monkeypatch.setattr(row_cache, "CACHED_ROWS", 2)
     host = Host(a_journey())
     for number in range(6):
         host.known(key=f"u:{number}")
