@@ -10,7 +10,7 @@ def give_back() -> None:
     """Return freed memory to the system, where the C library can (glibc).
 
     It keeps what lies between blocks in use: a third of the whole after a million small ones were read by way of a few
-    large ones (``benchmarks/restore.py``). Takes some 10 ms for each GB.
+    large ones (``benchmarks/restore.py``).
     """
     with contextlib.suppress(AttributeError, OSError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -8,7 +8,7 @@ from services.evaluator.rows import Row
 
 CACHED_ROWS = 20_000
 CACHED_BYTES = 8 * 1024 * 1024
-"""Of stored rows. Decoded, one takes six to ten times as much (``benchmarks/rows.py``): some 60 MB a partition."""
+"""Of stored rows. Decoded, one takes five to ten times as much (``benchmarks/rows.py``): some 60 MB a partition."""
 
 Cached = tuple[Row, int, int]
 """A row, the size of its stored form, and its ``next_due`` as noted last."""

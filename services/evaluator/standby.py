@@ -26,7 +26,7 @@ from shared.metrics import Metrics
 _LOG = structlog.get_logger(__name__)
 
 RECORDS_AT_ONCE = 500
-"""Taken in between two turns of everybody else: about 2 ms of work."""
+"""Taken in between two turns of everybody else: about 1 ms of work."""
 REST = 4
 """After so much work, so many times as long is left to the partitions that this worker owns: a fifth of it at most."""
 _POLL = 0.2  # s
