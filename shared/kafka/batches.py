@@ -1,4 +1,4 @@
-"""Takes from an aiokafka consumer what it has fetched as whole record batches: two to three times as fast as ``getmany``.
+"""Takes what an aiokafka consumer has fetched as whole record batches: two to three times as fast as its ``getmany``.
 
 That makes two objects of each record, one of them of eleven fields, and most of a restore's time went there. aiokafka
 has no public way around it; ``tests/contract/test_aiokafka_internals.py`` holds what is touched here.
