@@ -84,7 +84,7 @@ class Screening:
     def _check_shape(self, event: Event) -> None:
         doubt = self._judge.doubt_properties(event.name, event.properties)
         if event.type == "identify":
-            doubt = doubt or self._judge.doubt_traits(event.name, event.traits)
+            doubt = doubt or self._judge.doubt_traits(event.name, {**event.traits_once, **event.traits})
         if doubt is None:
             return
         self._metrics.catalogue_doubts.labels(doubt.event, doubt.code).inc()

@@ -91,8 +91,9 @@ def test_a_warning_takes_the_event_and_counts_it() -> None:
 
 def test_traits_of_identify_are_held_to_the_catalogue_and_consent_to_nothing() -> None:
     site = held_to(Catalogue(traits={"kettles": "integer"}, mode="reject"))
-    refused = site.post("/v1/identify", {"userId": "u1", "traits": {"kettles": "two"}})
-    assert "invalid_traits" == refused.json()["code"]
+    for field in ("traits", "traitsOnce"):
+        refused = site.post("/v1/identify", {"userId": "u1", field: {"kettles": "two"}})
+        assert "invalid_traits" == refused.json()["code"]
     assert 200 == site.post("/v1/identify", {"userId": "u1", "traits": {"kettles": 2, "cups": "x"}}).status_code
     said = {"userId": "u1", "topic": "news", "status": "revoked"}
     assert 200 == site.post("/v1/consent", said).status_code
