@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect
 
 from services.ingest.admission import AddressRule, Admission
 from services.ingest.auth import Admin
+from services.ingest.direct import Application
 from services.ingest.errors import CLIENT_GONE, IngestError, error_body, retry_headers, status_of
 from services.ingest.gate import Bounds, Gate
 from services.ingest.intake import Intake
@@ -87,31 +88,32 @@ def create_app(  # noqa: PLR0913 - the seams of the composition root, all by nam
     async def answers() -> bool:
         return gate.is_open() and await ready()
 
-    app = FastAPI(title="Kikkake", lifespan=lifespan, redoc_url=None)
-    app.include_router(create_router(intake))
+    app = Application(title="Kikkake", lifespan=lifespan, redoc_url=None)
+    router, endpoints = create_router(intake)
+    app.include_router(router)
     for router in extra_routers:
         app.include_router(router)
     app.router.routes.extend(health_routes(answers, metrics.registry))
-    app.add_middleware(
-        CORSMiddleware,
+    cors: dict[str, Any] = {
         # Reflected, not "*": the events carry Authorization. There are no cookies, so no credentials either.
-        allow_origin_regex=".*" if origins is None else origins.regex,
-        allow_methods=["GET", "POST", "OPTIONS"],
-        allow_headers=["*"],
-        expose_headers=["Retry-After", "X-RateLimit-Reset"],
-        max_age=_PREFLIGHT_SECONDS,
-    )
+        "allow_origin_regex": ".*" if origins is None else origins.regex,
+        "allow_methods": ["GET", "POST", "OPTIONS"],
+        "allow_headers": ["*"],
+        "expose_headers": ["Retry-After", "X-RateLimit-Reset"],
+        "max_age": _PREFLIGHT_SECONDS,
+    }
+    app.add_middleware(CORSMiddleware, **cors)
+    app.shorten(endpoints, around=lambda short: CORSMiddleware(short, **cors), answer_to=answer_to)
     _add_error_answers(app)
     return app
 
 
 def _add_error_answers(app: FastAPI) -> None:
-    @app.exception_handler(KikkakeError)
-    async def refused(_request: Request, error: KikkakeError) -> Response:
-        status = status_of(error)
-        if status == 500:
-            _LOG.error("ingest.failed", error=type(error).__name__, exc_info=error)
-        return JSONResponse(_describe(error), status, retry_headers(error, status))
+    async def answer(_request: Request, error: Exception) -> Response:
+        return answer_to(error)
+
+    for kind in (KikkakeError, ClientDisconnect, Exception):
+        app.add_exception_handler(kind, answer)
 
     @app.exception_handler(HTTPException)
     async def no_route(_request: Request, error: HTTPException) -> Response:
@@ -123,17 +125,18 @@ def _add_error_answers(app: FastAPI) -> None:
         faults = [f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()]
         return JSONResponse(error_body("invalid_request", "the request is not valid", "; ".join(faults)), 422)
 
-    @app.exception_handler(ClientDisconnect)
-    async def gone(_request: Request, _error: ClientDisconnect) -> Response:
+
+def answer_to(error: Exception) -> Response:
+    """Return the answer to a request that raised ``error``; one that nobody foresaw is logged."""
+    if isinstance(error, ClientDisconnect):
         return Response(status_code=CLIENT_GONE)
-
-    @app.exception_handler(Exception)
-    async def failed(_request: Request, error: Exception) -> Response:
+    status = status_of(error) if isinstance(error, KikkakeError) else 500
+    if status == 500:
         _LOG.error("ingest.failed", error=type(error).__name__, exc_info=error)
-        return JSONResponse(error_body("internal_error", "the server failed"), 500)
+    return JSONResponse(_describe(error), status, retry_headers(error, status))
 
 
-def _describe(error: KikkakeError) -> dict[str, Any]:
+def _describe(error: Exception) -> dict[str, Any]:
     if isinstance(error, IngestError):
         return error_body(error.code, str(error), error.detail)
     if isinstance(error, LogUnavailableError):

@@ -10,6 +10,7 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from services.ingest.errors import NoAdminError, NotAdminError, UnauthorizedError
 from services.ingest.keys import AdminToken, Keys
@@ -100,6 +101,7 @@ def authorize(headers: Mapping[str, str], body: object, query: Mapping[str, str]
     raise UnauthorizedError("the request carries no write key", code="missing_write_key")
 
 
+@lru_cache(maxsize=1024)
 def _basic_user(credentials: str) -> str | None:
     """Return the user of Basic credentials. Old clients leave out the colon."""
     try:

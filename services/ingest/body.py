@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 
 import orjson
 
-from services.ingest.errors import BadBodyError, TooLargeError
+from services.ingest.errors import BadBodyError, InvalidEventError, TooLargeError
 from services.ingest.limits import STANDARD
 
 _GZIP = b"\x1f\x8b"
@@ -69,12 +69,12 @@ def _decode_json(plain: bytes) -> Body:
     return Body(value, len(plain))
 
 
-def encoded_size(value: object) -> int:
-    """Return the bytes of ``value`` as JSON. Raises TooLargeError when it is nested too deep to be written."""
+def encoded(value: object) -> bytes:
+    """Return ``value`` as compact JSON. Raises InvalidEventError when it is nested too deep to be written."""
     try:
-        return len(orjson.dumps(value))
+        return orjson.dumps(value)
     except orjson.JSONEncodeError as error:
-        raise TooLargeError("the event is nested too deep to be read", code="too_deep") from error
+        raise InvalidEventError("the event is nested too deep to be read", code="too_deep") from error
 
 
 def _inflate(raw: bytes, limit: int) -> bytes:

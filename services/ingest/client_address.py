@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, Literal
 
@@ -97,6 +98,7 @@ def _for_of(hop: str) -> str:
     return ""
 
 
+@lru_cache(maxsize=4096)
 def _parse(text: str) -> Address | None:
     """Return the address in ``text``, with or without a port: ``192.0.2.1:80``, ``[2001:db8::1]:80``."""
     if text.startswith("["):

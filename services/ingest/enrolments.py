@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 
 from services.ingest.errors import InvalidEventError
-from services.ingest.limits import check_shape
 from services.ingest.schemas import owner_of
 from services.ingest.timestamps import corrected_time
 from shared.ids import derived_id
@@ -37,7 +36,6 @@ def to_enrolment(item: object, journey: str, key: str, received_at: int) -> Enro
         )
     if not is_id(journey):
         raise InvalidEventError("a journey's id has up to 64 small letters, digits and _", code="invalid_journey")
-    check_shape(item)
     try:
         call = msgspec.convert(item, EnrolmentCall)
     except msgspec.ValidationError as error:

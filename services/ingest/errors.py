@@ -146,7 +146,7 @@ def status_of(error: KikkakeError) -> int:
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
 
 
-def retry_headers(error: KikkakeError, status: int) -> dict[str, str]:
+def retry_headers(error: Exception, status: int) -> dict[str, str]:
     """Return the headers that say when to try again; none where nobody should."""
     if isinstance(error, RateLimitedError):
         return {"retry-after": str(error.retry_after), "x-ratelimit-reset": str(error.retry_after)}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -27,6 +28,8 @@ from shared.metrics import Metrics
 _FIRST = {"x-retry-count": ("", "0"), "posthog-attempt": ("", "1")}
 """The headers in which Segment's and PostHog's libraries count attempts, and what they say at the first."""
 
+
+_NO_QUERY: Mapping[str, str] = {}
 
 BODY_SECONDS = 20.0
 """How long a body may take to arrive: 1 MB at 50 kB/s. Who drips bytes holds a place no longer than that."""
@@ -54,21 +57,23 @@ class Intake:
         self._new_message_id = new_message_id
         self._metrics = metrics
         self._screen = screen
+        # prometheus_client looks a label up by a lock and a tuple of texts; there are few of each.
+        self._of_source = cache(metrics.source_events.labels)
+        self._request = cache(metrics.ingest_requests.labels)
         self._body_seconds = body_seconds
 
     async def accept(self, request: Request, route: Route) -> tuple[Arrived, Plan]:
         """Return once every good event and every dead letter is durable. Raises IngestError or LogUnavailableError."""
-        peer = request.client.host if request.client else None
-        outer = Outer(request.headers, request.query_params, peer, route.pixel or "origin" in request.headers)
+        outer = outer_of(request, pixel=route.pixel)
         sender: Sender | None = None
-        async with self._counted(request, route.format):
+        with self._counted(outer, route.format):
             try:
                 with self._gate.place() as place:
                     sender = self.admission.early(outer)
                     most = self.admission.keys.body_bytes if sender is None else sender.source.limits.body_bytes
-                    body = await self._read(request, place, route.decode, most)
+                    body = await self._read(request, outer, place, route.decode, most)
                     sender = sender or self.admission.late(outer, body.value)
-                    arrived = Arrived(body.value, request.headers, request.query_params)
+                    arrived = Arrived(body.value, outer.headers, outer.query)
                     plan = plan_calls(
                         route.read(arrived),
                         body.size,
@@ -82,19 +87,21 @@ class Intake:
             except (IngestError, LogUnavailableError) as error:
                 if isinstance(error, IngestError):
                     self._metrics.events_rejected.labels(error.code).inc()
-                self._metrics.source_events.labels("" if sender is None else sender.source.name, "refused").inc()
+                self._of_source("" if sender is None else sender.source.name, "refused").inc()
                 raise
-            self._metrics.source_events.labels(sender.source.name, "accepted").inc(plan.accepted)
-            self._metrics.source_events.labels(sender.source.name, "rejected").inc(len(plan.rejections))
+            self._of_source(sender.source.name, "accepted").inc(plan.accepted)
+            if plan.rejections:
+                self._of_source(sender.source.name, "rejected").inc(len(plan.rejections))
             return arrived, plan
 
     async def accept_enrolment(self, request: Request, journey: str) -> Plan:
         """Return once the enrolment is durable. Raises as ``accept`` does; an admin alone may ask for it."""
-        key = request.headers.get("idempotency-key", "").strip()
+        outer = outer_of(request)
+        key = outer.headers.get("idempotency-key", "").strip()
         try:
             with self._gate.place() as place:
-                self._admin.check(request.headers)
-                body = await self._read(request, place, from_body, STANDARD.body_bytes)
+                self._admin.check(outer.headers)
+                body = await self._read(request, outer, place, from_body, STANDARD.body_bytes)
                 plan = plan_enrolment(body, journey, key, received_at=self._clock())
                 await self._publish(plan)
                 return plan
@@ -115,8 +122,8 @@ class Intake:
             self._metrics.events_rejected.labels(rejection.code).inc()
             self._metrics.dead_letters.labels(EVENTS, rejection.code).inc()
 
-    @asynccontextmanager
-    async def _counted(self, request: Request, format_name: str) -> AsyncIterator[None]:
+    @contextmanager
+    def _counted(self, request: Outer, format_name: str) -> Iterator[None]:
         """Count the request by how it ends."""
         status = 500
         try:
@@ -129,28 +136,45 @@ class Intake:
             status = status_of(error)
             raise
         finally:
-            attempt = "retry" if is_retry(request.headers, request.query_params) else "first"
-            self._metrics.ingest_requests.labels(format_name, str(status), attempt).inc()
+            attempt = "retry" if is_retry(request.headers, request.query) else "first"
+            self._request(format_name, str(status), attempt).inc()
 
-    async def _read(self, request: Request, place: Place, decode: Decode, most: int) -> Body:
+    async def _read(self, request: Request, outer: Outer, place: Place, decode: Decode, most: int) -> Body:
         """Read and decode the body, of ``most`` bytes, which then counts as in flight. Raises IngestError."""
-        said = request.headers.get("content-length", "")
+        said = outer.headers.get("content-length", "")
         if said.isdigit() and int(said) > most:
             raise TooLargeError(f"the body is larger than {most} bytes")
         inflow = Inflow(most)
         try:
             async with asyncio.timeout(self._body_seconds):
-                async for chunk in request.stream():
-                    place.hold(inflow.feed(chunk))
+                more = True
+                while more:
+                    message = await request.receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientDisconnect
+                    place.hold(inflow.feed(message.get("body", b"")))
+                    more = message.get("more_body", False)
         except TimeoutError as error:
             raise TooSlowError(f"the body did not arrive within {self._body_seconds:g} s") from error
-        body = decode(inflow.finish(), request.query_params, most)
+        body = decode(inflow.finish(), outer.query, most)
         place.hold(body.size)
         return body
 
 
+def outer_of(request: Request, *, pixel: bool = False) -> Outer:
+    """Return what is known of ``request`` before its body."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in request.scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        # One that comes more than once is a list (RFC 9110), as proxies write X-Forwarded-For.
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    query = request.query_params if request.scope["query_string"] else _NO_QUERY
+    client = request.scope["client"]
+    return Outer(headers, query, client[0] if client else None, pixel or "origin" in headers)
+
+
 def is_retry(headers: Mapping[str, str], query: Mapping[str, str]) -> bool:
     """Return whether the client says that it has sent this request before. Those that do not say count as first."""
-    if query.get("retry_count", "0") != "0":
+    if query and query.get("retry_count", "0") != "0":
         return True
-    return any(headers.get(name, "") not in first for name, first in _FIRST.items())
+    return any(name in headers and headers[name] not in first for name, first in _FIRST.items())

@@ -7,13 +7,13 @@ from collections.abc import Callable
 import msgspec
 import orjson
 
-from services.ingest.body import Body, encoded_size
+from services.ingest.body import Body, encoded
 from services.ingest.calls import Calls
 from services.ingest.client_address import UNKNOWN, ClientAddress
 from services.ingest.enrolments import to_enrolment
 from services.ingest.errors import ForbiddenError, IngestError, InvalidEventError, TooLargeError
 from services.ingest.keys import EVERY_TYPE, Source
-from services.ingest.limits import STANDARD, Limits
+from services.ingest.limits import STANDARD, Limits, check_shape
 from services.ingest.schemas import Call, to_call, to_event
 from services.ingest.screening import Screen
 from shared.ids import contact_key
@@ -71,12 +71,11 @@ def plan_calls(
     accepted = 0
     for index, item in enumerate(calls.items):
         try:
-            if size > limits.event_bytes:
-                _check_size(item, limits)
+            _check(item, limits)
             made = [
                 screen(
                     to_event(
-                        _allowed(to_call(call, calls.event_type, limits), sender.source),
+                        _allowed(to_call(call, calls.event_type), sender.source),
                         received_at,
                         new_message_id,
                         outer=calls,
@@ -99,8 +98,7 @@ def plan_calls(
 
 def plan_enrolment(body: Body, journey: str, key: str, *, received_at: int) -> Plan:
     """Return the one record of an enrolment. Raises IngestError."""
-    if body.size > STANDARD.event_bytes:
-        _check_size(body.value, STANDARD)
+    _check(body.value, STANDARD)
     wish = to_enrolment(body.value, journey, key, received_at)
     contact = contact_key(wish.user_id, wish.anonymous_id) or ""
     return Plan(outputs=(Output(topic=EVENTS, key=contact.encode(), value=encode(wish)),), accepted=1)
@@ -124,9 +122,12 @@ def _allowed(call: Call, source: Source) -> Call:
     return call
 
 
-def _check_size(item: object, limits: Limits) -> None:
-    if encoded_size(item) > limits.event_bytes:
+def _check(item: object, limits: Limits) -> None:
+    """Raise IngestError when ``item`` is larger than an event may be, or of another shape."""
+    text = encoded(item)
+    if len(text) > limits.event_bytes:
         raise TooLargeError(f"the event is larger than {limits.event_bytes} bytes", code="event_too_large")
+    check_shape(item, text, limits)
 
 
 def _dead_letter(item: object, error: IngestError, at: int) -> Output:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import APIRouter, Request, Response, Security
 from fastapi.security import HTTPBearer
 
 from services.ingest.describe import describe_enrolment, describe_route, describe_setup
+from services.ingest.direct import Endpoint
 from services.ingest.errors import IngestError, NotFoundError, status_of
 from services.ingest.formats import jitsu, posthog, rudderstack, segment
 from services.ingest.formats.base import OK, Route, Setup
@@ -23,17 +23,19 @@ _SETUP_MAX_AGE = 3600
 _GIF = bytes.fromhex("47494638396101000100800000ffffff00000021f90401000000002c00000000010001000002024401003b")
 """One transparent dot."""
 
-Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 
+def create_router(intake: Intake) -> tuple[APIRouter, dict[tuple[str, str], Endpoint]]:
+    """Return the routes that write to the log through ``intake``, and of those that take events the short way.
 
-def create_router(intake: Intake) -> APIRouter:
-    """Return the routes that write to the log through ``intake``."""
+    That is the endpoint of each method and path (``Direct``).
+    """
     router = APIRouter()
+    direct: dict[tuple[str, str], Endpoint] = {}
     for wire in FORMATS:
         for route in wire.ROUTES:
-            _add(
-                router, route, _pixel(intake, route) if route.pixel else _endpoint(intake, route), describe_route(route)
-            )
+            endpoint = _pixel(intake, route) if route.pixel else _endpoint(intake, route)
+            _add(router, route, endpoint, describe_route(route))
+            direct |= {(method, path): endpoint for method in route.methods for path in route.paths}
         for setup in wire.SETUPS:
             _add(router, setup, _setup(intake, setup), describe_setup(setup))
     router.add_api_route(
@@ -46,7 +48,7 @@ def create_router(intake: Intake) -> APIRouter:
         tags=["enrolments"],
         **describe_enrolment(),
     )
-    return router
+    return router, direct
 
 
 def _add(router: APIRouter, row: Route | Setup, endpoint: Endpoint, description: dict[str, Any]) -> None:

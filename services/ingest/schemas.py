@@ -10,7 +10,6 @@ import msgspec
 from services.ingest.calls import Calls
 from services.ingest.client_address import UNKNOWN, ClientAddress, stamp
 from services.ingest.errors import InvalidEventError
-from services.ingest.limits import STANDARD, Limits, check_shape
 from services.ingest.timestamps import corrected_time, instant
 from shared.ids import derived_id
 from shared.messages.event import Event, EventType
@@ -88,11 +87,10 @@ class ConsentCall(Call, frozen=True, kw_only=True, rename="camel"):
     channel: str | None = None
 
 
-def to_call(item: object, event_type: EventType | None = None, limits: Limits = STANDARD) -> Call:
+def to_call(item: object, event_type: EventType | None = None) -> Call:
     """Return ``item`` as a call of ``event_type`` (None: its own ``type`` says). Raises InvalidEventError."""
     if not isinstance(item, dict):
         raise InvalidEventError("an event is a JSON object")
-    check_shape(item, limits)
     kind = event_type or item.get("type")
     try:
         return msgspec.convert({**item, "type": kind}, ConsentCall if kind == "consent" else Call)
@@ -197,12 +195,16 @@ def _required(event_type: str, kind: EventType, field: str, value: str | None) -
 
 def _identifier(field: str, value: _Id) -> str | None:
     """Return an id as text, None for an empty one. Raises InvalidEventError for one that nobody can have."""
-    text = "" if value is None else str(value)
+    if value is None:
+        return None
+    text = str(value)
     if not text.strip():
         return None
     if len(text) > MAX_ID_LENGTH:
         raise InvalidEventError(f"{field} is longer than {MAX_ID_LENGTH} characters", code="id_too_long")
-    if text.strip().lower() in BANNED_IDS or any(character < " " for character in text):
+    # Of what is printable nothing is a control character; the rest is looked at one by one.
+    control = not text.isprintable() and any(character < " " for character in text)
+    if control or text.strip().lower() in BANNED_IDS:
         raise InvalidEventError(f"{field} is a value that no contact can have", code="illegal_distinct_id")
     return text
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Sequence
+import copy
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError, RequestTimedOutError
-from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.structs import TopicPartition
 
 from shared.errors import ConfigurationError
 from shared.kafka.partition import partition_count, partition_of
@@ -21,18 +22,12 @@ _LOG = structlog.get_logger(__name__)
 
 # A quarter of the smallest topic limit: many records share one request, and a batch is never refused for its size.
 _BATCH_BYTES = 256 * 1024
-_TOGETHER = 20
-"""Records of one call and partition from which on they go as batches of their own, which takes a fraction of the CPU
-time of sending each. Fewer, of many callers at once, are better off sharing batches."""
 # A request to a hung broker ends after its own time-out of four seconds, and so may the look for another broker.
 _CLOSE_PATIENCE = 10.0
 
 
-_Place = tuple[str, int]  # topic and partition
-
-
 class _Record(NamedTuple):
-    place: _Place
+    place: TopicPartition
     key: bytes | None
     value: bytes | None
 
@@ -91,34 +86,41 @@ class KafkaPublisher:
         another partition count than configured).
         """
         records = [self._record(output) for output in outputs]
+        topics = {output.topic for output in outputs}
         try:
-            async with asyncio.timeout(self._timeout):
-                producer = await self._live()
-                for topic in {output.topic for output in outputs} - self._checked:
-                    await self._check_partitions(producer, topic)
-                await self._send(producer, records)
+            producer = self._producer
+            if producer is None or not topics <= self._checked:
+                async with asyncio.timeout(self._timeout):
+                    producer = await self._live()
+                    for topic in topics - self._checked:
+                        await self._check_partitions(producer, topic)
+            await self._send(producer, records)
         except TimeoutError as error:
             raise LogUnavailableError(f"Kafka did not acknowledge within {self._timeout:g} s") from error
         except KafkaError as error:
             raise LogUnavailableError(f"Kafka did not take the records: {error!r}") from error
 
     async def _send(self, producer: AIOKafkaProducer, records: Sequence[_Record]) -> None:
-        futures: list[asyncio.Future[Any]] = []
+        # In order, and each once: the records of one batch have one future, whoever wrote them.
+        futures: dict[asyncio.Future[Any], None] = {}
+        deadline: float | None = None
         try:
-            for (topic, partition), group in _by_place(records).items():
-                if len(group) < _TOGETHER:
-                    for record in group:
-                        future = await producer.send(topic, record.value, record.key, partition)
-                        futures.append(future)
-                    continue
-                for batch in _batches(producer, group):
-                    future = await producer.send_batch(batch, topic, partition=partition)
-                    futures.append(future)
+            for record in records:
+                future = _appended(producer, record)
+                if future is None:
+                    deadline = deadline or asyncio.get_running_loop().time() + self._timeout
+                    async with asyncio.timeout_at(deadline):
+                        place = record.place
+                        future = await producer.send(place.topic, record.value, record.key, place.partition)
+                futures[future] = None
             if futures:
+                left = self._timeout if deadline is None else max(0.0, deadline - asyncio.get_running_loop().time())
                 # Not gather: a caller that gives up must not cancel what is on its way.
-                await asyncio.wait(futures)
+                _, pending = await asyncio.wait(futures, timeout=left)
+                if pending:
+                    raise TimeoutError
             for future in futures:
-                future.result()
+                _raise_of(future)
         except KafkaError as error:
             self._judge(producer, error)
             raise
@@ -138,7 +140,7 @@ class KafkaPublisher:
             partition = 0 if output.key is None else partition_of(output.key, count)
         elif not 0 <= partition < count:
             raise ValueError(f"{output.topic} has partitions 0 to {count - 1}, not {partition}")
-        return _Record((self._prefix + output.topic, partition), output.key, output.value)
+        return _Record(TopicPartition(self._prefix + output.topic, partition), output.key, output.value)
 
     async def _live(self) -> AIOKafkaProducer:
         """Return the started producer, starting one if there is none."""
@@ -191,22 +193,28 @@ class KafkaPublisher:
         task.add_done_callback(self._retiring.discard)
 
 
-def _by_place(records: Sequence[_Record]) -> dict[_Place, list[_Record]]:
-    places: dict[_Place, list[_Record]] = {}
-    for record in records:
-        places.setdefault(record.place, []).append(record)
-    return places
+def _appended(producer: AIOKafkaProducer, record: _Record) -> asyncio.Future[Any] | None:
+    """Put ``record`` into the batch that its partition sends next, and return that batch's future.
+
+    None: there is no room in it, or the producer is closed or has failed; ``send`` knows what to do then. It does the
+    same by coroutines and with a future for each record, which costs several times as much (aiokafka is pinned).
+    """
+    accumulator = producer._message_accumulator  # noqa: SLF001
+    if accumulator._closed or accumulator._exception is not None:  # noqa: SLF001
+        return None
+    waiting = accumulator._batches.get(record.place)  # noqa: SLF001
+    batch = waiting[-1] if waiting else accumulator._append_batch(accumulator.create_builder(), record.place)  # noqa: SLF001
+    if batch._builder.append(timestamp=None, key=record.key, value=record.value) is None:  # noqa: SLF001
+        return None
+    future: asyncio.Future[Any] = batch.future
+    return future
 
 
-def _batches(producer: AIOKafkaProducer, records: Sequence[_Record]) -> Iterator[BatchBuilder]:
-    """Yield ``records``, of which there are some, in batches of ``_BATCH_BYTES``; a larger one is alone in its own."""
-    batch = producer.create_batch()
-    for record in records:
-        if batch.append(timestamp=None, key=record.key, value=record.value) is None:
-            yield batch
-            batch = producer.create_batch()
-            batch.append(timestamp=None, key=record.key, value=record.value)
-    yield batch
+def _raise_of(future: asyncio.Future[Any]) -> None:
+    """Raise the error of ``future``, if it has one: a copy, for others wait for the same batch."""
+    error = future.exception()
+    if error is not None:
+        raise copy.copy(error)
 
 
 def _retrieve(future: asyncio.Future[Any]) -> None:

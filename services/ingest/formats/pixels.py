@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from services.ingest.body import Body, decode_data, encoded_size
+from services.ingest.body import Body, decode_data, encoded
 from services.ingest.errors import BadBodyError, InvalidEventError
 from services.ingest.limits import STANDARD
 
@@ -23,7 +23,7 @@ def from_query(_raw: bytes, query: Mapping[str, str], limit: int) -> Body:
     for name, value in query.items():
         if name not in ("data", "writeKey"):
             _put(call, name.split("."), value)
-    return Body(call, encoded_size(call))
+    return Body(call, len(encoded(call)))
 
 
 def _put(call: dict[str, Any], path: list[str], value: str) -> None:

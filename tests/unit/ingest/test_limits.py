@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from services.ingest.body import encoded
 from services.ingest.errors import InvalidEventError
 from services.ingest.limits import Limits, check_shape
 
 
 def fault(event: object, **limits: int) -> str | None:
     try:
-        check_shape(event, Limits(**limits))
+        check_shape(event, encoded(event), Limits(**limits))
     except InvalidEventError as error:
         return error.code
     return None
@@ -28,7 +29,7 @@ def test_depth_is_looked_at_only_as_deep_as_allowed() -> None:
     for _ in range(10_000):
         deep = [deep]
     with pytest.raises(InvalidEventError, match="deeper than 32 levels"):
-        check_shape(deep)
+        check_shape(deep, b"[" * 10_000)
 
 
 @pytest.mark.parametrize("event", [{"a": "xxxx"}, {"a": ["xxxx"]}, {"xxxx": 1}], ids=["value", "in a list", "name"])

@@ -154,17 +154,6 @@ def test_a_refusal_names_the_field_and_not_its_value() -> None:
     assert "taro" not in caught.value.detail
 
 
-def test_nesting_is_limited() -> None:
-    def nested(levels: int) -> dict[str, Any]:
-        value: Any = 1
-        for _ in range(levels):
-            value = [value]
-        return a_track(properties={"a": value})
-
-    assert "Product Added" == event(nested(30)).name
-    assert "too_deep" == refusal(nested(31))
-
-
 def test_context_traits_belong_to_an_identify() -> None:
     """Rudder's libraries put them there; what is at the top counts more."""
     context = {"traits": {"email": "a@x.jp", "plan": "free"}, "locale": "ja"}

@@ -1,0 +1,55 @@
+"""The short way to the routes that take events, past FastAPI's router and validation, which cost more than the work.
+
+The same endpoints stand in FastAPI's table, for the API's description; who comes here is answered by them directly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class Application(FastAPI):
+    """A FastAPI application that some requests reach by the short way."""
+
+    _endpoints: Mapping[tuple[str, str], Endpoint] = {}
+    _short: ASGIApp
+    _answer_to: Callable[[Exception], Response]
+
+    def shorten(
+        self,
+        endpoints: Mapping[tuple[str, str], Endpoint],
+        *,
+        around: Callable[[ASGIApp], ASGIApp],
+        answer_to: Callable[[Exception], Response],
+    ) -> None:
+        """Answer by ``endpoints`` what they have by method and path.
+
+        Nothing is before them but ``around`` (CORS), and that only for a page of a browser, which names its origin.
+        ``answer_to`` makes an answer of what an endpoint raises.
+        """
+        self._endpoints = endpoints
+        self._short = around(self._answer)
+        self._answer_to = answer_to
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        if scope["type"] == "http" and (scope["method"], scope["path"]) in self._endpoints:
+            from_page = any(name == b"origin" for name, _ in scope["headers"])
+            await (self._short if from_page else self._answer)(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            response = await self._endpoints[scope["method"], scope["path"]](Request(scope, receive))
+        except Exception as error:  # noqa: BLE001 - this is where errors become answers
+            response = self._answer_to(error)
+        await response(scope, receive, send)
