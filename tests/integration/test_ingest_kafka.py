@@ -35,7 +35,7 @@ PARTITIONS = 4
 class Ingest:
     """``python -m services.ingest`` in front of one Kafka."""
 
-    def __init__(self, settings: KafkaSettings) -> None:
+    def __init__(self, settings: KafkaSettings, **more: str) -> None:
         self.url = f"http://127.0.0.1:{(port := free_port())}"
         environment = {
             **os.environ,
@@ -44,6 +44,7 @@ class Ingest:
             "KIKKAKE_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
             "KIKKAKE_TOPIC_PREFIX": settings.topic_prefix,
             "KIKKAKE_PARTITIONS": str(settings.partitions),
+            **more,
         }
         self.process = subprocess.Popen(
             [sys.executable, "-m", "services.ingest"], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from itertools import chain
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from services.ingest.direct import Application
 from services.ingest.formats.base import Route, Setup
 from services.ingest.routes import FORMATS
 from tests.unit.ingest.sites import Site, a_track
@@ -127,3 +129,37 @@ def test_the_description_names_every_route_with_its_answers(site: Site) -> None:
                 assert (row.schema is not None) == ("requestBody" in shown)
     for setup in SETUPS:
         assert set(setup.paths) <= set(paths)
+
+
+async def test_who_sends_too_slowly_is_let_go() -> None:
+    """A body that does not arrive holds its place for some seconds; 408 is sent again by those who mean it."""
+    site = Site(body_seconds=0.01)
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        return {}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/track",
+        "query_string": b"writeKey=WK",
+        "headers": [],
+        "client": None,
+    }
+    await site.http.app(scope, receive, send)  # type: ignore[arg-type]
+    assert 408 == sent[0]["status"]
+    assert "body_timeout" == json.loads(sent[1]["body"])["code"]
+    assert 0 == site.count("in_flight_bytes")
+
+
+def test_the_short_way_leads_to_every_route(site: Site) -> None:
+    """Past FastAPI, whose table has them for the description: in neither is one that is not in the other."""
+    app = site.http.app
+    assert isinstance(app, Application)
+    every_one = {(method, path) for row in ROUTES for path in row.paths for method in row.methods}
+    assert every_one == set(app._endpoints)

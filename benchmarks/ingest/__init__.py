@@ -1,0 +1,1 @@
+"""Ingest against a plain handler and a bare producer: P1, P2 and P3."""
