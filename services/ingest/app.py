@@ -20,7 +20,7 @@ from services.ingest.auth import Admin
 from services.ingest.direct import Application
 from services.ingest.errors import CLIENT_GONE, IngestError, error_body, retry_headers, status_of
 from services.ingest.gate import Bounds, Gate
-from services.ingest.intake import Intake
+from services.ingest.intake import BODY_SECONDS, Intake
 from services.ingest.keys import KeyRing
 from services.ingest.origins import Origins
 from services.ingest.routes import create_router
@@ -61,6 +61,7 @@ def create_app(  # noqa: PLR0913 - the seams of the composition root, all by nam
     standards: Standards | None = None,
     machine_clock: Clock = system_clock,
     ticks: Clock = monotonic_clock,
+    body_seconds: float = BODY_SECONDS,
     extra_routers: Iterable[APIRouter] = (),
     lifespan: Lifespan | None = None,
 ) -> FastAPI:
@@ -82,6 +83,7 @@ def create_app(  # noqa: PLR0913 - the seams of the composition root, all by nam
         clock=clock,
         new_message_id=new_message_id,
         metrics=metrics,
+        body_seconds=body_seconds,
         screen=Screening(standards or load_standards(None), metrics, new_message_id),
     )
 

@@ -24,6 +24,10 @@ _GIF = bytes.fromhex("47494638396101000100800000ffffff00000021f90401000000002c00
 """One transparent dot."""
 
 
+_TAKEN = Response(OK, media_type="application/json")
+"""The answer to almost every request; nothing that sends it changes it."""
+
+
 def create_router(intake: Intake) -> tuple[APIRouter, dict[tuple[str, str], Endpoint]]:
     """Return the routes that write to the log through ``intake``, and of those that take events the short way.
 
@@ -63,7 +67,8 @@ def _add(router: APIRouter, row: Route | Setup, endpoint: Endpoint, description:
 def _endpoint(intake: Intake, route: Route) -> Endpoint:
     async def take(request: Request) -> Response:
         arrived, plan = await intake.accept(request, route)
-        return Response(route.answer(arrived, plan), media_type="application/json")
+        answer = route.answer(arrived, plan)
+        return _TAKEN if answer is OK else Response(answer, media_type="application/json")
 
     return take
 

@@ -143,7 +143,7 @@ async def test_who_sends_too_slowly_is_let_go() -> None:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {
+    scope: dict[str, Any] = {
         "type": "http",
         "method": "POST",
         "path": "/v1/track",
@@ -151,7 +151,7 @@ async def test_who_sends_too_slowly_is_let_go() -> None:
         "headers": [],
         "client": None,
     }
-    await site.http.app(scope, receive, send)  # type: ignore[arg-type]
+    await site.http.app(scope, receive, send)
     assert 408 == sent[0]["status"]
     assert "body_timeout" == json.loads(sent[1]["body"])["code"]
     assert 0 == site.count("in_flight_bytes")
