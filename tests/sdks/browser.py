@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.sdks.installed import FOLDER
 from tests.servers.process import HOST, ProcessServer
 
-PAGES = ("segment", "rudder", "jitsu")
+PAGES = ("segment", "rudder", "posthog", "jitsu")
 _HTML = "<!doctype html><title>Shop</title><script src={name}.js></script><h1>Shop</h1>"
 
 

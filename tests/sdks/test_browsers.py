@@ -49,6 +49,7 @@ LAST_WORDS = (
     ("segment", True, "/v1/b"),
     ("rudder", False, "/v1/track"),
     ("rudder", True, "/beacon/v1/batch"),
+    ("posthog", True, "/e/"),
     ("jitsu", False, "/api/s/track"),
 )
 
