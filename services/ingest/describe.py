@@ -46,6 +46,15 @@ _REFUSALS = {
     503: "Not taken: send it again after Retry-After",
 }
 
+_ENROLMENT = """Whether the contact enters is decided where its events are, and stands in the journal.
+
+`Idempotency-Key` names the enrolment within its journey: the same key again within 48 hours changes nothing. The run
+begins with `context`; `timestamp` says when the cause happened, now if it is left out."""
+_ENROLMENTS = [
+    {"userId": "u1", "context": {"order": "A-7", "delay_days": 3}, "timestamp": "2026-03-02T01:55:00Z"},
+    {"anonymousId": "3c1f"},
+]
+
 
 def describe_route(route: Route) -> dict[str, Any]:
     """Return what FastAPI is told of a route that takes events."""
@@ -80,9 +89,10 @@ def describe_enrolment() -> dict[str, Any]:
         _parameter("journey", "path"),
         {"name": "Idempotency-Key", "in": "header", "required": True, "schema": key},
     ]
-    body = {"required": True, "content": _json(schema_of(EnrolmentCall))}
+    body = {"required": True, "content": _json({**schema_of(EnrolmentCall), "examples": _ENROLMENTS})}
     return {
         "summary": "Let a contact enter a journey that has an `api` trigger. 202 means that the wish is durable.",
+        "description": _ENROLMENT,
         "responses": responses,
         "openapi_extra": {"parameters": parameters, "requestBody": body},
     }

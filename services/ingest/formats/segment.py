@@ -53,6 +53,12 @@ def read_batch(arrived: Arrived) -> Calls:
     )
 
 
+_CONSENTS = [
+    {"userId": "u1", "topic": "cart_reminders", "status": "granted"},
+    {"anonymousId": "3c1f", "topic": "news", "channel": "email", "status": "revoked"},
+]
+
+
 def _call(event_type: EventType, *paths: str, schema: dict[str, Any]) -> Route:
     return Route(
         format=NAME,
@@ -72,7 +78,7 @@ ROUTES = (
         schema=batch_schema(schema_of(Call), "sentAt", "writeKey"),
         about="Take many calls. 200 means that the good ones are durable; `errors` names the others.",
     ),
-    _call("consent", "/v1/consent", schema=schema_of(ConsentCall)),
+    _call("consent", "/v1/consent", schema={**schema_of(ConsentCall), "examples": _CONSENTS}),
     *(
         Route(
             format=NAME,

@@ -108,3 +108,18 @@ def test_the_page_of_the_api_names_the_header() -> None:
     names = {(parameter["in"], parameter["name"]): parameter["required"] for parameter in described["parameters"]}
     assert {("path", "journey"): True, ("header", "Idempotency-Key"): True} == names
     assert {"202"} <= described["responses"].keys()
+
+
+def test_every_example_of_the_api_page_is_taken() -> None:
+    site = Site()
+    paths = site.http.get("/openapi.json").json()["paths"]
+    for path, headers, status in (
+        ("/v1/journeys/{journey}/enrolments", KNOWN, 202),
+        ("/v1/consent", {"X-Write-Key": "WK"}, 200),
+    ):
+        examples = paths[path]["post"]["requestBody"]["content"]["application/json"]["schema"]["examples"]
+        assert 2 == len(examples)
+        for example in examples:
+            answer = site.post(path.replace("{journey}", "win"), example, auth=None, headers=headers)
+            assert (status, {"success": True}) == (answer.status_code, answer.json())
+    assert {b"u:u1", b"a:3c1f"} == {output.key for output in site.publisher.outputs}
