@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.host import Host
 from tests.sdks import installed
 from tests.sdks.browser import Chromium, Visitor, shop
 from tests.sdks.faults import FaultyProxy
-from tests.sdks.host import Host
 from tests.servers.fixtures import require
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.clock import HOUR
-from tests.sdks.host import KEY
+from tests.e2e.host import KEY
 from tests.sdks.installed import FOLDER, PYTHON
 
 SERVER_SDKS: Mapping[str, Sequence[str]] = {

@@ -6,9 +6,9 @@ import pytest
 
 from shared.clock import HOUR, SECOND, system_clock
 from shared.messages.event import Event
+from tests.e2e.host import KEY, Host
 from tests.sdks.browser import PAGES, Visitor
 from tests.sdks.faults import FaultyProxy
-from tests.sdks.host import KEY, Host
 
 pytestmark = pytest.mark.integration
 

@@ -14,9 +14,9 @@ from shared.kafka.reader import KafkaLogReader
 from shared.messages import codec
 from shared.messages.event import Event
 from shared.messages.topics import EVENTS, INCARNATION_KEY, JOURNAL, TopicName
+from tests.e2e.host import JOURNEY, KEY
 from tests.e2e.processes import Process, service, wait_until
 from tests.sdks.faults import FaultyProxy
-from tests.sdks.host import JOURNEY, KEY
 from tests.sdks.sending import a_day, send
 from tests.servers.kafka import KafkaServer
 

@@ -6,10 +6,10 @@ import pytest
 
 from shared.clock import system_clock
 from shared.messages.event import Event
+from tests.e2e.host import KEY, Host
 from tests.e2e.processes import wait_until
 from tests.sdks.browser import PAGES, Visitor
 from tests.sdks.faults import Fault, FaultyProxy
-from tests.sdks.host import KEY, Host
 from tests.sdks.sending import KETTLE, SERVER_SDKS, a_day, send
 
 pytestmark = pytest.mark.integration

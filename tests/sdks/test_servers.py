@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.clock import HOUR, SECOND, system_clock
-from tests.sdks.host import Host
+from tests.e2e.host import Host
 from tests.sdks.sending import KETTLE, ORDER, SERVER_SDKS, TRAITS, a_day, send
 
 pytestmark = pytest.mark.integration

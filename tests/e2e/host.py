@@ -1,18 +1,21 @@
-"""``kikkake dev`` as the SDKs meet it, and what it wrote down of what they sent."""
+"""``kikkake dev`` as a sender meets it, and what it wrote down of what was sent, read while it runs."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+import urllib.request
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from services.evaluator.meta import Counters, Meta, decode_meta
 from services.standalone.storage.database import FILE_NAME
 from services.standalone.storage.snapshot import open_snapshot
+from shared.log import LogRecord
 from shared.messages import codec
 from shared.messages.event import Event
-from shared.messages.topics import EVENTS, INCARNATION_KEY, JOURNAL
+from shared.messages.journal import JournalRecord
+from shared.messages.topics import EVENTS, INCARNATION_KEY, JOURNAL, TopicName
 from tests.e2e.processes import Process, wait_until
 from tests.servers.process import free_port
 
@@ -32,32 +35,47 @@ steps:
 
 
 class Host:
-    """A running ``kikkake dev`` with one journey, which every ``Product Added`` enters."""
+    """A running ``kikkake dev`` with its journeys; by default with one that every ``Product Added`` enters."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, journeys: Sequence[str] = (JOURNEY,)) -> None:
         self._data = folder / "data"
-        journeys = folder / "journeys"
-        journeys.mkdir()
-        (journeys / "seen.yaml").write_text(JOURNEY, encoding="utf-8")
+        self.journeys = folder / "journeys"
+        self.journeys.mkdir()
+        for number, journey in enumerate(journeys):
+            (self.journeys / f"{number}.yaml").write_text(journey, encoding="utf-8")
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         arguments = ["cli", "dev", "--port", str(port), "--data", str(self._data), "--durability", "process"]
-        self.process = Process("dev", [*arguments, "--journeys", str(journeys), "--write-key", KEY], {}, folder, port)
+        self.process = Process(
+            "dev", [*arguments, "--journeys", str(self.journeys), "--write-key", KEY], {}, folder, port
+        )
 
     def events(self, of: Callable[[Event], bool]) -> list[Event]:
         """Return the events for which ``of`` holds as they stand in the log: what was sent twice stands there twice."""
-        with open_snapshot(self._data) as snapshot:
-            records = [record for record in snapshot.read(EVENTS) if record.key != INCARNATION_KEY]
-        found = [codec.EVENTS.decode(record.value) for record in records]
+        found = [codec.EVENTS.decode(record.value) for record in self.records(EVENTS)]
         return [event for event in found if isinstance(event, Event) and of(event)]
 
     def entered(self, contact: str) -> list[str]:
         """Return the messageIds by which ``contact`` entered the journey, decided over all that stands in the log."""
+        return [it.cause for it in self.journal() if it.contact == contact and it.decision == "entered"]
+
+    def journal(self) -> list[JournalRecord]:
+        """Return all decisions, over all that stands in the log."""
         self.counters()
+        return [codec.JOURNAL.decode(record.value) for record in self.records(JOURNAL)]
+
+    def records(self, topic: TopicName) -> list[LogRecord]:
+        """Return what stands in a topic."""
         with open_snapshot(self._data) as snapshot:
-            records = [record for record in snapshot.read(JOURNAL) if record.key != INCARNATION_KEY]
-        entries = [codec.JOURNAL.decode(record.value) for record in records]
-        return [entry.cause for entry in entries if entry.contact == contact and entry.decision == "entered"]
+            return [record for record in snapshot.read(topic) if record.key != INCARNATION_KEY]
+
+    def remarks(self, remark: str) -> int:
+        """Return how often the evaluator has remarked on a record, over all that stands in the log."""
+        self.counters()
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=5) as answer:
+            lines = answer.read().decode().splitlines()
+        name = f'kikkake_event_remarks_total{{remark="{remark}"}} '
+        return int(sum(float(line.removeprefix(name)) for line in lines if line.startswith(name)))
 
     def counters(self) -> Counters:
         """Wait until all that stands in the log is decided, and return what the evaluator has counted so far."""
