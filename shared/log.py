@@ -22,6 +22,10 @@ class LogUnavailableError(RetryableError):
     """The log did not acknowledge: what was to be written may or may not be there. The same write may be repeated."""
 
 
+class LogRecreatedError(PermanentError):
+    """A topic is not the one that this process knows: it was created anew, or a broker has cut it off."""
+
+
 class RecordTooLargeError(PermanentError):
     """A record is larger than its topic takes."""
 

@@ -95,6 +95,7 @@ class Bench:
         claims: Claims | None = None,
         freshness: Freshness | None = None,
         lane_width: int = 8,
+        held: int = WorkerLimits().held,
         connectors: Mapping[str, Connector] | None = None,
         **options: Any,
     ) -> None:
@@ -117,7 +118,7 @@ class Bench:
                 **settings,
             ),
         )
-        limits = WorkerLimits(in_flight=8, tick=0.001, pause=0.001)
+        limits = WorkerLimits(in_flight=8, held=held, tick=0.001, pause=0.001)
         self.worker = PartitionWorker(3, deliverer=self.deliverer, ledger=self.ledger, limits=limits)
 
     async def deliver(self, command: CommandRecord, **work: Any) -> str | None:

@@ -15,6 +15,7 @@ from services.evaluator.meta import Meta, encode_meta
 from shared.clock import HOUR, MINUTE, SECOND
 from shared.kafka.partition import partition_count, partition_of
 from shared.log import LogRecord, LogUnavailableError, Output
+from shared.messages import codec
 from shared.messages.delivery import Delivery
 from shared.messages.topics import CHANGELOG, TopicName
 
@@ -215,6 +216,10 @@ class MemoryLedger:
         self.rows: dict[str, Delivery] = {}
         self.outputs: list[Output] = []
         self.history: list[str] = []
+
+    @property
+    def held(self) -> int:
+        return sum(len(codec.encode(row)) for row in self.open())
 
     def get(self, command_id: str) -> Delivery | None:
         return self.rows.get(command_id)

@@ -20,6 +20,7 @@ from services.dispatcher.partition import OwnedPartition, Surroundings
 from services.dispatcher.ports import Clocks
 from services.dispatcher.settings import DispatcherSettings
 from services.dispatcher.telemetry import MetricsTelemetry
+from services.dispatcher.worker import WorkerLimits
 from shared.health import HealthServer
 from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import KafkaPublisher
@@ -75,7 +76,7 @@ async def run(settings: DispatcherSettings, environment: Mapping[str, str], stop
         telemetry=MetricsTelemetry(metrics, {"email": "smtp"}),
         clocks=Clocks(),
         prefix=settings.topic_prefix,
-        in_flight=settings.in_flight,
+        limits=WorkerLimits(in_flight=settings.in_flight, held=settings.max_held_bytes),
         lease=_lease(settings, asked),
         owned=membership.valid,
         new_token=lambda: secrets.token_hex(16),

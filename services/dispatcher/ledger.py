@@ -40,7 +40,9 @@ class KafkaLedger:
         self._publisher = publisher
         self._reader = reader
         self._clock = clock
+        self.held = 0
         self._rows: dict[str, Delivery] = {}
+        self._sizes: dict[str, int] = {}
         self._final: dict[int, set[bytes]] = {}
         self._position = 0
         self._floor = -1
@@ -105,9 +107,10 @@ class KafkaLedger:
         if not deliveries:
             return
         rows = [msgspec.structs.replace(row, term=self.term) for row in deliveries]
-        await self._write([(row.command_id.encode(), codec.encode(row)) for row in rows])
-        for row in rows:
-            self._apply(row)
+        values = [codec.encode(row) for row in rows]
+        await self._write([(row.command_id.encode(), value) for row, value in zip(rows, values, strict=True)])
+        for row, value in zip(rows, values, strict=True):
+            self._apply(row, len(value))
 
     def open(self) -> Iterator[Delivery]:
         """Yield the rows that are not final."""
@@ -178,7 +181,7 @@ class KafkaLedger:
         if row.status not in _OPEN and self._clock() - row.at >= _KEPT:
             self._old.add(row.command_id)
         else:
-            self._apply(row)
+            self._apply(row, len(record.value or b""))
 
     def _meet_owner(self, offset: int, token: bytes) -> None:
         if token == self._token:
@@ -187,7 +190,11 @@ class KafkaLedger:
             self._fenced = True
             raise FencedError
 
-    def _apply(self, row: Delivery) -> None:
+    def _apply(self, row: Delivery, size: int) -> None:
+        self.held -= self._sizes.pop(row.command_id, 0)
+        if row.status in _OPEN:
+            self.held += size
+            self._sizes[row.command_id] = size
         if row.status == "reported":
             self._rows.pop(row.command_id, None)
             self._final.setdefault(row.at // DAY, set()).add(_compact(row.command_id))

@@ -45,7 +45,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     telemetry: Telemetry
     clocks: Clocks
     prefix: str
-    in_flight: int
+    limits: WorkerLimits
     lease: int
     owned: Callable[[], bool]
     new_token: Callable[[], str]
@@ -109,9 +109,7 @@ class OwnedPartition:
         deliverer = Deliverer(
             ledger=ledger, claims=claims, channels=around.channels, connectors=around.connectors, options=options
         )
-        self._worker = PartitionWorker(
-            self.partition, deliverer=deliverer, ledger=ledger, limits=WorkerLimits(in_flight=around.in_flight)
-        )
+        self._worker = PartitionWorker(self.partition, deliverer=deliverer, ledger=ledger, limits=around.limits)
         for place in self.places.values():
             self._starts[place] = await around.consumer.position(place)
         await self._worker.start()

@@ -30,6 +30,10 @@ class FencedError(KikkakeError):
 class Ledger(Protocol):
     """One partition's rows of ``deliveries``. Contract suite: tests/contract/test_ledger.py."""
 
+    @property
+    def held(self) -> int:
+        """Bytes of the rows that are kept in memory because they are not final, as they are written; 0: none is."""
+
     def get(self, command_id: str) -> Delivery | None:
         """Return the durable row of ``command_id``; a final row may have kept only its status."""
 

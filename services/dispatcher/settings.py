@@ -27,6 +27,11 @@ class DispatcherSettings(KafkaSettings):
         default=None, description="the file of the [connectors](connectors.md) that journeys may call"
     )
     in_flight: int = Field(default=100, ge=1, description="messages under way per partition")
+    max_held_bytes: int = Field(
+        default=64 * 1024 * 1024,
+        ge=1024 * 1024,
+        description="bytes of commands per partition that may wait for another try; above it no new ones are read",
+    )
     dispatcher_group: str = Field(default="kikkake-dispatcher", description="consumer group")
     dispatcher_instance: str | None = Field(
         default=None, description="stable name of this process (pod): a restart within the session moves no partition"

@@ -25,9 +25,13 @@ _LOG = structlog.get_logger(__name__)
 
 
 class WorkerLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """``in_flight`` messages at once; seconds between looks at the schedule, and before a paused one is tried again."""
+    """``in_flight`` messages at once; seconds between looks at the schedule, and before a paused one is tried again.
+
+    While ``held`` bytes of commands wait in memory for another try, no new ones are read.
+    """
 
     in_flight: int = 100
+    held: int = 64 * 1024 * 1024
     tick: float = 0.05
     pause: float = 0.5
 
@@ -111,9 +115,20 @@ class PartitionWorker:
             if row is not None and row.status in ("deferred", "reported"):
                 self._commands.finish(record.offset)
                 continue
+            await self._room()
             await self._slots.acquire()
             work = Work(command, recorded_at=record.timestamp)
             self._spawn(self._first(work, record), command.command_id)
+
+    async def _room(self) -> None:
+        """Return once there is room in memory for another command: those that wait for another try end by and by."""
+        full = False
+        while self._ledger.held > self._limits.held:
+            self._refuse_if_failed()
+            if not full:
+                full = True
+                _LOG.warning("dispatcher.full", partition=self._partition, held=self._ledger.held)
+            await asyncio.sleep(self._limits.tick)
 
     async def take_cancels(self, records: Sequence[LogRecord], *, at_end: bool = False) -> None:
         """Apply cancels and marks; ``at_end``: these are the newest of the partition. Never waits for a provider."""

@@ -26,18 +26,19 @@ from services.evaluator.runner import YOUNG, PartitionRunner
 from services.evaluator.settings import EvaluatorSettings
 from services.evaluator.standby import KafkaSource, Standbys
 from services.evaluator.tail import ChangelogTail
+from services.evaluator.watchdog import CountingReader, Watchdog, Work
 from shared.clock import SECOND, monotonic_clock, system_clock
 from shared.errors import BadMessageError, loggable
 from shared.journeys.model import Definitions
-from shared.kafka.admin import read_incarnations
+from shared.kafka.admin import committed_offsets, read_incarnations
 from shared.kafka.partition import partition_of
 from shared.kafka.publisher import KafkaPublisher
 from shared.kafka.reader import KafkaLogReader
-from shared.log import LogRecord
+from shared.log import LogRecord, LogRecreatedError
 from shared.memory import give_back
 from shared.messages import codec
 from shared.messages.event import Marker
-from shared.messages.topics import EVENTS
+from shared.messages.topics import CHANGELOG, EVENTS
 from shared.metrics import Metrics
 
 _LOG = structlog.get_logger(__name__)
@@ -78,11 +79,13 @@ class OwnedPartitions:
         self._open_rows = open_rows
         kafka, prefix = settings.kafka_bootstrap, settings.topic_prefix
         self._reader = KafkaLogReader(kafka, prefix=prefix)
+        self._restoring = CountingReader(self._reader)
         self._connect: Callable[[], KafkaPublisher] = lambda: KafkaPublisher(
             kafka, prefix=prefix, partitions=settings.partitions, client_id="kikkake-evaluator"
         )
         self._owned: dict[int, _Owned] = {}
         self._assigned = False
+        self._assignments = 0
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -99,9 +102,9 @@ class OwnedPartitions:
         await self._writer.start()
         await self._tail.start()
         await source.start()
-        following = asyncio.gather(
-            _loudly(self._tail.run()), _loudly(self._published.run()), _loudly(self._standbys.run())
-        )
+        watchdog = Watchdog(self._settings.watchdog_timeout, self._work)
+        work = self._tail.run(), self._published.run(), self._standbys.run(), watchdog.run()
+        following = asyncio.gather(*map(_loudly, work))
         try:
             yield
         finally:
@@ -153,6 +156,7 @@ class OwnedPartitions:
         for owned in self._owned.values():
             owned.beat = asyncio.create_task(_loudly(self._beat(owned)))
         self._assigned = True
+        self._assignments += 1
         return {number: owned.runner.processor.meta.next_offset for number, owned in self._owned.items()}
 
     async def revoked(self, partitions: frozenset[int]) -> None:
@@ -180,8 +184,9 @@ class OwnedPartitions:
         live = abs(system_clock() - batch.records[0].timestamp) <= YOUNG
         caught_up = newest.offset + 1 >= batch.highwater
         owned.time.observe(newest.timestamp)
-        for number in _orders_in(batch.records):
-            await self._published.reach(number)
+        for order in _orders_in(batch.records):
+            await self._published.reach(order.number)
+            self._published.require(order.journey, order.version)
         await owned.runner.batch(batch.records, live=live, caught_up=caught_up)
         now = system_clock()
         for record in batch.records:
@@ -223,7 +228,7 @@ class OwnedPartitions:
         changelog = await open_partition(
             partition,
             owner=os.urandom(16).hex(),
-            reader=self._reader,
+            reader=self._restoring,
             writer=self._writer,
             publisher=self._publisher,
             may_act=self._lease.valid,
@@ -232,6 +237,8 @@ class OwnedPartitions:
         )
         saved = changelog.load_meta()
         known = Meta() if saved is None else decode_meta(saved)
+        if saved is None:
+            await self._require_unread(partition)
         await self._published.reach(known.change)
         processor = PartitionProcessor(
             partition=partition,
@@ -252,9 +259,33 @@ class OwnedPartitions:
             metrics=self._metrics,
             caught_up=processor.meta.next_offset >= end,
             may_act=self._lease.valid,
-            orders=self._published.known.markers,
+            orders=self._published.markers,
         )
         return _Owned(rows, changelog, runner, time)
+
+    async def _require_unread(self, partition: int) -> None:
+        """Raise LogRecreatedError if others have applied records of a partition of whose contacts nothing is known."""
+        settings = self._settings
+        offset = (await committed_offsets(settings, settings.evaluator_group, EVENTS)).get(partition, 0)
+        if offset > 0:
+            group, topic = settings.evaluator_group, settings.topic_prefix + EVENTS
+            raise LogRecreatedError(
+                f"{group} has read {topic}/{partition} up to {offset}, but {settings.topic_prefix}{CHANGELOG} knows of"
+                " no contact there: it was created anew, and with it consent and history are gone. Bring it back from"
+                f" a copy; or, to build contacts anew from the events that {topic} still has, stop the evaluators, let"
+                f" `kafka-consumer-groups.sh --delete-offsets --group {group} --topic {topic}` forget what was read,"
+                " and start them"
+            )
+
+    async def _require_same_events(self) -> None:
+        """Raise LogRecreatedError if ``events`` is another than was: it could be read on past our position."""
+        for number, incarnation in (await read_incarnations(self._settings, EVENTS)).items():
+            owned = self._owned.get(number)
+            if owned is not None and owned.runner.processor.meta.incarnation != incarnation:
+                raise LogRecreatedError(
+                    f"{self._settings.topic_prefix}{EVENTS} was created anew while we ran; started again, the evaluator"
+                    " reads it from its beginning, and contacts keep what is known of them"
+                )
 
     async def _beat(self, owned: _Owned) -> None:
         while True:
@@ -263,6 +294,25 @@ class OwnedPartitions:
                 await owned.changelog.repair()
             owned.runner.measure()
             await asyncio.sleep(_BEAT)
+
+    async def _work(self) -> Work:
+        """Return what has work to do and what has become of it. Raises LogUnavailableError."""
+        ends = await self._reader.ends(EVENTS, self._settings.partitions)
+        if not self._assigned:
+            done = f"{self._assignments} so far, {self._restoring.records} records restored"
+            return {"the assignment of partitions": done}
+        await self._require_same_events()
+        work: dict[str, str] = {}
+        for number, owned in self._owned.items():
+            # As saved: the processor's own is that of the epoch under way, which may never be acknowledged.
+            saved = owned.changelog.load_meta()
+            meta = Meta() if saved is None else decode_meta(saved)
+            if owned.runner.busy or (
+                # The end may lie behind control records, which nobody can read.
+                meta.next_offset < ends[number] and await self._reader.read(EVENTS, number, meta.next_offset, 1)
+            ):
+                work[f"partition {number}"] = f"epoch {meta.epoch}, next record {meta.next_offset}"
+        return work
 
     def _observe(self, partition: int, record: LogRecord) -> None:
         owned = self._owned.get(partition)
@@ -273,14 +323,14 @@ class OwnedPartitions:
             fatal(FencedError(f"partition {partition} was claimed by another worker while we held it"))
 
 
-def _orders_in(records: Sequence[LogRecord]) -> Iterator[int]:
-    """Yield the numbers of the orders among ``records``, which alone with ticks have no key."""
+def _orders_in(records: Sequence[LogRecord]) -> Iterator[Marker]:
+    """Yield the orders among ``records``, which alone with ticks have no key."""
     for record in records:
         if record.key is None:
             with contextlib.suppress(BadMessageError):
                 message = codec.EVENTS.decode(record.value)
                 if isinstance(message, Marker):
-                    yield message.number
+                    yield message
 
 
 async def _loudly(work: object) -> None:

@@ -10,6 +10,7 @@ from services.evaluator.builder import EpochBuilder
 from services.evaluator.core.advance import abandon, advance, next_own
 from services.evaluator.core.catalog import Catalog
 from services.evaluator.core.effects import Advance
+from services.evaluator.core.handover import tightened
 from services.evaluator.core.occurrence import Applied, EventArrived, TimerDue
 from services.evaluator.core.state import NEVER, ContactState
 from services.evaluator.epoch import ContactStore, Epoch
@@ -169,11 +170,7 @@ class PartitionProcessor:
     def sweep(self, limit: int, *, caught_up: bool) -> Epoch:
         """Let up to ``limit`` contacts adopt the catalogue. Who it is, and when, makes no difference to any of them."""
         build = self._begin()
-        left = limit
-        while left and self._heads.behind and not build.full:
-            contact = next(reversed(self._heads.behind))
-            self._note(contact, self._fire(build, contact, self._row(build, contact), caught_up=caught_up))
-            left -= 1
+        self._sweep(build, limit, caught_up=caught_up)
         return self._finish(build, 0, passing=True)
 
     def _begin(self) -> EpochBuilder:
@@ -205,19 +202,23 @@ class PartitionProcessor:
                 case _:
                     return self._apply_to_contact(build, record, message, caught_up=caught_up)
         except Exception as error:  # noqa: BLE001 - whatever one record does, the partition goes on
-            self._dead_letter(build, record, error)
+            self._on_error("event_dead_lettered", error)
+            build.count(records=1, dead_lettered=1)
+            build.dead_letter(record, error)
         return True
 
     def _order(self, build: EpochBuilder, marker: Marker, *, caught_up: bool) -> bool:
         """Apply ``marker`` behind every timer that is due before it; False: those come first, so offer it again.
 
-        The epoch ends with it: what follows is decided by another catalogue.
+        The epoch ends with it: what follows is decided by another catalogue. Whoever has yet to adopt the present one
+        does so first, or it would depend on the sweep for whom it has decided until then.
         """
         if self._catalogs is None or marker.number <= self.meta.change:
             build.count(records=1, other=1)
             return True
         while not build.full and self._fire_next(build, caught_up=caught_up):
             pass
+        self._sweep(build, self.behind, caught_up=caught_up)
         if build.full:
             return False
         # It has been read also if nobody can carry it out, or it would be put into the log again and again.
@@ -262,16 +263,16 @@ class PartitionProcessor:
         """Return what follows from ``message`` and the row, without what it holds, in its stored form.
 
         Raises BadMessageError when the row becomes too long. A record that stops messages is not refused for that: it
-        is applied, if need be without the runs that it would start, and put aside as well.
+        is applied, if need be without the runs that it would start or bring, and put aside as well.
         """
-        occurrence = EventArrived(message, build.log_time)
-        result = advance(self.catalog, row.state, occurrence)
+        result = advance(self.catalog, row.state, EventArrived(message, build.log_time))
         value = self._bare(row, record, result.state)
         size = len(value)
         if result.duplicate or size <= ROW_BYTES or size <= len(encode_row(msgspec.structs.replace(row, held=()))):
             return result, value
         error = BadMessageError(f"the contact's row would pass {ROW_BYTES} bytes")
-        stopping = advance(self._no_entries, row.state, occurrence)
+        less = tightened(message) if isinstance(message, Handover) else message
+        stopping = advance(self._no_entries, row.state, EventArrived(less, build.log_time))
         stops = stopping.cancels or len(stopping.state.runs) < len(row.state.runs)
         consents = isinstance(message, Event) and message.type == "consent"
         if not (stops or consents or isinstance(message, Outcome | Answer | Handover)):
@@ -294,6 +295,13 @@ class PartitionProcessor:
             self._fire(build, contact, self._row(build, contact), caught_up=caught_up)
         return contact is not None
 
+    def _sweep(self, build: EpochBuilder, limit: int, *, caught_up: bool) -> None:
+        left = limit
+        while left and self._heads.behind and not build.full:
+            contact = next(reversed(self._heads.behind))
+            self._note(contact, self._fire(build, contact, self._row(build, contact), caught_up=caught_up))
+            left -= 1
+
     def _fire(self, build: EpochBuilder, contact: str, row: Row, *, caught_up: bool) -> Row:
         """Fire the contact's timers that are due before the log time, those they arm included.
 
@@ -314,11 +322,6 @@ class PartitionProcessor:
             if build.full:
                 break
         return row
-
-    def _dead_letter(self, build: EpochBuilder, record: LogRecord, error: Exception) -> None:
-        self._on_error("event_dead_lettered", error)
-        build.count(records=1, dead_lettered=1)
-        build.dead_letter(record, error)
 
     def _row(self, build: EpochBuilder, contact: str) -> Row:
         """Return the contact's row as it stands within this epoch; an empty one for a contact never seen."""

@@ -1,24 +1,35 @@
-"""Follows the ``journeys`` topic: what is published reaches this worker without a restart."""
+"""Follows the ``journeys`` topic: what is published reaches this worker without a restart.
+
+An order's number is the topic's own time of creation (ms) plus the order's offset: it goes on growing when the topic is
+created anew. What earlier releases numbered is smaller than any such time; it counts as of the topic that there is.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from services.evaluator.core.catalog import Catalog
 from services.evaluator.core.published import compose
 from shared.errors import BadMessageError, loggable
 from shared.journeys.model import Definitions
 from shared.journeys.published import Live, Published
+from shared.log import LogRecreatedError
 from shared.messages import codec
+from shared.messages.event import Marker
 from shared.messages.topics import INCARNATION_KEY, JOURNEYS
 
 _LOG = structlog.get_logger(__name__)
 _POLL_MS = 200
 _PARTITION = 0
+_PATIENCE = 2.0
+"""Seconds until an order that is not to be read yet is looked for: another broker may have been a moment ahead."""
+_NUMBERS_BEGIN = 10**12
+"""A time in September 2001: below it a number is a bare offset."""
 
 
 class PublishedJourneys:
@@ -33,11 +44,13 @@ class PublishedJourneys:
             bootstrap_servers=bootstrap,
             group_id=None,
             enable_auto_commit=False,
-            auto_offset_reset="earliest",
+            # Where it would go on otherwise, another topic of the same name has other orders.
+            auto_offset_reset="none",
             fetch_max_wait_ms=50,
         )
         self._moved = asyncio.Condition()
         self._position = 0
+        self._first: int | None = None
 
     async def start(self) -> None:
         """Connect and read up to the end."""
@@ -58,23 +71,74 @@ class PublishedJourneys:
             await self._poll()
 
     async def reach(self, number: int) -> None:
-        """Return once the order of ``number`` has been read, and every definition before it."""
-        async with self._moved:
-            await self._moved.wait_for(lambda: self._position > number)
+        """Return once the order of ``number`` has been read, and every definition before it.
+
+        One of a topic that is no more is not waited for. Raises LogRecreatedError for one that nobody can have given.
+        """
+        offset = self._number(number) - self._since
+        while self._position <= offset:
+            try:
+                async with asyncio.timeout(_PATIENCE), self._moved:
+                    await self._moved.wait_for(lambda: self._position > offset)
+            except TimeoutError:
+                await self._require_given(offset)
+
+    def require(self, journey: str, version: int) -> None:
+        """Raise LogRecreatedError unless the version has been read, of which an order has."""
+        if (journey, version) not in self.known.journeys:
+            raise LogRecreatedError(
+                f"{journey}@{version} was published, but {self._place.topic} no longer says what it is: the topic was"
+                " created anew. Publish that version again (`kikkake journeys publish FOLDER`); until then the"
+                " partitions that know of it stand still, for its runs would be lost"
+            )
+
+    def markers(self, after: int) -> Sequence[Marker]:
+        """Return the orders that a partition which has read those up to number ``after`` has yet to read."""
+        return self.known.markers(self._number(after))
 
     def catalog(self, live: Mapping[str, Live]) -> Catalog:
-        """Return what decides in a partition that has read the orders ``live``."""
+        """Return what decides in a partition that has read the orders ``live``. Raises LogRecreatedError."""
+        for journey, order in live.items():
+            self.require(journey, order.version)
         return compose(self._base, self.known, live)
 
+    async def _require_given(self, offset: int) -> None:
+        try:
+            end = (await self._consumer.end_offsets([self._place]))[self._place]
+        except KafkaError:
+            return  # no broker answers: it may be there
+        if offset >= end:
+            raise LogRecreatedError(
+                f"an order was read that {self._place.topic} does not have: the topic ends at {end}, the order is at"
+                f" {offset}. It was cut off, or created anew by a machine whose clock is behind. Delete the topic,"
+                " start again, and give its orders again (`kikkake journeys publish FOLDER`)"
+            )
+
+    @property
+    def _since(self) -> int:
+        return self._first or 0
+
+    def _number(self, number: int) -> int:
+        return self._since + number if 0 <= number < _NUMBERS_BEGIN else number
+
     async def _poll(self) -> None:
-        polled = await self._consumer.getmany(self._place, timeout_ms=_POLL_MS)
+        try:
+            polled = await self._consumer.getmany(self._place, timeout_ms=_POLL_MS)
+        except OffsetOutOfRangeError as error:
+            raise self._recreated() from error
         for record in polled.get(self._place, ()):
-            if record.key == INCARNATION_KEY or record.value is None:
-                continue
-            try:
-                self.known.take(record.offset, codec.JOURNEYS.decode(record.value))
-            except (BadMessageError, ValueError) as error:
-                _LOG.error("published_record_unreadable", offset=record.offset, error=loggable(error))
+            if record.key == INCARNATION_KEY:
+                if self._first not in (None, record.timestamp):
+                    raise self._recreated()
+                self._first = record.timestamp
+            elif record.value is not None:
+                try:
+                    self.known.take(self._since + record.offset, codec.JOURNEYS.decode(record.value))
+                except (BadMessageError, ValueError) as error:
+                    _LOG.error("published_record_unreadable", offset=record.offset, error=loggable(error))
         async with self._moved:
             self._position = await self._consumer.position(self._place)
             self._moved.notify_all()
+
+    def _recreated(self) -> LogRecreatedError:
+        return LogRecreatedError(f"{self._place.topic} was created anew while we ran; started again, we read it whole")

@@ -90,6 +90,11 @@ class PartitionRunner:
         self.failed = False
         """An epoch was begun and not saved, also when the work was cancelled."""
 
+    @property
+    def busy(self) -> bool:
+        """Whether an epoch is under way, or time asks for something: a timer is due."""
+        return self.failed or self.processor.has_due or self.processor.wants_tick(self._journey_clock())
+
     async def batch(self, records: Sequence[LogRecord], *, live: bool, caught_up: bool) -> None:
         """Apply ``records`` and save what follows.
 

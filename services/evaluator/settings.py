@@ -34,3 +34,8 @@ class EvaluatorSettings(KafkaSettings):
         ge=0,
         description="other evaluators that follow each partition, ready to take it over; the same for all of a group",
     )
+    watchdog_timeout: float = Field(
+        default=120.0,
+        ge=5,
+        description="seconds that work may wait, none of it done, until the process ends itself to be started again",
+    )

@@ -70,16 +70,26 @@ async def read_incarnations(settings: KafkaSettings, topic: TopicName) -> dict[i
     retention, so a partition that is missing is still the one that its reader knows.
     """
     reader = KafkaLogReader(settings.kafka_bootstrap, prefix=settings.topic_prefix)
+    firsts = await reader.firsts(topic, partition_count(topic, settings.partitions))
+    return {
+        partition: str(UUID(bytes=record.value))
+        for partition, record in firsts.items()
+        if record.key == INCARNATION_KEY and record.value is not None
+    }
 
-    async def first(partition: int) -> str | None:
-        records = await reader.read(topic, partition, 0, 1)
-        if not records or records[0].key != INCARNATION_KEY or records[0].value is None:
-            return None
-        return str(UUID(bytes=records[0].value))
 
-    partitions = range(partition_count(topic, settings.partitions))
-    found = await asyncio.gather(*[first(partition) for partition in partitions])
-    return {partition: value for partition, value in zip(partitions, found, strict=True) if value is not None}
+async def committed_offsets(settings: KafkaSettings, group: str, topic: TopicName) -> dict[int, int]:
+    """Return what ``group`` has committed of ``topic``, by partition. Raises LogUnavailableError.
+
+    A broker forgets it some days after the group's last member left, and when the topic is deleted.
+    """
+    try:
+        async with _admin(settings) as admin:
+            found = await admin.list_consumer_group_offsets(group)
+    except (KafkaError, TimeoutError) as error:
+        raise LogUnavailableError(f"the offsets of {group} could not be read: {error!r}") from error
+    name = settings.topic_prefix + topic
+    return {place.partition: int(at.offset) for place, at in found.items() if place.topic == name}
 
 
 @asynccontextmanager

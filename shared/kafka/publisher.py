@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 import structlog
@@ -17,11 +17,16 @@ from shared.errors import ConfigurationError
 from shared.kafka.partition import partition_count, partition_of
 from shared.log import LogUnavailableError, Output, RecordTooLargeError, fits
 from shared.messages.topics import TopicName
+from shared.room import Room
 
 _LOG = structlog.get_logger(__name__)
 
 # A quarter of the smallest topic limit: many records share one request, and a batch is never refused for its size.
 _BATCH_BYTES = 256 * 1024
+IN_FLIGHT_BYTES = 64 * 1024 * 1024
+"""Of records handed to the producer and not acknowledged yet, those included whose caller has given up waiting."""
+_RECORD_BYTES = 512
+"""What a record takes beside its bytes: its share of a future, of callbacks and of a batch."""
 # A request to a hung broker ends after its own time-out of four seconds, and so may the look for another broker.
 _CLOSE_PATIENCE = 10.0
 
@@ -37,10 +42,18 @@ class KafkaPublisher:
 
     A dead broker gives LogUnavailableError after ``timeout`` seconds; the producer goes on trying to deliver meanwhile,
     so such a record may still arrive, in its order. A producer that failed for good is replaced by the next call.
+    When ``in_flight`` bytes are on their way, calls wait for room, and for no longer than that.
     """
 
     def __init__(
-        self, bootstrap: str, *, prefix: str, partitions: int, timeout: float = 5.0, client_id: str = "kikkake"
+        self,
+        bootstrap: str,
+        *,
+        prefix: str,
+        partitions: int,
+        timeout: float = 5.0,
+        client_id: str = "kikkake",
+        in_flight: int = IN_FLIGHT_BYTES,
     ) -> None:
         self._bootstrap = bootstrap
         self._prefix = prefix
@@ -52,6 +65,7 @@ class KafkaPublisher:
         self._checked: set[TopicName] = set()
         self._retiring: set[asyncio.Task[None]] = set()
         self._stopped = False
+        self._room = Room(in_flight)
 
     async def start(self) -> None:
         """Connect. Raises LogUnavailableError when no broker answers in time; ``publish`` will then try again."""
@@ -101,6 +115,10 @@ class KafkaPublisher:
             raise LogUnavailableError(f"Kafka did not take the records: {error!r}") from error
 
     async def _send(self, producer: AIOKafkaProducer, records: Sequence[_Record]) -> None:
+        size = sum(len(record.key or b"") + len(record.value or b"") + _RECORD_BYTES for record in records)
+        if not self._room.take_now(size):
+            async with asyncio.timeout(self._timeout):
+                await self._room.take(size)
         # In order, and each once: the records of one batch have one future, whoever wrote them.
         futures: dict[asyncio.Future[Any], None] = {}
         deadline: float | None = None
@@ -125,8 +143,7 @@ class KafkaPublisher:
             self._judge(producer, error)
             raise
         finally:
-            for future in futures:
-                future.add_done_callback(_retrieve)
+            _when_done(futures, lambda: self._room.give(size))
 
     def _record(self, output: Output) -> _Record:
         # Refused here: a batch that the broker refuses leaves a gap in the producer's sequence and kills it.
@@ -215,6 +232,27 @@ def _raise_of(future: asyncio.Future[Any]) -> None:
     error = future.exception()
     if error is not None:
         raise copy.copy(error)
+
+
+def _when_done(futures: Collection[asyncio.Future[Any]], then: Callable[[], None]) -> None:
+    """Call ``then`` once all of ``futures`` are done, now or later, and take notice of what any of them raised."""
+    left = 0
+
+    def done(future: asyncio.Future[Any]) -> None:
+        nonlocal left
+        left -= 1
+        _retrieve(future)
+        if not left:
+            then()
+
+    for future in futures:
+        if future.done():
+            _retrieve(future)
+        else:
+            left += 1
+            future.add_done_callback(done)
+    if not left:
+        then()
 
 
 def _retrieve(future: asyncio.Future[Any]) -> None:

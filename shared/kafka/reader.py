@@ -42,6 +42,26 @@ class KafkaLogReader:
             ends = await consumer.end_offsets(places)
             return {found.partition: int(end) for found, end in ends.items()}
 
+    async def firsts(self, topic: TopicName, partitions: int) -> dict[int, LogRecord]:
+        """Return the record at offset 0 of the first ``partitions`` partitions of ``topic``, where it is there yet."""
+        found: dict[int, LogRecord] = {}
+        # A whole batch comes anyhow, and ours has one record.
+        async with self._consumer(topic, 0, fetch_bytes=1024) as (consumer, place):
+            places = [TopicPartition(place.topic, number) for number in range(partitions)]
+            begins, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
+            waiting = {it for it in places if begins[it] == 0 < ends[it]}
+            consumer.assign(waiting)
+            for it in waiting:
+                consumer.seek(it, 0)
+            while waiting:
+                fetched = await take(consumer, _POLL)
+                if fetched is not None:
+                    it, records = fetched
+                    waiting.discard(it)
+                    if records and records[0].offset == 0:
+                        found[it.partition] = records[0]
+        return found
+
     async def read(self, topic: TopicName, partition: int, offset: int, limit: int) -> list[LogRecord]:
         """Return at most ``limit`` records from ``offset`` on; none means that there is none before the end now."""
         found: list[LogRecord] = []

@@ -20,7 +20,8 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="lin
 class Handover(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="handover"):
     """The answer to a link, under the user's key: the anonymous contact's whole ``state``; None: there is nothing.
 
-    ``state`` is a ``ContactState`` in msgpack, as in the contact's row.
+    ``state`` is a ``ContactState`` in msgpack, as in the contact's row. ``tight``: the user's row has no room for all
+    of it, so that its runs end; never written, it is what the user's evaluator makes of a record that does not fit.
     """
 
     message_id: str
@@ -28,3 +29,4 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     anonymous: str
     at: int
     state: bytes | None = None
+    tight: bool = False

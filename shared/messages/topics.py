@@ -70,7 +70,9 @@ TOPICS: tuple[Topic, ...] = (
     # A repair must find the good row still there after a stale writer's: nothing is compacted within the hour.
     Topic(name=DELIVERIES, retention=None, min_compaction_lag=HOUR),
     Topic(name=JOURNAL, retention=400 * DAY),
-    Topic(name=JOURNEYS, retention=None, partitions=1),
+    # A partition takes in every order, also those that a later one has overtaken: what was stopped and published again
+    # has been stopped. One that nobody has owned for longer than this has lost events as well.
+    Topic(name=JOURNEYS, retention=None, partitions=1, min_compaction_lag=30 * DAY),
     # One epoch is one record batch, so the topic must take the largest epoch whole.
     Topic(name=CHANGELOG, retention=None, max_message_bytes=_EPOCH_BYTES, min_compaction_lag=HOUR),
     Topic(name=EVENTS_DLQ, retention=30 * DAY, partitions=1, max_message_bytes=2 * 1024 * 1024),

@@ -196,3 +196,20 @@ async def test_what_ended_a_month_ago_is_deleted_by_the_next_owner() -> None:
     assert [a_command(number).command_id.encode() for number in (1, 2)] == deleted
     third = await owner(KafkaLedger(1, publisher=log, reader=log, clock=clock))
     assert [None, None, "deferred"] == statuses(third, 1, 2, 3)
+
+
+async def test_what_is_final_takes_no_memory(opened: Open) -> None:
+    ledger = await opened()
+    for number in range(3):
+        await ledger.put([a_row(number, "deferred"), a_row(number, "deferred")])
+    await ledger.put([a_row(number, "reported") for number in range(3)])
+    assert (0, 0) == (ledger.held, (await opened()).held)
+
+
+async def test_what_is_open_counts_as_it_was_written() -> None:
+    log = MemoryLog(FakeClock(NOON), partitions=2)
+    former = await owner(KafkaLedger(1, publisher=log, reader=log, clock=lambda: NOON))
+    await former.put([a_row(1, "deferred"), a_row(2, "sending")])
+    written = [record for record in await log.read(DELIVERIES, 1, 0, 99) if not (record.key or b"").startswith(b"\x00")]
+    size = sum(len(record.value or b"") for record in written)
+    assert size == former.held == (await owner(KafkaLedger(1, publisher=log, reader=log, clock=lambda: NOON))).held

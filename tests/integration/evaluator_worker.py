@@ -1,37 +1,41 @@
-"""The evaluator's own main, but it dies like a killed process at the place that its argument names.
+"""The evaluator's own main, but at the place that its argument names it dies like a killed process, or stands still.
 
-``python -m tests.integration.evaluator_worker '{"place": "appended", "nth": 3}'``
+``python -m tests.integration.evaluator_worker '{"place": "appended", "nth": 3, "how": "die"}'``
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any
 
 from services.evaluator import __main__ as evaluator
+from services.evaluator.batch_consumer import BatchConsumerThread
 from services.evaluator.changelog.disk import DiskRows
 from services.evaluator.changelog.writer import ChangelogWriter
+from services.evaluator.owned import OwnedPartitions
+from services.evaluator.watchdog import CountingReader
 from shared.kafka.publisher import KafkaPublisher
 from shared.log import Output
 from shared.messages.topics import CANCELS, EVENTS
 
 PLACES = ("before_append", "appended", "kept", "half_published", "published", "claimed")
+"""Of an epoch's way. Others: ``assigned``, ``fetched``, ``restored`` (in the midst of a restore)."""
 EXIT_CODE = 9
 
 
-def _die() -> None:
-    os._exit(EXIT_CODE)  # nothing is flushed, drained or said goodbye to
-
-
 class Failpoint:
-    """Counts how often its place is passed and ends the process at the n-th time."""
+    """Counts how often its place is passed and acts at the n-th time."""
 
-    def __init__(self, place: str, nth: int) -> None:
+    def __init__(self, place: str, nth: int, how: str = "die") -> None:
+        """``how``: ``die`` (nothing is flushed, drained or said goodbye to), ``hang`` or ``spin`` (the loop, too)."""
         self._place = place
         self._left = nth
+        self._how = how
 
     def reached(self, place: str) -> bool:
         """Count; True at the n-th time."""
@@ -40,42 +44,77 @@ class Failpoint:
         self._left -= 1
         return self._left == 0
 
+    def stop(self) -> None:
+        """Do not come back, unless it is to hang: that takes an ``await``."""
+        if self._how == "die":
+            os._exit(EXIT_CODE)
+        while self._how == "spin":
+            time.sleep(1)
+
+    async def passed(self, place: str) -> None:
+        """Count; there is no way back from the n-th time."""
+        if self.reached(place):
+            self.stop()
+            await asyncio.Event().wait()
+
 
 def install(failpoint: Failpoint) -> None:
-    """Wrap what the evaluator writes with."""
+    """Wrap what the evaluator works with."""
     append: Callable[..., Awaitable[int]] = ChangelogWriter.append
     publish: Callable[..., Awaitable[None]] = KafkaPublisher.publish
+    assigned: Callable[..., Awaitable[Any]] = OwnedPartitions.assigned
+    fetch: Callable[..., Awaitable[Any]] = BatchConsumerThread.fetch
+    read_all: Callable[..., AsyncGenerator[Any, None]] = CountingReader.read_all
 
-    async def dying_append(self: ChangelogWriter, partition: int, records: Any, stamp: Any) -> int:
+    async def failing_append(self: ChangelogWriter, partition: int, records: Any, stamp: Any) -> int:
         claim = len(records) == 1 and records[0][0] == b"t"
-        if not claim and failpoint.reached("before_append"):
-            _die()
+        if not claim:
+            await failpoint.passed("before_append")
         offset = await append(self, partition, records, stamp)
-        if failpoint.reached("claimed" if claim else "appended"):
-            _die()
+        await failpoint.passed("claimed" if claim else "appended")
         return offset
 
-    async def dying_publish(self: KafkaPublisher, outputs: Sequence[Output]) -> None:
+    async def failing_publish(self: KafkaPublisher, outputs: Sequence[Output]) -> None:
         if len(outputs) == 1 and outputs[0].topic in (EVENTS, CANCELS):
             return await publish(self, outputs)  # ticks and marks carry nothing
         if outputs and failpoint.reached("half_published"):
             await publish(self, outputs[: len(outputs) // 2])
-            _die()
+            failpoint.stop()
         await publish(self, outputs)
-        if failpoint.reached("published"):
-            _die()
+        await failpoint.passed("published")
         return None
+
+    async def failing_assigned(self: OwnedPartitions, *partitions: Any) -> Any:
+        await failpoint.passed("assigned")
+        return await assigned(self, *partitions)
+
+    async def failing_fetch(self: BatchConsumerThread, tps: Any, wait: float) -> Any:
+        await failpoint.passed("fetched")
+        return await fetch(self, tps, wait)
+
+    async def failing_read_all(self: CountingReader, *place: Any) -> Any:
+        async for batch in read_all(self, *place):
+            # In pieces, so that there is a midst.
+            for start in range(0, len(batch), 10):
+                await failpoint.passed("restored")
+                yield batch[start : start + 10]
 
     keep: Callable[..., None] = DiskRows.write
 
-    def dying_keep(self: DiskRows, changes: Any, mark: Any) -> None:
+    def failing_keep(self: DiskRows, changes: Any, mark: Any) -> None:
         keep(self, changes, mark)
         if b"m" in changes and failpoint.reached("kept"):
-            _die()
+            failpoint.stop()
 
-    DiskRows.write = dying_keep  # type: ignore[method-assign]
-    ChangelogWriter.append = dying_append  # type: ignore[method-assign]
-    KafkaPublisher.publish = dying_publish  # type: ignore[method-assign]
+    for owner, name, failing in (
+        (DiskRows, "write", failing_keep),
+        (ChangelogWriter, "append", failing_append),
+        (KafkaPublisher, "publish", failing_publish),
+        (OwnedPartitions, "assigned", failing_assigned),
+        (BatchConsumerThread, "fetch", failing_fetch),
+        (CountingReader, "read_all", failing_read_all),
+    ):
+        setattr(owner, name, failing)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from services.dispatcher.channels.base import Message, Receipt
 from services.dispatcher.lanes import RefusedError
 
 _KEPT = 1_000
+_KEPT_BYTES = 64 * 1024 * 1024
 
 
 class InboxChannel:
@@ -16,9 +17,13 @@ class InboxChannel:
 
     idempotent = True
 
-    def __init__(self, name: str = "email", *, kept: int = _KEPT) -> None:
+    def __init__(self, name: str = "email", *, kept: int = _KEPT, kept_bytes: int = _KEPT_BYTES) -> None:
+        """Keep the ``kept`` newest, and fewer where these are longer than ``kept_bytes`` together; always the last."""
         self.name = name
-        self._messages: deque[Message] = deque(maxlen=kept)
+        self._kept = kept
+        self._kept_bytes = kept_bytes
+        self._bytes = 0
+        self._messages: deque[Message] = deque()
         self._ids: set[str] = set()
 
     @property
@@ -31,11 +36,18 @@ class InboxChannel:
         if not message.address.strip():
             raise RefusedError("no address")
         if message.command_id not in self._ids:
-            if len(self._messages) == self._messages.maxlen:
-                self._ids.discard(self._messages[0].command_id)
             self._ids.add(message.command_id)
             self._messages.append(message)
+            self._bytes += _size(message)
+            while len(self._messages) > self._kept or (self._bytes > self._kept_bytes and len(self._messages) > 1):
+                oldest = self._messages.popleft()
+                self._ids.discard(oldest.command_id)
+                self._bytes -= _size(oldest)
         return Receipt(provider_id=message.command_id)
 
     async def close(self) -> None:
         """Nothing to let go of."""
+
+
+def _size(message: Message) -> int:
+    return sum(map(len, message.parts.values()))

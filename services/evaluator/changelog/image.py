@@ -16,6 +16,7 @@ from services.evaluator.changelog.records import (
     Stamp,
     decode_claim,
     decode_outbox,
+    outbox_key,
     stamp_of,
 )
 from services.evaluator.changelog.rows import Mark, Place, Rows
@@ -83,6 +84,11 @@ class Image:
     def refuted(self) -> bool:
         """Whether what was read so far says that kept rows are not of this log."""
         return self.spoilt or any(place.offset < self.next_offset for place in self.unproved)
+
+    @property
+    def end(self) -> int:
+        """The offset below which the log is known to be full: whatever is appended now stands at or behind it."""
+        return max(self.next_offset, self._own_end)
 
     def apply(self, records: Sequence[LogRecord]) -> None:
         """Take the next records in."""
@@ -161,6 +167,13 @@ class Image:
         done = decode_meta(self.meta).acknowledged
         outboxes = [decode_outbox(value) for value in self._outboxes.values()]
         return sorted((outbox for outbox in outboxes if outbox.epoch > done), key=lambda outbox: outbox.epoch)
+
+    def acknowledged(self, epoch: int) -> None:
+        """Forget the outbox of ``epoch``, whose outputs are all published: its place in the log may as well be empty.
+
+        Sixteen of them, each as long as an epoch, would be kept for nothing.
+        """
+        self._outboxes.pop(outbox_key(epoch), None)
 
     def current(self, key: bytes) -> bytes | None:
         """Return the value that ``key`` ought to have in the log; None: a tombstone."""

@@ -26,7 +26,7 @@ from services.evaluator.changelog.rows import Rows
 from services.evaluator.epoch import Epoch
 from services.evaluator.meta import Meta, decode_meta, encode_meta
 from shared.errors import KikkakeError
-from shared.log import LogReader, LogRecord, LogUnavailableError, Output, Publisher
+from shared.log import LogReader, LogRecord, LogRecreatedError, LogUnavailableError, Output, Publisher
 from shared.messages.topics import CHANGELOG, INCARNATION_KEY
 
 _LOG = structlog.get_logger(__name__)
@@ -95,7 +95,7 @@ class PartitionChangelog:
         sent = 0
         for outbox in self._image.unacknowledged():
             await self._publish(outbox.outputs)
-            self._acknowledged = outbox.epoch
+            self._note_acknowledged(outbox.epoch)
             sent += len(outbox.outputs)
         return sent
 
@@ -111,7 +111,7 @@ class PartitionChangelog:
             records.append((META, encode_meta(meta)))
             await self._append(records, meta.epoch)
             await self._publish(epoch.outputs)
-            self._acknowledged = meta.epoch
+            self._note_acknowledged(meta.epoch)
 
     async def repair(self) -> int:
         """Write again what a stale writer overwrote; returns how many records."""
@@ -152,6 +152,10 @@ class PartitionChangelog:
         elif stamp.term < self._claim.term:
             self._image.overwritten.add(record.key)
 
+    def _note_acknowledged(self, epoch: int) -> None:
+        self._acknowledged = epoch
+        self._image.acknowledged(epoch)
+
     def _epoch(self) -> int:
         return Meta().epoch if self._image.meta is None else decode_meta(self._image.meta).epoch
 
@@ -159,6 +163,7 @@ class PartitionChangelog:
         """Write one batch and note it; what was not acknowledged is in the log or not, and in the image it is not."""
         while True:
             await self._wait_for_lease()
+            end = self._image.end
             try:
                 stamp = Stamp(self._claim.term, epoch)
                 first = await self._writer.append(self.partition, records, stamp)
@@ -167,6 +172,11 @@ class PartitionChangelog:
                 await asyncio.sleep(_RETRY)
             else:
                 break
+        if first < end:
+            raise LogRecreatedError(
+                f"{CHANGELOG}/{self.partition} took an epoch at {first}, but it had {end} records: it was"
+                " created anew or cut off while we ran. Stop all evaluators before one is started again"
+            )
         self._image.saved(records, first, stamp)
 
     async def _publish(self, outputs: Sequence[Output]) -> None:
@@ -213,6 +223,13 @@ async def open_partition(
     if image.unproved or image.spoilt:
         rows.discard("the changelog does not have the records that it was continued from, or they were stale")
         image, begin = Image(rows, image.incarnation), 0
+        read += await _read_on(image, reader, partition)
+    if image.meta is not None and decode_meta(image.meta).term > image.term:
+        raise LogRecreatedError(
+            f"{CHANGELOG}/{partition} has an epoch of a term that nobody has claimed in it: the topic was created anew"
+            " beneath an evaluator that ran, and has the contacts of its last moments alone. Stop all evaluators,"
+            " delete the topic and start them: they then say how to go on"
+        )
     while True:
         read += await _read_on(image, reader, partition)
         claim = Claim(image.term + 1, owner)

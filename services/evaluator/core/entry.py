@@ -73,6 +73,9 @@ def enter_by_watch(draft: Draft, watch: Watch) -> None:
     plan = draft.catalog.newest.get(watch.journey)
     dated = draft.catalog.dated.get(watch.key)
     asked = in_line(watch) or watches_threshold(watch.key) or watched_key(watch.key) in draft.catalog.watching
+    if plan is None and in_line(watch):
+        known = [version for name, version in draft.catalog.plans if name == watch.journey]
+        draft.note("not_entered", watch.journey, max(known, default=0), reason="journey_stopped")
     if plan is None or not (dated or asked):
         return
     draft.event = {OCCURRENCE: watch.occurrence[:_DATE]} if watch.occurrence else watch.event

@@ -59,6 +59,33 @@ def hand_over(draft: Draft, link: Link) -> None:
     draft.post(link.user, answer)
 
 
+def tightened(answer: Handover) -> Handover:
+    """Return of ``answer`` what a user must know whose row has no room for the rest.
+
+    That is what stops messages or limits their number, and the runs, bare, for they are to end.
+    """
+    if answer.state is None:
+        return answer
+    given = _DECODER.decode(answer.state)
+    bare = ContactState(
+        contact=given.contact,
+        consent=given.consent,
+        passages=given.passages,
+        entries=given.entries,
+        occurred=given.occurred,
+        sent=given.sent,
+        been=given.been,
+        pending=given.pending,
+        runs=tuple(_bare(run) for run in given.runs),
+        ended=tuple(_bare(run) for run in given.ended),
+    )
+    return msgspec.structs.replace(answer, state=_ENCODER.encode(bare), tight=True)
+
+
+def _bare(run: Run) -> Run:
+    return msgspec.structs.replace(run, event={}, context={}, gathered={})
+
+
 def _forget(draft: Draft, user: str, given: ContactState) -> None:
     """Leave a forwarding address and a fresh profile.
 
@@ -118,7 +145,10 @@ def take_over(draft: Draft, answer: Handover) -> None:
         rival = _rival(draft, run)
         if rival is not None:
             exit_run(draft, max(run, rival, key=_age), MERGED)
-    _catch_up(draft, link, given)
+    if link.overflowed or answer.tight:
+        _give_up(draft, given, all_of_them=answer.tight)
+    else:
+        _catch_up(draft, link, given)
     announce_merge(draft, answer.anonymous)
     cause, event = draft.cause, draft.event
     for watch in crossed:
@@ -141,9 +171,6 @@ def _age(run: Run) -> tuple[int, str]:
 
 def _catch_up(draft: Draft, link: Linked, given: ContactState) -> None:
     """Apply what happened meanwhile to all that came, and to nothing that was here and has seen it."""
-    if link.overflowed:
-        _give_up(draft, given)
-        return
     arrived = [run.run_id for run in (*given.runs, *given.ended)]
     touched = {touch.run_id for touch in given.touches}
     now = draft.now
@@ -160,11 +187,11 @@ def _catch_up(draft: Draft, link: Linked, given: ContactState) -> None:
     draft.now = now
 
 
-def _give_up(draft: Draft, given: ContactState) -> None:
-    """End what came for marketing: what it should have seen is not known any more."""
+def _give_up(draft: Draft, given: ContactState, *, all_of_them: bool) -> None:
+    """End what came for marketing, or ``all_of_them``: what it should have seen, or what it knew, is not known here."""
     for run in (*given.runs, *given.ended):
         plan = draft.catalog.plan(run.journey, run.version)
-        if plan is not None and plan.journey.policy.purpose == "marketing":
+        if all_of_them or (plan is not None and plan.journey.policy.purpose == "marketing"):
             exit_any(draft, run, MERGE_OVERFLOW)
     for key in given.watches.keys() & draft.watches.keys():
         watch = draft.watches[key]

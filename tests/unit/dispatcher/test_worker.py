@@ -263,3 +263,20 @@ async def test_what_waits_is_not_tried_before_the_cancels_are_known() -> None:
     await bench.worker.take_cancels([a_record(0, mark)], at_end=True)
     await eventually(lambda: bench.outcomes == [("sent", None)])
     await bench.worker.drain(1)
+
+
+async def test_while_too_much_waits_for_another_try_no_new_command_is_read() -> None:
+    """It would pile up in memory; where it is, in Kafka, it keeps. What ends makes room."""
+    bench = Bench(RecordingChannel(answers=[TemporaryError("451")]), held=100)
+    await bench.worker.start()
+    await bench.worker.take_commands([a_record(0, a_command(1))])
+    await eventually(lambda: bench.worker.scheduled == 1)
+    reading = asyncio.create_task(bench.worker.take_commands([a_record(1, a_command(2))]))
+    await asyncio.sleep(0.01)
+    assert not reading.done()
+    assert bench.memory.get(a_command(2).command_id) is None
+    await bench.worker.take_cancels([a_record(0, a_cancel(1))])
+    await reading
+    await eventually(lambda: bench.worker.committable_commands == 2)
+    assert [("skipped", "exited"), ("sent", None)] == bench.outcomes
+    await bench.worker.drain(1)

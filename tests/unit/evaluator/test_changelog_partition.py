@@ -9,7 +9,7 @@ import pytest
 from services.evaluator.changelog.partition import FencedError
 from services.evaluator.changelog.records import CLAIM, OUTBOX, SLOTS, Stamp, contact_record_key, stamp_of
 from services.evaluator.meta import decode_meta
-from shared.log import LogRecord, LogUnavailableError
+from shared.log import LogRecord, LogRecreatedError, LogUnavailableError
 from tests.fakes import MemoryChangelog
 from tests.unit.evaluator.changelog_workers import Topics, Worker, an_epoch, check_outputs, check_rows, opened
 
@@ -206,3 +206,25 @@ async def test_a_repair_that_was_cut_off_is_made_up_for() -> None:
     await asyncio.gather(repairing, return_exceptions=True)
     worker.lease = True
     assert 1 == await changelog.repair()
+
+
+async def test_an_epoch_that_lands_before_the_end_that_was_known_ends_the_owner() -> None:
+    """The topic was created anew beneath it: it has this epoch's contacts and none of the others."""
+    log = MemoryChangelog()
+    changelog = await opened(log, Topics())
+    await changelog.save(an_epoch(1, a=b"1"))
+    log.records.clear()
+    with pytest.raises(LogRecreatedError, match="took an epoch at 0, but it had 4 records"):
+        await changelog.save(an_epoch(2, b=b"1"))
+
+
+async def test_a_log_with_an_epoch_that_nobody_claimed_is_refused() -> None:
+    """What such an owner left behind: whoever went on from it would forget all other contacts."""
+    log = MemoryChangelog()
+    changelog = await opened(log, Topics())
+    log.records.clear()
+    with pytest.raises(LogRecreatedError):
+        await changelog.save(an_epoch(2, b=b"1"))
+    with pytest.raises(LogRecreatedError, match="a term that nobody has claimed in it"):
+        await opened(log, Topics(), "b")
+    assert CLAIM not in {record.key for record in log.records}

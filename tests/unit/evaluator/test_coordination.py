@@ -255,3 +255,31 @@ def test_what_follows_from_a_turn_is_another_cause_than_what_followed_from_the_e
     second = advance(catalog, state, EventArrived(reply, at("10:02")))
     runs = [note.run for result in (first, second) for note in result.journal if note.journey == "welcome"]
     assert 2 == len({*runs})
+
+
+def test_who_stands_in_line_when_the_journey_is_drained_is_told_at_the_turn() -> None:
+    """Nobody vanishes from the journal: who waited for hours must be found to have waited in vain."""
+    known = limited("rate: {max: 1, per: 1h}")
+    state = ContactState(contact="u:c1")
+    event = msgspec.structs.replace(an_event("Go", at("10:00")), user_id="c1")
+    asked = advance(build_catalog([known]), state, EventArrived(event, at("10:00")))
+    [(_, ask)] = asked.posted
+    assert isinstance(ask, Ask)
+    reply = Reply(
+        message_id="r",
+        ask_id=ask.message_id,
+        contact="u:c1",
+        journey=known.id,
+        version=1,
+        at=at("10:00"),
+        verdict="granted",
+        turn_at=at("11:00"),
+    )
+    waiting = advance(build_catalog([known]), asked.state, EventArrived(reply, at("10:01")))
+    due = next_timer(waiting.state, at("11:01"))
+    assert due is not None
+    turned = advance(build_catalog([known], closed=frozenset({known.id})), waiting.state, due)
+    assert [("not_entered", 1, "journey_stopped", at("11:00"))] == [
+        (it.decision, it.version, it.reason, it.at) for it in turned.journal
+    ]
+    assert {} == turned.state.watches

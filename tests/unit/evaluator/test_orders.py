@@ -30,6 +30,16 @@ steps:
   - {id: rest, wait: {for: 1d}}
 """
 
+DAILY = """
+schema: journey/v1
+id: daily
+version: 1
+trigger: {type: schedule, cron: "0 9 * * *"}
+policy: {purpose: transactional}
+steps:
+  - {id: rest, wait: {for: 1d}}
+"""
+
 
 def cart(version: int) -> Journey:
     return a_journey(CART.replace("VERSION", str(version)))
@@ -127,9 +137,8 @@ def test_a_stop_reaches_who_was_silent_over_the_next_publishing() -> None:
     host.known_address()
     host.added("10:00", "u:c1")
     host.order(1, "stop", 1, at("10:10"))
-    host.order(2, "publish", 2, at("10:20"), cart(2))
-    epoch = host.added("10:30", "u:c1")
-    assert [("exited", 1), ("entered", 2)] == versions(epoch)
+    assert [("exited", 1)] == versions(host.order(2, "publish", 2, at("10:20"), cart(2)))
+    assert [("entered", 2)] == versions(host.added("10:30", "u:c1"))
 
 
 def test_a_repeat_of_an_order_is_nothing() -> None:
@@ -215,3 +224,20 @@ def test_of_an_audience_that_two_name_what_was_published_last_counts() -> None:
         live = ordered(live, order, number)
         if number >= 2:
             assert (new,) == compose(Definitions(journeys=()), known, live).audiences.order
+
+
+@pytest.mark.parametrize("swept", [0, 1, 3])
+def test_each_catalogue_is_adopted_by_all_before_the_next_one_decides(swept: int) -> None:
+    """Two changes within one sweep: what the first let happen in between happens to all."""
+    daily = a_journey(DAILY)
+    host = Ordered()
+    host.known_address()
+    host.published.journeys["daily", 1] = daily
+    host.take(Marker(number=1, order="publish", journey="daily", version=1, at=0), at("08:30"), None)
+    host.store.keep(host.processor.sweep(swept, caught_up=True))
+    stop = Marker(number=2, order="stop", journey="daily", version=1, at=0)
+    host.take(stop, at("09:30"), None)
+    entered = [(it.contact, it.at) for epoch in host.store.epochs for it in journal(epoch) if it.decision == "entered"]
+    assert [(contact, at("09:00")) for contact in ("u:c1", "u:c2", "u:c3")] == sorted(entered)
+    assert 2 == host.processor.meta.change
+    conserved(host)

@@ -1,0 +1,53 @@
+"""The numbers of orders: they go on growing when their topic is created anew."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.evaluator.published import PublishedJourneys
+from shared.journeys.model import Definitions
+from shared.journeys.published import Live
+from shared.log import LogRecreatedError
+from shared.messages.journeys import Order
+
+CREATED = 1_795_000_000_000
+LATER = CREATED + 86_400_000
+
+
+def published(created: int, *orders: tuple[int, str]) -> PublishedJourneys:
+    """Return what was read of a topic that was ``created`` then, with orders at these offsets on these journeys."""
+    made = PublishedJourneys("127.0.0.1:1", prefix="t.", base=Definitions(journeys=()))
+    made._first = created
+    for offset, journey in orders:
+        made.known.take(created + offset, Order(journey=journey, version=1, order="stop", at=0, by=""))
+    return made
+
+
+def due(made: PublishedJourneys, after: int) -> list[str]:
+    return [marker.journey for marker in made.markers(after)]
+
+
+async def test_a_partition_has_yet_to_read_the_orders_behind_the_last_that_it_has_read() -> None:
+    made = published(CREATED, (1, "a"), (2, "b"), (3, "c"))
+    assert ["c"] == due(made, CREATED + 2)
+    assert ["a", "b", "c"] == due(made, -1)
+    assert [CREATED + 3] == [marker.number for marker in made.markers(CREATED + 2)]
+
+
+async def test_all_orders_of_a_topic_created_anew_are_yet_to_be_read() -> None:
+    """Though their offsets are below those of the former topic."""
+    assert ["a"] == due(published(LATER, (1, "a")), CREATED + 57)
+
+
+async def test_what_an_earlier_release_numbered_counts_as_of_the_topic_that_there_is() -> None:
+    """It numbered by the bare offset; its orders must not be given a second time."""
+    assert ["c"] == due(published(CREATED, (1, "a"), (2, "b"), (3, "c")), 2)
+
+
+async def test_an_order_of_a_former_topic_is_not_waited_for() -> None:
+    await published(LATER, (1, "a")).reach(CREATED + 57)
+
+
+async def test_a_version_that_decides_and_is_not_known_is_asked_for_by_name() -> None:
+    with pytest.raises(LogRecreatedError, match=r"cart@3 was published, but .* Publish that version again"):
+        published(LATER).catalog({"cart": Live(3, "publish")})
