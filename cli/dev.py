@@ -25,6 +25,7 @@ from shared.logs import configure_logging
 @click.option(
     "--connectors", default=None, envvar="KIKKAKE_CONNECTORS", type=click.Path(path_type=Path, dir_okay=False)
 )
+@click.option("--webhooks", default=None, envvar="KIKKAKE_WEBHOOKS", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--write-key", "write_keys", multiple=True, help="Accept this write key; may be repeated.")
 @click.option("--admin-token", default=None, help="Use this admin token.")
 @click.option("--read-token", "read_tokens", multiple=True, help="Who has it may read contacts; may be repeated.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -27,6 +28,7 @@ from services.ingest.rates import Rate
 from services.ingest.screening import load_standards
 from services.ingest.server import Server, config_of
 from services.ingest.settings import IngestSettings
+from services.ingest.webhooks.file import read_webhooks
 from shared.clock import SECOND
 from shared.entry import run_main
 from shared.errors import ConfigurationError
@@ -96,6 +98,7 @@ def build(settings: IngestSettings, draining: Callable[[], bool]) -> FastAPI:
         admin_token=admin_token,
         ready=ready,
         standards=load_standards(settings.standards),
+        hooks={} if settings.webhooks is None else read_webhooks(settings.webhooks, os.environ),
         bounds=Bounds(
             in_flight_bytes=settings.max_in_flight_bytes,
             requests=settings.max_requests,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 from uuid import uuid4  # noqa: TID251 - the id of an event that came without one is the sender's loss
@@ -25,6 +25,8 @@ from services.ingest.keys import KeyRing
 from services.ingest.origins import Origins
 from services.ingest.routes import create_router
 from services.ingest.screening import Screening, Standards, load_standards
+from services.ingest.webhook_routes import create_webhook_router
+from services.ingest.webhooks.base import Hook
 from shared.clock import Clock, monotonic_clock, system_clock
 from shared.errors import KikkakeError
 from shared.health import Ready, health_routes
@@ -38,6 +40,7 @@ _PREFLIGHT_SECONDS = 7200
 
 BOUNDS = Bounds()
 ADDRESSES = AddressRule()
+NO_HOOKS: Mapping[str, Hook] = {}
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -59,6 +62,7 @@ def create_app(  # noqa: PLR0913 - the seams of the composition root, all by nam
     origins: Origins | None = None,
     addresses: AddressRule = ADDRESSES,
     standards: Standards | None = None,
+    hooks: Mapping[str, Hook] = NO_HOOKS,
     machine_clock: Clock = system_clock,
     ticks: Clock = monotonic_clock,
     body_seconds: float = BODY_SECONDS,
@@ -69,9 +73,9 @@ def create_app(  # noqa: PLR0913 - the seams of the composition root, all by nam
 
     ``ready`` is asked for /readyz while the log has not failed of late. ``admin_token`` None: only the admins of the
     keys file may enrol contacts. ``origins`` None: pages of any site may send; ``standards`` None: events are held to
-    those that everybody has. ``clock`` is journey time; ``machine_clock`` decides whether a key counts, ``ticks``
-    (monotonic) how fast a source sends. ``extra_routers`` are mounted beside ours, under the same rules for errors and
-    CORS.
+    those that everybody has; ``hooks`` are the webhooks that are taken, by name. ``clock`` is journey time;
+    ``machine_clock`` decides whether a key counts, ``ticks`` (monotonic) how fast a source sends. ``extra_routers`` are
+    mounted beside ours, under the same rules for errors and CORS.
     """
     metrics = metrics or Metrics()
     gate = Gate(publisher, bounds, ticks)
@@ -93,6 +97,7 @@ def create_app(  # noqa: PLR0913 - the seams of the composition root, all by nam
     app = Application(title="Kikkake", lifespan=lifespan, redoc_url=None)
     router, endpoints = create_router(intake)
     app.include_router(router)
+    app.include_router(create_webhook_router(intake, hooks))
     for router in extra_routers:
         app.include_router(router)
     app.router.routes.extend(health_routes(answers, metrics.registry))

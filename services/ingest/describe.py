@@ -98,6 +98,16 @@ def describe_enrolment() -> dict[str, Any]:
     }
 
 
+def describe_webhook() -> dict[str, Any]:
+    """Return what FastAPI is told of the route of webhooks."""
+    responses: dict[int | str, Any] = {200: {"description": "Durable", "content": _json(_SUCCESS)}}
+    texts = {**_REFUSALS, 401: "The signature or token is missing or wrong", 404: "There is no such source"}
+    responses |= {status: {"description": text, "content": _json(_ERROR)} for status, text in texts.items()}
+    content = {**_json({}), "application/x-www-form-urlencoded": {"schema": {"type": "object"}}}
+    extra = {"parameters": [_parameter("source", "path")], "requestBody": {"required": True, "content": content}}
+    return {"responses": responses, "openapi_extra": extra}
+
+
 def _parameter(name: str, place: str = "query") -> dict[str, Any]:
     return {"name": name, "in": place, "required": place == "path", "schema": {"type": "string"}}
 

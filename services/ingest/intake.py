@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 
@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from services.ingest.admission import Admission, Outer
 from services.ingest.auth import Admin
 from services.ingest.body import Body
+from services.ingest.calls import Calls
 from services.ingest.errors import CLIENT_GONE, IngestError, TooLargeError, TooSlowError, status_of
 from services.ingest.formats.base import Arrived, Decode, Route, from_body
 from services.ingest.gate import Gate, Place
@@ -19,6 +20,7 @@ from services.ingest.inflow import Inflow
 from services.ingest.limits import STANDARD
 from services.ingest.plan import Plan, Sender, plan_calls, plan_enrolment
 from services.ingest.screening import Screen
+from services.ingest.webhooks.base import Hook, Posted
 from shared.clock import Clock
 from shared.errors import KikkakeError
 from shared.log import LogUnavailableError
@@ -93,6 +95,38 @@ class Intake:
             if plan.rejections:
                 self._of_source(sender.source.name, "rejected").inc(len(plan.rejections))
             return arrived, plan
+
+    async def accept_webhook(self, request: Request, hook: Hook) -> Plan:
+        """Return once what the webhook says, or a dead letter of it, is durable. Raises as ``accept`` does."""
+        outer, source = outer_of(request), hook.source
+
+        def opened(raw: bytes, query: Mapping[str, str], most: int) -> Body:
+            return hook.open(raw, outer.headers, query, most)
+
+        def read(item: object) -> Sequence[object]:
+            return hook.read(Posted(item, outer.headers, outer.query))
+
+        with self._counted(outer, "webhook"):
+            try:
+                with self._gate.place() as place:
+                    body = await self._read(request, outer, place, opened, source.limits.body_bytes)
+                    plan = plan_calls(
+                        Calls(items=[body.value], read=read),
+                        body.size,
+                        Sender(source=source),
+                        received_at=self._clock(),
+                        new_message_id=self._new_message_id,
+                        screen=self._screen,
+                    )
+                    await self._publish(plan)
+            except (IngestError, LogUnavailableError) as error:
+                if isinstance(error, IngestError):
+                    self._metrics.events_rejected.labels(error.code).inc()
+                self._of_source(source.name, "refused").inc()
+                raise
+            self._of_source(source.name, "accepted").inc(plan.accepted)
+            self._of_source(source.name, "rejected").inc(len(plan.rejections))
+            return plan
 
     async def accept_enrolment(self, request: Request, journey: str) -> Plan:
         """Return once the enrolment is durable. Raises as ``accept`` does; an admin alone may ask for it."""

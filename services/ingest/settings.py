@@ -60,6 +60,7 @@ class IngestSettings(KafkaSettings):
         default=("127.0.0.1:9100",),
         description="host:port of the evaluators, separated by commas; a host may stand for several",
     )
+    webhooks: Path | None = Field(default=None, description="the file of [webhooks](webhooks.md) that are taken")
     journeys: Path = Field(default=Path("journeys"), description="folder of journey files")
     max_in_flight_bytes: int = Field(
         default=32 * 1024 * 1024, ge=1024 * 1024, description="bytes of requests at once; above it: 503"

@@ -24,6 +24,7 @@ from services.ingest.contacts import Readers, create_contacts_router
 from services.ingest.keys import plain_keys
 from services.ingest.pace import Pace
 from services.ingest.screening import load_standards
+from services.ingest.webhooks.file import read_webhooks
 from services.standalone.credentials import Credentials, load_credentials
 from services.standalone.dispatch import Dispatch
 from services.standalone.evaluation import Evaluation
@@ -97,7 +98,7 @@ class Standalone(msgspec.Struct):
 def compose(settings: StandaloneSettings, environment: Mapping[str, str] | None = None) -> Standalone:
     """Open the data folder and put the host together. Call inside a running loop.
 
-    The secrets of connectors come from ``environment``.
+    The secrets of connectors and webhooks come from ``environment``.
 
     Raises ConfigurationError and JourneyFaultsError, which say what to change.
     """
@@ -140,6 +141,7 @@ def compose(settings: StandaloneSettings, environment: Mapping[str, str] | None 
         clock=clock,
         metrics=metrics,
         standards=standards,
+        hooks={} if settings.webhooks is None else read_webhooks(settings.webhooks, environment or {}),
         extra_routers=[
             create_inbox_router(channels, credentials.admin_token),
             create_contacts_router(

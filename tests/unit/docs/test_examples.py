@@ -24,6 +24,7 @@ from services.ingest.contacts import Readers, create_contacts_router
 from services.ingest.keys import plain_keys
 from services.ingest.keys_file import read_keys
 from services.ingest.pace import Pace
+from services.ingest.webhooks.file import parse_webhooks
 from services.standalone.inbox import create_inbox_router
 from shared.catalogue.reader import parse_catalogue
 from shared.journeys.audiences import check_audiences, parse_audience
@@ -102,6 +103,9 @@ def test_every_document_in_a_page_is_valid(page: Path, tmp_path: Path) -> None:
             assert read_connectors(written(tmp_path, block), {"COUPONS_AUTHORIZATION": "s3cret"})
         elif block.startswith("schema: keys/v1"):
             assert read_keys(written(tmp_path, block)).write_keys
+        elif block.startswith("schema: webhooks/v1"):
+            shown = block.replace("/run/secrets/contact_form", str(written(tmp_path, "hush")))
+            assert parse_webhooks(page.name, shown, {"SHOPIFY_SECRET": "hush", "CRM_SECRET": "hush"})
         elif block.startswith("schema: journey-test/v1"):
             # Run, with the journey that its page shows, by tests/unit/cli/simulator/test_page.py.
             assert page.name == "simulate.md"
@@ -288,7 +292,7 @@ def test_every_route_is_named() -> None:
         for about in methods.values():
             routes.setdefault(f"docs/sdks/{about['tags'][0]}.md", set()).add(path)
     routes["docs/http.md"] = routes.pop("docs/sdks/segment.md") | routes.pop("docs/sdks/enrolments.md")
-    routes["docs/http.md"] |= routes.pop("docs/sdks/contacts.md")
+    routes["docs/http.md"] |= routes.pop("docs/sdks/contacts.md") | routes.pop("docs/sdks/webhooks.md")
     routes["docs/http.md"] |= {"/v1/inbox", "/livez", "/readyz", "/metrics"}
     for page, paths in routes.items():
         named: set[str] = set()

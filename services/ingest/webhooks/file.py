@@ -1,0 +1,172 @@
+"""The operator's ``webhooks.yaml``: which webhooks are taken, how they prove themselves, what they become."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import get_args
+
+from services.ingest.webhooks.base import Hook
+from services.ingest.webhooks.mapped import FIELDS, MAPPINGS, Rule, read_mapped
+from services.ingest.webhooks.shopify import read_shopify, signature
+from services.ingest.webhooks.signing import ALGORITHMS, ENCODINGS, Credentials, Signature, Token
+from shared.errors import ConfigurationError
+from shared.expressions import Expression, check_expression, compile_expression
+from shared.journeys.document import read_document
+from shared.journeys.faults import Fault, JourneyFaultsError, shown
+from shared.journeys.reader import Node
+from shared.messages.event import EventType
+
+SCHEMA = "webhooks/v1"
+KINDS = ("shopify", "mapped")
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,54}")
+_SOURCE = ("kind", "secret", "hmac", "token", "events")
+_RULE = ("type", "when", *FIELDS, *MAPPINGS)
+_ROOTS = frozenset({"event", "context"})
+_TYPES: tuple[EventType, ...] = get_args(EventType)
+
+
+def read_webhooks(path: Path, environment: Mapping[str, str]) -> dict[str, Hook]:
+    """Return the webhooks of the file ``path`` by name; secrets come from ``environment`` or from files.
+
+    Raises JourneyFaultsError with every fault and its line, ConfigurationError when there is no such file.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"cannot read {path}, which KIKKAKE_WEBHOOKS names: {error}") from error
+    return parse_webhooks(str(path), text, environment)
+
+
+def parse_webhooks(file: str, text: str, environment: Mapping[str, str]) -> dict[str, Hook]:
+    """Return the webhooks in ``text`` by name. Raises JourneyFaultsError with every fault and its line."""
+    faults: list[Fault] = []
+    root = read_document(file, text, faults)
+    fields = {} if root is None else root.fields(("schema", "sources"), ("schema", "sources"))
+    if "schema" in fields:
+        fields["schema"].choice((SCHEMA,), "schema")
+    found = {}
+    for name, node in fields["sources"].pairs() if "sources" in fields else []:
+        if not _NAME.fullmatch(name):
+            node.fault(f"{shown(name)} is not a source's name; it has up to 55 small letters, digits and _")
+        hook = _hook(name, node, environment)
+        if hook is not None:
+            found[name] = hook
+    if faults:
+        raise JourneyFaultsError(faults)
+    return found
+
+
+def _hook(name: str, node: Node, environment: Mapping[str, str]) -> Hook | None:
+    fields = node.fields(_SOURCE)
+    kind = fields["kind"].choice(KINDS, "kind") if "kind" in fields else "mapped"
+    if kind == "shopify":
+        wrong = next((fields[key] for key in ("hmac", "token", "events") if key in fields), None)
+        if wrong is not None:
+            wrong.fault("of Shopify only its `secret` is to be said")
+        if "secret" not in fields:
+            node.fault("`secret` is missing")
+            return None
+        return Hook(name=name, credentials=signature(_secret(fields["secret"], environment)), read=read_shopify)
+    if "secret" in fields:
+        fields["secret"].fault("the secret belongs below `hmac` or `token`")
+    credentials = _credentials(node, fields, environment)
+    if "events" not in fields:
+        node.fault("`events` is missing")
+    rules = fields["events"].each(_rule) if "events" in fields else ()
+    return None if credentials is None else Hook(name=name, credentials=credentials, read=partial(read_mapped, rules))
+
+
+def _credentials(node: Node, fields: Mapping[str, Node], environment: Mapping[str, str]) -> Credentials | None:
+    if ("hmac" in fields) == ("token" in fields):
+        node.fault("say how it proves itself: `hmac` or `token`")
+        return None
+    if "hmac" in fields:
+        said = fields["hmac"].fields(("header", "secret", "prefix", "algorithm", "encoding"), ("header", "secret"))
+        if not {"header", "secret"} <= said.keys():
+            return None
+        algorithm = said["algorithm"].choice(ALGORITHMS, "algorithm") if "algorithm" in said else ALGORITHMS[0]
+        encoding = said["encoding"].choice(ENCODINGS, "encoding") if "encoding" in said else ENCODINGS[0]
+        return Signature(
+            secret=_secret(said["secret"], environment),
+            header=said["header"].text().lower(),
+            prefix=said["prefix"].text() if "prefix" in said else "",
+            algorithm=next(one for one in ALGORITHMS if one == algorithm),
+            encoding=next(one for one in ENCODINGS if one == encoding),
+        )
+    said = fields["token"].fields(("header", "query", "secret"), ("secret",))
+    if ("header" in said) == ("query" in said):
+        fields["token"].fault("say where the token is: `header` or `query`")
+        return None
+    if "secret" not in said:
+        return None
+    return Token(
+        secret=_secret(said["secret"], environment),
+        header=said["header"].text().lower() if "header" in said else "",
+        query=said["query"].text() if "query" in said else "",
+    )
+
+
+def _secret(node: Node, environment: Mapping[str, str]) -> bytes:
+    """Return what ``{env: NAME}`` or ``{file: PATH}`` holds; in the file itself no secret can stand."""
+    fields = node.fields(("env", "file"))
+    if ("env" in fields) == ("file" in fields):
+        node.fault("a secret is `{env: NAME}` or `{file: PATH}`")
+        return b""
+    if "env" in fields:
+        variable = fields["env"].text()
+        found = environment.get(variable, "").encode()
+        if variable and not found:
+            fields["env"].fault(f"the environment variable {variable} is not set")
+        return found
+    try:
+        found = Path(fields["file"].text()).read_bytes().strip()
+    except OSError as error:
+        fields["file"].fault(f"cannot be read: {error.strerror}")
+        return b""
+    if not found:
+        fields["file"].fault("the file of the secret is empty")
+    return found
+
+
+def _rule(node: Node) -> Rule | None:
+    fields = node.fields(_RULE)
+    kind = fields["type"].choice(_TYPES, "type") if "type" in fields else "track"
+    if kind == "track" and "event" not in fields:
+        node.fault("`event` is missing: an expression, such as \"'Deal Won'\"")
+    if not {"user_id", "anonymous_id"} & fields.keys():
+        node.fault("whose event it is: `user_id` or `anonymous_id`")
+    values = {FIELDS[name]: _expression(child) for name, child in fields.items() if name in FIELDS}
+    mappings = {name: _mapping(child) for name, child in fields.items() if name in MAPPINGS}
+    return Rule(
+        type=next(one for one in _TYPES if one == kind),
+        when=_expression(fields["when"], condition=True) if "when" in fields else None,
+        values={name: made for name, made in values.items() if made is not None},
+        mappings={name: made for name, made in mappings.items() if made is not None},
+    )
+
+
+def _mapping(node: Node) -> Expression | dict[str, Expression] | None:
+    if not node.is_a(dict):
+        return _expression(node)
+    made = {name: _expression(child) for name, child in node.pairs()}
+    return {name: expression for name, expression in made.items() if expression is not None}
+
+
+def _expression(node: Node, *, condition: bool = False) -> Expression | None:
+    """Return the expression over ``event``, which is the body, and ``context`` (``headers``, ``query``)."""
+    text = node.text()
+    if not text:
+        return None
+    faults = check_expression(text, condition=condition)
+    for fault in faults:
+        node.fault(f"{fault.message} (at character {fault.offset + 1} of the expression)")
+    if faults:
+        return None
+    made = compile_expression(text)
+    for path in sorted(made.paths):
+        if path.partition(".")[0] not in _ROOTS:
+            node.fault(f"`{path}` is not known here; the body is `event`, and there is `context.headers`")
+    return made
