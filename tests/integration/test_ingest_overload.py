@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import json
 import signal
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,6 +19,7 @@ import pytest
 
 from shared.kafka.admin import ensure_topics
 from shared.settings import KafkaSettings
+from tests.integration.hostile_sender import MB, hostile
 from tests.integration.test_ingest_kafka import PARTITIONS, Ingest, Visitors, a_track, lost, stored
 from tests.load import closed_loop, open_loop, single_requests
 from tests.servers.kafka import KafkaServer
@@ -26,8 +27,6 @@ from tests.servers.process import HOST, free_port
 from tests.servers.proxy import Proxy
 
 pytestmark = pytest.mark.integration
-
-MB = 1024 * 1024
 
 
 @pytest.fixture(scope="module")
@@ -103,40 +102,38 @@ async def test_sigterm_under_load_loses_nothing(settings: KafkaSettings) -> None
     assert set() == await lost(settings, visitors.accepted)
 
 
-@cache
-def hostile() -> dict[str, tuple[bytes, set[int]]]:
-    """Return what nobody should send, and how it may be answered."""
-    deep = b'{"userId": "u1", "event": "X", "properties": {"a": ' + b"[" * 1000 + b"]" * 1000 + b"}}"
-    return {
-        "a body of 100 MB": (b'{"a": "' + b"x" * (100 * MB) + b'"}', {413}),
-        "a batch of 100,000 items": (b'{"batch": [' + b"{}," * 99_999 + b"{}]}", {413}),
-        "1,000 levels": (deep, {400}),
-        "a bomb": (gzip.compress(b"0" * (200 * MB), compresslevel=1), {413}),
-    }
+class Attack:
+    """What is hostile, sent for ``seconds`` from a process of its own."""
 
+    def __init__(self, ingest: Ingest, seconds: float) -> None:
+        self._command = [sys.executable, "-m", "tests.integration.hostile_sender", ingest.url, str(seconds)]
+        self._sender: asyncio.subprocess.Process
 
-async def attack(ingest: Ingest, until: float) -> dict[str, int]:
-    """Send all of it, over and over; return how often each was refused."""
-    refused = dict.fromkeys(hostile(), 0)
-    async with ingest.client() as http:
-        while time.monotonic() < until:
-            for name, (body, expected) in hostile().items():
-                path = "/v1/track" if name == "1,000 levels" else "/v1/batch"
-                answer = await http.post(path, content=body)
-                assert answer.status_code in expected, (name, answer.status_code, answer.text)
-                assert {"success", "code", "message", "detail"} == set(answer.json())
-                refused[name] += 1
-                await asyncio.sleep(0.05)
-    return refused
+    async def begin(self) -> None:
+        """Return once it sends."""
+        self._sender = await asyncio.create_subprocess_exec(*self._command, stdout=subprocess.PIPE)
+        assert self._sender.stdout is not None
+        assert b"ready\n" == await self._sender.stdout.readline()
+
+    async def end(self) -> dict[str, int]:
+        """Return how often each was refused, as it should be."""
+        said, _ = await self._sender.communicate()
+        assert 0 == self._sender.returncode
+        refused: dict[str, int] = json.loads(said)
+        return refused
 
 
 async def test_what_is_huge_is_refused_and_costs_no_memory(settings: KafkaSettings) -> None:
     ingest = Ingest(settings)
     try:
         await ingest.until("/readyz", 200)
-        await attack(ingest, time.monotonic() + 1)
+        warm = Attack(ingest, 1)
+        await warm.begin()
+        await warm.end()
         before = resident(ingest.process.pid)
-        refused = await attack(ingest, time.monotonic() + 3)
+        attack = Attack(ingest, 3)
+        await attack.begin()
+        refused = await attack.end()
         grown = resident(ingest.process.pid) - before
         async with ingest.client() as http:
             assert 200 == (await http.post("/v1/track", json=a_track("u1", "1"))).status_code
@@ -161,9 +158,10 @@ async def test_r10_others_hardly_notice_who_sends_what_is_huge(settings: KafkaSe
         before = resident(ingest.process.pid)
         for _ in range(7):
             quiet.append(p99(await open_loop(host, requests, rate=100, lines=32, seconds=6)))
-            attacker = asyncio.create_task(attack(ingest, time.monotonic() + 6))
+            attack = Attack(ingest, 6)
+            await attack.begin()
             attacked.append(p99(await open_loop(host, requests, rate=100, lines=32, seconds=6)))
-            await attacker
+            await attack.end()
         grown = resident(ingest.process.pid) - before
     finally:
         ingest.end()
