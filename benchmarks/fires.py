@@ -108,7 +108,7 @@ class Bench:
         """Measure everything."""
         await ensure_topics(self._settings)
         empty = self._evaluator("empty")
-        empty.start().ready(120)
+        empty.start().ready(300)
         bare = resident(empty)
         empty.end()
         await self._seed(pending)
@@ -117,9 +117,10 @@ class Bench:
         evaluator.start()
         try:
             first = await self._first_fire()
-            print(f"P7 start_to_first_fire_s {(first - begun) / SECOND:.1f} pending={pending}")
+            spent = f"cpu_s={cpu_seconds([evaluator]):.1f}"
+            print(f"P7 start_to_first_fire_s {(first - begun) / SECOND:.1f} {spent} pending={pending}", flush=True)
             print(f"P5 process_bytes_per_pending {(resident(evaluator) - bare) / max(1, pending):.0f}", flush=True)
-            await asyncio.to_thread(evaluator.ready, 120)
+            await asyncio.to_thread(evaluator.ready, 300)
             for name in ("Move", "Tell"):
                 print(f"P5 {name.lower()} {await self._herd(evaluator, name, herd)}", flush=True)
             for word, rate in (("idle", 0), ("loaded", load)):

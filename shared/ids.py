@@ -17,7 +17,9 @@ def derived_id(*parts: str) -> str:
 
     Parts come from outside: the character that joins them is escaped in them, and so is the escape.
     """
-    name = _SEPARATOR.join([_escaped(part) for part in parts])
+    name = _SEPARATOR.join(parts)
+    if _ESCAPE in name or name.count(_SEPARATOR) >= len(parts):  # hardly ever, and it would take a third of the time
+        name = _SEPARATOR.join([_escaped(part) for part in parts])
     text = hashlib.sha1(_NAMESPACE + name.encode(), usedforsecurity=False).hexdigest()
     return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
 

@@ -99,10 +99,34 @@ async def test_a_herd_is_fired_chunk_by_chunk_over_the_beats() -> None:
     await host.runner.batch(records, live=True, caught_up=True)
     await host.take(Tick(partition=2), at("10:46"), None)
     assert FIRE_AT_ONCE == len(host.store.epochs[-1].rows)
-    assert host.runner.processor.has_due
+    assert host.runner.busy
     await host.beats(2)
     assert 5 == len(host.store.epochs[-1].rows)
-    assert not host.runner.processor.has_due
+    assert not host.runner.busy
+
+
+async def test_a_record_does_not_wait_for_a_herd() -> None:
+    """However soon the next beat comes: what has waited for the runner goes first."""
+    host = Host()
+    herd = [
+        host.record(an_event("Product Added", at("10:00")), at("10:00"), f"u:{number}")
+        for number in range(5 * FIRE_AT_ONCE)
+    ]
+    await host.runner.batch(herd, live=True, caught_up=True)
+    await host.take(Tick(partition=2), at("10:46"), None)
+
+    async def beat() -> None:
+        while host.runner.busy:
+            await host.runner.beat()
+            await asyncio.sleep(0)
+
+    host.store.gate = lambda: asyncio.sleep(0)
+    beating = asyncio.create_task(beat())
+    await asyncio.sleep(0)
+    await host.take(an_event("Browsed", at("10:47")), at("10:47"), "u:late")
+    assert host.runner.busy
+    assert "u:late" in host.store.rows
+    await beating
 
 
 async def test_what_is_held_is_released_once_the_end_is_reached_and_not_before() -> None:
