@@ -83,7 +83,7 @@ async def _row(name: str, row: Row, setting: Setting) -> bool:
     except (AssertionError, TimeoutError) as error:
         print(f"{name} FAILED: {error!r}", flush=True)
         return False
-    print("\n".join(result.lines()), f"({time.monotonic() - begun:.0f} s)", flush=True)
+    print("\n".join(result.lines()), f"({time.monotonic() - begun:.0f} s, load {os.getloadavg()[0]:.1f})", flush=True)
     return result.passed
 
 

@@ -29,6 +29,9 @@ from shared.walltime.zones import local
 
 REGRET_WINDOW = DAY
 """How long a send can be regretted when its journey has no goal that looks back further."""
+TOUCHES_AT_MOST = 200
+"""Messages of one contact that goals and regrets can come back to, 110 bytes of its row each; the oldest go first. Else
+who gets thousands would make each of its events dearer, and fill its row."""
 
 
 def send(draft: Draft, plan: Plan, run: Run, step: Send) -> bool:
@@ -142,7 +145,7 @@ def _emit(draft: Draft, plan: Plan, run: Run, step: Send, part: str, verdict: Ve
         credited=next((other.credited for other in draft.touches if other.run_id == run.run_id), ()),
         variants=judged(plan, run) if run.variants else {},
     )
-    draft.touches = (*draft.touches, touch)
+    draft.touches = (*draft.touches, touch)[-TOUCHES_AT_MOST:]
     if policy.purpose == "marketing" and draft.catalog.cap_window:
         oldest = draft.now - draft.catalog.cap_window - LATEST_EVENT  # a late event looks back from its own time
         kept = (mark for mark in draft.sent if mark.at > oldest)

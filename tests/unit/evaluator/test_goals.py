@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from services.evaluator.core import send
 from shared.messages.event import Event
 from shared.messages.outcome import OutcomeStatus
 from tests.builders import an_event, an_outcome, at
@@ -119,6 +120,18 @@ def test_only_so_many_clicks_on_one_message_are_kept() -> None:
     state = buying("last_click", *clicks, window="3d").states["u:c1"]
     [touch] = [touch for touch in state.touches if touch.clicks]
     assert [at("11:30") + number for number in range(5, 25)] == list(touch.clicks)
+
+
+def test_only_so_many_messages_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A goal finds the last ones; one contact's thousands of messages do not fill its row."""
+    monkeypatch.setattr(send, "TOUCHES_AT_MOST", 3)
+    again = [an_event("Go", at("10:00") + number, message_id=f"go {number}") for number in range(5)]
+    goal = "goals: [{id: sale, event: Order Completed, window: 7d, attribution: any_send}]"
+    trip = journey("- {id: one, MAIL}", more=f"{goal}\nentry: {{reentry: {{mode: always}}}}")
+    verdict = happens(trip, *again, an_event("Order Completed", at("11:00")), until=at("12:00"), deliver=True)
+    sends = [record.run for record in verdict.journal if record.decision == "send"]
+    assert 5 == len(sends)
+    assert sends[2:] == [record.run for record in verdict.journal if record.decision == "converted"]
 
 
 def test_a_run_that_sends_again_is_not_credited_again() -> None:
