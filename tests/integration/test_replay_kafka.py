@@ -155,7 +155,7 @@ class World:
                 self.report()
             return not process.running
 
-        wait_until(dead, "the evaluator comes to its place", 60, process.tail)
+        wait_until(dead, "the evaluator comes to its place", 180, process.tail)
         assert EXIT_CODE == process.wait(), process.tail()
 
     def finish(self) -> None:
