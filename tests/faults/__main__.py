@@ -80,7 +80,7 @@ async def _row(name: str, row: Row, setting: Setting) -> bool:
     begun = time.monotonic()
     try:
         result = await row(setting)
-    except (AssertionError, TimeoutError) as error:
+    except (AssertionError, TimeoutError, ExceptionGroup) as error:
         print(f"{name} FAILED: {error!r}", flush=True)
         return False
     print("\n".join(result.lines()), f"({time.monotonic() - begun:.0f} s, load {os.getloadavg()[0]:.1f})", flush=True)

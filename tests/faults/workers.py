@@ -85,7 +85,7 @@ class Worker:
         if self._process is not None:
             self._process.end()
 
-    async def ready(self, timeout: float = 60) -> None:
+    async def ready(self, timeout: float = 300) -> None:
         """Wait until it says that it is."""
         async with asyncio.timeout(timeout):
             while not await asyncio.to_thread(self._get, "readyz"):

@@ -66,7 +66,7 @@ async def _strike(made: World, worker: Worker, number: int, random: Random) -> N
         lives = len(worker.ends)
         made.note_strike(worker, system_clock())
         worker.die_at(place, random.randint(1, 2) if place == "claimed" else random.randint(1, 30))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             while len(worker.ends) < lives + 2:
                 await asyncio.sleep(0.02)
         made.note_strike(worker, worker.ends[-1][0])
