@@ -294,7 +294,7 @@ class OwnedPartitions:
                 await owned.changelog.repair()
             owned.runner.measure()
             # A herd goes on at once. Records come between all the same: a batch that waits for the runner is next.
-            await asyncio.sleep(0 if owned.runner.busy else _BEAT)
+            await asyncio.sleep(0 if owned.runner.in_haste else _BEAT)
 
     async def _work(self) -> Work:
         """Return what has work to do and what has become of it. Raises LogUnavailableError."""

@@ -132,7 +132,7 @@ class PartitionRunner:
                 _LOG.warning("beat_not_written", partition=self.processor.partition, error=str(error))
 
     @property
-    def busy(self) -> bool:
+    def in_haste(self) -> bool:
         """Whether another beat would do work at once: timers wait that are due."""
         return self.processor.has_due and self._may_act() and not self.failed
 

@@ -99,10 +99,10 @@ async def test_a_herd_is_fired_chunk_by_chunk_over_the_beats() -> None:
     await host.runner.batch(records, live=True, caught_up=True)
     await host.take(Tick(partition=2), at("10:46"), None)
     assert FIRE_AT_ONCE == len(host.store.epochs[-1].rows)
-    assert host.runner.busy
+    assert host.runner.in_haste
     await host.beats(2)
     assert 5 == len(host.store.epochs[-1].rows)
-    assert not host.runner.busy
+    assert not host.runner.in_haste
 
 
 async def test_a_record_does_not_wait_for_a_herd() -> None:
@@ -116,7 +116,7 @@ async def test_a_record_does_not_wait_for_a_herd() -> None:
     await host.take(Tick(partition=2), at("10:46"), None)
 
     async def beat() -> None:
-        while host.runner.busy:
+        while host.runner.in_haste:
             await host.runner.beat()
             await asyncio.sleep(0)
 
@@ -124,7 +124,7 @@ async def test_a_record_does_not_wait_for_a_herd() -> None:
     beating = asyncio.create_task(beat())
     await asyncio.sleep(0)
     await host.take(an_event("Browsed", at("10:47")), at("10:47"), "u:late")
-    assert host.runner.busy
+    assert host.runner.in_haste
     assert "u:late" in host.store.rows
     await beating
 
