@@ -82,8 +82,13 @@ class RateLimitedError(IngestError):
 
     def __init__(self, wait: float) -> None:
         """``wait``: ms until it may send again."""
+        self.wait = wait
         self.retry_after = max(1, math.ceil(wait / 1000))
         super().__init__(f"this write key's source sends too fast: wait {self.retry_after} s")
+
+
+class HeldBackError(RateLimitedError):
+    """The same, said to a library that drops what is answered by any 4xx."""
 
 
 class NotFoundError(IngestError):
@@ -129,6 +134,7 @@ STATUS: dict[type[KikkakeError], int] = {
     ReadTooOftenError: 429,
     NotSetUpError: 501,
     RateLimitedError: 429,
+    HeldBackError: 503,
     OverloadedError: 503,
     ContactUnavailableError: 503,
     LogUnavailableError: 503,

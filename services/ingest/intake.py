@@ -13,7 +13,7 @@ from services.ingest.admission import Admission, Outer
 from services.ingest.auth import Admin
 from services.ingest.body import Body
 from services.ingest.calls import Calls
-from services.ingest.errors import CLIENT_GONE, IngestError, TooLargeError, TooSlowError, status_of
+from services.ingest.errors import CLIENT_GONE, IngestError, RateLimitedError, TooLargeError, TooSlowError, status_of
 from services.ingest.formats.base import Arrived, Decode, Route, from_body
 from services.ingest.gate import Gate, Place
 from services.ingest.inflow import Inflow
@@ -90,6 +90,8 @@ class Intake:
                 if isinstance(error, IngestError):
                     self._metrics.events_rejected.labels(error.code).inc()
                 self._of_source("" if sender is None else sender.source.name, "refused").inc()
+                if isinstance(error, RateLimitedError):
+                    raise route.too_fast(error.wait) from error
                 raise
             self._of_source(sender.source.name, "accepted").inc(plan.accepted)
             if plan.rejections:

@@ -9,7 +9,7 @@ import msgspec
 
 from services.ingest.body import Body, decode_body
 from services.ingest.calls import Calls
-from services.ingest.errors import BadBodyError
+from services.ingest.errors import BadBodyError, RateLimitedError
 from services.ingest.plan import Plan
 
 OK = b'{"success": true}'
@@ -44,9 +44,10 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     ``format``: whose it is, as in metrics and docs. ``paths``: the first is its name, the others are the same.
     ``read``: the request's calls; raises IngestError when it cannot be taken as a whole. ``decode``: where its JSON is.
-    ``answer``: the body of a 200. ``pixel``: a browser shows the answer, so it is a GIF, of a refusal too. ``schema``:
-    the JSON Schema of its body, ``answer_schema`` of an answer that is not the usual, ``parameters`` the names in its
-    query: for the API's description; ``about`` says in a line what it is.
+    ``answer``: the body of a 200. ``too_fast``: how a sender beyond its rate is refused. ``pixel``: a browser shows the
+    answer, so it is a GIF, of a refusal too. ``schema``: the JSON Schema of its body, ``answer_schema`` of an answer
+    that is not the usual, ``parameters`` the names in its query: for the API's description; ``about`` says in a line
+    what it is.
     """
 
     format: str
@@ -56,6 +57,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     methods: tuple[str, ...] = ("POST",)
     decode: Decode = from_body
     answer: Callable[[Arrived, Plan], bytes] = success
+    too_fast: type[RateLimitedError] = RateLimitedError
     pixel: bool = False
     schema: dict[str, Any] | None = None
     answer_schema: dict[str, Any] | None = None

@@ -9,7 +9,7 @@ import msgspec
 
 from services.ingest.body import Body, decode_body, decode_data
 from services.ingest.calls import Calls
-from services.ingest.errors import InvalidEventError
+from services.ingest.errors import HeldBackError, InvalidEventError
 from services.ingest.formats.base import Arrived, Route, Setup, schema_of
 from services.ingest.formats.posthog_events import PostHogEvent, to_calls
 from services.ingest.plan import Plan
@@ -172,6 +172,8 @@ def _capture(*names: str, engage: bool = False) -> Route:
         decode=from_body_or_query,
         read=read_engage if engage else read,
         answer=answer,
+        # posthog-js sends again after a 5xx alone.
+        too_fast=HeldBackError,
         schema=_BODY,
         answer_schema=_ANSWER,
         parameters=("data", "api_key"),

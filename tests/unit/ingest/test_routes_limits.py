@@ -42,6 +42,16 @@ def test_a_batch_costs_its_events() -> None:
     assert "21" == made.post("/v1/track", a_track()).headers["retry-after"]
 
 
+def test_posthogs_libraries_are_held_back_by_a_503() -> None:
+    """posthog-js drops what any 4xx answers, 429 included."""
+    made = site(rate=Rate(per_second=0.5, burst=1))
+    event = {"event": "X", "distinct_id": "u1"}
+    answers = [made.post("/e/", event) for _ in range(2)]
+    assert [200, 503] == [answer.status_code for answer in answers]
+    assert ("rate_limited", "2") == (answers[1].json()["code"], answers[1].headers["retry-after"])
+    assert 1 == made.count("ingest_requests_total", format="posthog", status="503", attempt="first")
+
+
 def test_the_rate_is_asked_before_the_body_is_looked_at() -> None:
     made = site(rate=Rate(per_second=1, burst=1))
     made.post("/v1/track", a_track())
