@@ -49,7 +49,7 @@ LAST_WORDS = (
     ("segment", True, "/v1/b"),
     ("rudder", False, "/v1/track"),
     ("rudder", True, "/beacon/v1/batch"),
-    ("posthog", True, "/e/"),
+    ("posthog", False, "/e/"),
     ("jitsu", False, "/api/s/track"),
 )
 
