@@ -27,6 +27,13 @@ from shared.logs import configure_logging
 )
 @click.option("--webhooks", default=None, envvar="KIKKAKE_WEBHOOKS", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--write-key", "write_keys", multiple=True, help="Accept this write key; may be repeated.")
+@click.option(
+    "--keys-file",
+    default=None,
+    envvar="KIKKAKE_KEYS_FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Sources, their keys and limits.",
+)
 @click.option("--admin-token", default=None, help="Use this admin token.")
 @click.option("--read-token", "read_tokens", multiple=True, help="Who has it may read contacts; may be repeated.")
 @click.option("--log-level", default="warning", type=click.Choice(["debug", "info", "warning", "error"]))

@@ -34,7 +34,9 @@ def read_keys(path: Path) -> Keys:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot read {path}, which KIKKAKE_KEYS_FILE names: {error}") from error
+        raise ConfigurationError(
+            f"cannot read {path}, which --keys-file or KIKKAKE_KEYS_FILE names: {error}"
+        ) from error
     return parse_keys(str(path), text)
 
 

@@ -22,6 +22,7 @@ from services.ingest.app import create_app
 from services.ingest.auth import Admin
 from services.ingest.contacts import Readers, create_contacts_router
 from services.ingest.keys import plain_keys
+from services.ingest.keys_watch import KeysFile
 from services.ingest.pace import Pace
 from services.ingest.screening import load_standards
 from services.ingest.webhooks.file import read_webhooks
@@ -62,6 +63,7 @@ class Standalone(msgspec.Struct):
     dispatch: Dispatch
     clock: Clock
     speed: float
+    keys_file: KeysFile | None
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[asyncio.Task[None]]:
@@ -82,6 +84,8 @@ class Standalone(msgspec.Struct):
             group.create_task(self.dispatch.run())
             group.create_task(self._keep_time())
             group.create_task(self._retain())
+            if self.keys_file is not None:
+                group.create_task(self.keys_file.watch())
 
     async def _keep_time(self) -> None:
         while self.speed != 1:
@@ -112,6 +116,9 @@ def compose(settings: StandaloneSettings, environment: Mapping[str, str] | None 
     credentials = Credentials(
         settings.write_keys[0] if settings.write_keys else made.write_key, settings.admin_token or made.admin_token
     )
+    plain = plain_keys(settings.write_keys or (made.write_key,))
+    keys_file = None if settings.keys_file is None else KeysFile(settings.keys_file, plain.keys)
+    ring = plain if keys_file is None else keys_file.ring
     journey = _JourneyTime()
     log = SqliteLog(database, journey)
     deliveries = SqliteDeliveries(database, log)
@@ -135,7 +142,7 @@ def compose(settings: StandaloneSettings, environment: Mapping[str, str] | None 
     )
     app = create_app(
         publisher=log,
-        keys=plain_keys(settings.write_keys or (made.write_key,)),
+        keys=ring,
         admin_token=credentials.admin_token,
         ready=_ready,
         clock=clock,
@@ -146,7 +153,7 @@ def compose(settings: StandaloneSettings, environment: Mapping[str, str] | None 
             create_inbox_router(channels, credentials.admin_token),
             create_contacts_router(
                 ContactLookup(contacts, lambda: evaluation.runner.caught_up).find,
-                Readers(Tokens(settings.read_tokens), Admin(credentials.admin_token)),
+                Readers(Tokens(settings.read_tokens), Admin(credentials.admin_token, lambda: ring.keys.admins)),
                 Pace(READS_PER_SECOND),
                 metrics,
             ),
@@ -163,6 +170,7 @@ def compose(settings: StandaloneSettings, environment: Mapping[str, str] | None 
         dispatch=dispatch,
         clock=clock,
         speed=settings.speed,
+        keys_file=keys_file,
     )
 
 

@@ -15,8 +15,8 @@ READS_PER_SECOND = 200
 class StandaloneSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One process. ``write_keys`` and ``admin_token`` empty: made once and kept in the data folder.
 
-    Who has one of ``read_tokens`` may read contacts. ``connectors``: the file of those that journeys may call,
-    ``webhooks`` of those that are taken.
+    Who has one of ``read_tokens`` may read contacts. ``keys_file``: sources and admins beside them. ``connectors``: the
+    file of those that journeys may call, ``webhooks`` of those that are taken.
     ``start``: where journey time begins in a new folder at a ``speed`` other than 1 (ms); None: now.
     """
 
@@ -29,6 +29,7 @@ class StandaloneSettings(msgspec.Struct, frozen=True, kw_only=True):
     smtp: str | None = None
     email_from: str = "Kikkake <kikkake@localhost.localdomain>"
     write_keys: tuple[str, ...] = ()
+    keys_file: Path | None = None
     admin_token: str | None = None
     read_tokens: tuple[str, ...] = ()
     connectors: Path | None = None

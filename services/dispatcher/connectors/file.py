@@ -30,7 +30,9 @@ def read_connectors(path: Path, environment: Mapping[str, str]) -> dict[str, Htt
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot read {path}, which KIKKAKE_CONNECTORS names: {error}") from error
+        raise ConfigurationError(
+            f"cannot read {path}, which --connectors or KIKKAKE_CONNECTORS names: {error}"
+        ) from error
     return parse_connectors(str(path), text, environment)
 
 

@@ -36,7 +36,7 @@ def read_webhooks(path: Path, environment: Mapping[str, str]) -> dict[str, Hook]
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot read {path}, which KIKKAKE_WEBHOOKS names: {error}") from error
+        raise ConfigurationError(f"cannot read {path}, which --webhooks or KIKKAKE_WEBHOOKS names: {error}") from error
     return parse_webhooks(str(path), text, environment)
 
 
@@ -121,10 +121,12 @@ def _secret(node: Node, environment: Mapping[str, str]) -> bytes:
         if variable and not found:
             fields["env"].fault(f"the environment variable {variable} is not set")
         return found
+    path = fields["file"].text()
     try:
-        found = Path(fields["file"].text()).read_bytes().strip()
-    except OSError as error:
-        fields["file"].fault(f"cannot be read: {error.strerror}")
+        found = Path(path).read_bytes().strip()
+    except (OSError, ValueError) as error:  # ValueError: a NUL, which no path has
+        reason = error.strerror if isinstance(error, OSError) else error
+        fields["file"].fault(f"the secret's file {shown(path)} cannot be read: {reason}")
         return b""
     if not found:
         fields["file"].fault("the file of the secret is empty")

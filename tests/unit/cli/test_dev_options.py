@@ -145,3 +145,14 @@ def test_the_password_of_the_smtp_server_is_not_shown(
 @pytest.mark.parametrize("arguments", [["--speed", "0"], ["--port", "70000"], ["--durability", "some"]])
 def test_a_value_out_of_range_is_exit_code_2(arguments: list[str]) -> None:
     assert 2 == CliRunner().invoke(program.cli, ["dev", *arguments]).exit_code
+
+
+def test_a_fault_of_the_keys_file_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = tmp_path / "keys.yaml"
+    keys.write_text("schema: keys/v1\nsources: {shop: {keys: [{kye: a}]}}\n")
+    monkeypatch.setenv("KIKKAKE_KEYS_FILE", str(keys))
+    said = told(monkeypatch, capsys, "--journeys", JOURNEYS, "--data", tmp_path / "data")
+    assert said.startswith(f"kikkake: {keys}:2: ")
+    assert "Traceback" not in said

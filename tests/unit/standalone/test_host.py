@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from httpx2 import ASGITransport, AsyncClient
 from structlog.testing import capture_logs
 
 from services.dispatcher.channels.inbox import InboxChannel
 from services.evaluator.core.catalog import build_catalog
+from services.ingest import keys_watch
 from services.standalone.app import compose
 from services.standalone.dispatch import Dispatch
 from services.standalone.evaluation import Evaluation
@@ -170,3 +173,42 @@ async def test_a_host_on_a_folder_that_retention_emptied_rests(tmp_path: Path, m
         await asyncio.sleep(0.1)
         assert not work.done()
     assert {"events", "commands", "cancels"} == set(reads)
+
+
+async def test_the_keys_file_counts_beside_the_key_of_the_folder(tmp_path: Path) -> None:
+    """Its sources with their limits, and its admins for the contacts too."""
+    file = tmp_path / "keys.yaml"
+    digest = hashlib.sha256(b"token").hexdigest()
+    file.write_text(
+        "schema: keys/v1\n"
+        "sources: {shop: {keys: [{key: of-shop}], allow: [identify]}}\n"
+        f"admins: [{{name: crm, sha256: {digest}}}]\n"
+    )
+    host = compose(StandaloneSettings(data=tmp_path / "data", journeys=JOURNEYS, durability="process", keys_file=file))
+    call = {"userId": "u1", "event": "Browsed"}
+    async with host.running(), AsyncClient(transport=ASGITransport(host.app), base_url="http://kikkake") as client:
+        answers = [
+            (await client.post("/v1/track", json=call, headers={"x-write-key": key})).status_code
+            for key in ("of-shop", host.credentials.write_key, "other")
+        ]
+        contact = await client.get("/v1/contacts/nobody", headers={"authorization": "Bearer token"})
+    assert [403, 200, 401] == answers
+    assert 404 == contact.status_code
+
+
+async def test_the_keys_file_is_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys_watch, "SECONDS", 0.01)
+    file = tmp_path / "keys.yaml"
+    file.write_text("schema: keys/v1\nsources: {shop: {keys: [{key: old}]}}\n")
+    host = compose(
+        StandaloneSettings(
+            data=tmp_path / "data", journeys=JOURNEYS, durability="process", keys_file=file, write_keys=("plain",)
+        )
+    )
+    assert host.keys_file is not None
+    ring = host.keys_file.ring
+    async with host.running():
+        file.with_suffix(".new").write_text("schema: keys/v1\nsources: {shop: {keys: [{key: new}]}}\n")
+        file.with_suffix(".new").rename(file)
+        await eventually(lambda: "new" in ring.keys.write_keys)
+    assert {"plain", "new"} == set(ring.keys.write_keys)
