@@ -304,7 +304,7 @@ class OwnedPartitions:
             return {"the assignment of partitions": done}
         await self._require_same_events()
         work: dict[str, str] = {}
-        for number, owned in self._owned.items():
+        for number, owned in tuple(self._owned.items()):  # an assignment may come while Kafka is asked
             # As saved: the processor's own is that of the epoch under way, which may never be acknowledged.
             saved = owned.changelog.load_meta()
             meta = Meta() if saved is None else decode_meta(saved)

@@ -2,6 +2,8 @@
 
 An order's number is the topic's own time of creation (ms) plus the order's offset: it goes on growing when the topic is
 created anew. What earlier releases numbered is smaller than any such time; it counts as of the topic that there is.
+
+Services that start at once may each have written a first record: the time is the last one's, which compaction keeps.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from services.evaluator.core.catalog import Catalog
@@ -18,7 +20,7 @@ from services.evaluator.core.published import compose
 from shared.errors import BadMessageError, loggable
 from shared.journeys.model import Definitions
 from shared.journeys.published import Live, Published
-from shared.log import LogRecreatedError
+from shared.log import LogRecord, LogRecreatedError
 from shared.messages import codec
 from shared.messages.event import Marker
 from shared.messages.topics import INCARNATION_KEY, JOURNEYS
@@ -127,18 +129,20 @@ class PublishedJourneys:
         except OffsetOutOfRangeError as error:
             raise self._recreated() from error
         for record in polled.get(self._place, ()):
-            if record.key == INCARNATION_KEY:
-                if self._first not in (None, record.timestamp):
-                    raise self._recreated()
-                self._first = record.timestamp
-            elif record.value is not None:
-                try:
-                    self.known.take(self._since + record.offset, codec.JOURNEYS.decode(record.value))
-                except (BadMessageError, ValueError) as error:
-                    _LOG.error("published_record_unreadable", offset=record.offset, error=loggable(error))
+            self._take(record)
         async with self._moved:
             self._position = await self._consumer.position(self._place)
             self._moved.notify_all()
+
+    def _take(self, record: ConsumerRecord | LogRecord) -> None:
+        if record.key == INCARNATION_KEY:
+            if self.known.number < 0:  # nothing was numbered yet
+                self._first = record.timestamp
+        elif record.value is not None:
+            try:
+                self.known.take(self._since + record.offset, codec.JOURNEYS.decode(record.value))
+            except (BadMessageError, ValueError) as error:
+                _LOG.error("published_record_unreadable", offset=record.offset, error=loggable(error))
 
     def _recreated(self) -> LogRecreatedError:
         return LogRecreatedError(f"{self._place.topic} was created anew while we ran; started again, we read it whole")

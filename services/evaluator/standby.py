@@ -86,6 +86,8 @@ class KafkaSource:
         if fetched is None:
             return None
         place, records = fetched
+        if place not in self._consumer.assignment():  # it was taken away while others had their turn
+            return None
         return place.partition, records, self._consumer.highwater(place) or 0
 
 

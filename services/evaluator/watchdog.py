@@ -87,7 +87,10 @@ class Watchdog:
         end: Callable[[BaseException], object] = fatal,
         clock: Clock = monotonic_clock,
     ) -> None:
-        """``work`` raises LogUnavailableError while no broker answers: then nothing can move, and no time counts."""
+        """``work`` raises LogUnavailableError while no broker answers: then nothing can move, and no time counts.
+
+        Nor does any while it takes longer than ``limit`` to say so.
+        """
         self._limit = limit
         self._every = limit / _LOOKS
         self._work = work
@@ -113,8 +116,10 @@ class Watchdog:
         while True:
             await asyncio.sleep(self._every)
             try:
-                work = await self._work()
-            except LogUnavailableError:
+                # Asking must not last for ever: who looks no more would never end anything.
+                async with asyncio.timeout(self._limit):
+                    work = await self._work()
+            except (LogUnavailableError, TimeoutError):
                 work = {}
             now = self._clock()
             # A process that was paused (SIGSTOP) had no time to do anything in.

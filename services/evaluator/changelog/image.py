@@ -40,7 +40,8 @@ class Image:
     Kept rows are continued from their mark. They are of this log only if the records that the mark names stand in it:
     until those have been read, they are ``unproved``. That tells a log that was created anew, cut off by a broker or
     compacted beyond the mark, whoever has written to it meanwhile. They are ``spoilt`` if we were the stale writer:
-    what we appended behind another's claim, before we had read of it, is in these rows and in no other.
+    what we appended behind another's claim, before we had read of it, is in these rows and in no other. The mark stays
+    where it was until they are proved: moved on to that claim, it would take what stands behind it for the other's.
     """
 
     def __init__(self, rows: Rows, incarnation: str) -> None:
@@ -58,6 +59,7 @@ class Image:
         self.incarnation = incarnation
         self._resume: Place | None = None
         self._last: Place | None = None
+        self._mark: Mark | None = None
         # Our own records fill [begin, end) without a gap: once the rest of the log was read up to ``begin``, nothing
         # before ``end`` is unknown.
         self._own_begin = self._own_end = 0
@@ -67,17 +69,17 @@ class Image:
         if kept.mark.incarnation != incarnation:
             rows.discard("of another changelog")
             return
-        self.meta, self._outboxes, self.term = kept.meta, kept.outboxes, kept.mark.term
-        self._continue(kept.mark.resume, kept.mark.last)
+        self.meta, self._outboxes = kept.meta, kept.outboxes
+        self._continue(kept.mark)
 
     def rewind(self) -> bool:
         """Go back to the mark, as a restart does with kept rows: what stands there is to be proved again.
 
         False: nothing was complete yet, so that there is no mark to go back to.
         """
-        if self._resume is None or self._last is None:
+        if self._mark is None:
             return False
-        self._continue(self._resume, self._last)
+        self._continue(self._mark)
         return True
 
     @property
@@ -187,12 +189,12 @@ class Image:
         """Yield every contact with its row."""
         return self.rows.scan()
 
-    def _continue(self, resume: Place, last: Place) -> None:
-        self._resume, self._last = resume, last
-        self.unproved = {resume, last}
-        self.spoilt, self._kept_by = False, (self.term, last.offset)
+    def _continue(self, mark: Mark) -> None:
+        self._mark, self._resume, self._last, self.term = mark, mark.resume, mark.last, mark.term
+        self.unproved = {mark.resume, mark.last}
+        self.spoilt, self._kept_by = False, (mark.term, mark.last.offset)
         self.overwritten = set()
-        self.next_offset = resume.offset
+        self.next_offset = mark.resume.offset
 
     def _take(self, changes: dict[bytes, bytes | None], last: Place) -> None:
         for key, value in changes.items():
@@ -208,8 +210,9 @@ class Image:
         # Records that are read again, behind ``resume``, do not take back what is in the rows already.
         if self._last is None or last.offset > self._last.offset:
             self._last = last
-        mark = None if self._resume is None else Mark(self.incarnation, self.term, self._resume, self._last)
-        self.rows.write(changes, mark)
+        if self._resume is not None and not self.unproved and not self.spoilt:
+            self._mark = Mark(self.incarnation, self.term, self._resume, self._last)
+        self.rows.write(changes, self._mark)
 
 
 def _place(record: LogRecord, stamp: Stamp) -> Place:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
@@ -31,6 +32,7 @@ from shared.messages.topics import CHANGELOG, INCARNATION_KEY
 
 _LOG = structlog.get_logger(__name__)
 _RETRY = 0.2
+_FIRST_RECORDS = 16
 
 
 class FencedError(KikkakeError):
@@ -250,9 +252,13 @@ async def open_partition(
 
 
 async def read_incarnation(reader: LogReader, partition: int) -> str:
-    """Return the id of the changelog's partition: the value of its first record."""
-    first = await reader.read(CHANGELOG, partition, 0, 1)
-    return first[0].value.hex() if first and first[0].key == INCARNATION_KEY and first[0].value else ""
+    """Return the id of the changelog's partition: the value of its first record.
+
+    Services that start at once may each have written one: it is the last of them, which compaction keeps.
+    """
+    found = await reader.read(CHANGELOG, partition, 0, _FIRST_RECORDS)
+    first = [*itertools.takewhile(lambda record: record.key == INCARNATION_KEY, found)]
+    return first[-1].value.hex() if first and first[-1].value else ""
 
 
 async def _read_on(image: Image, reader: LogReader, partition: int, last: int | None = None) -> int:

@@ -230,6 +230,25 @@ async def test_what_we_wrote_behind_anothers_claim_does_not_stay_on_our_disk() -
     assert (1, 0) == (kept.discarded, begin)
 
 
+@pytest.mark.parametrize("again", ["restart", "rewind"])
+def test_nor_does_it_when_reading_was_cut_short_behind_the_others_claim(again: str) -> None:
+    """Continued from that claim, our write behind it would look like one of before."""
+    ours = records(claim(1), row(1, "u:1", b"good"), meta(1, epoch=1))
+    claimed, *stale = records(*[claim(1)] * 3, claim(2, "other"), row(1, "u:1", b"stale"), meta(1, epoch=2))[3:]
+    rows = DurableRows()
+    image = Image(rows, "")
+    image.apply(ours)
+    image.saved([(it.key or b"", it.value) for it in stale], stale[0].offset, Stamp(1, 0))
+    image.rewind()
+    image.apply([ours[-1], claimed])
+    if again == "rewind":
+        image.rewind()
+    else:
+        image = Image(rows.after_crash(), "")
+    image.apply([it for it in (*ours, claimed, *stale) if it.offset >= image.next_offset])
+    assert image.spoilt
+
+
 # ---- in general ---------------------------------------------------------------------------------------------------
 
 

@@ -7,8 +7,10 @@ import pytest
 from services.evaluator.published import PublishedJourneys
 from shared.journeys.model import Definitions
 from shared.journeys.published import Live
-from shared.log import LogRecreatedError
+from shared.log import LogRecord, LogRecreatedError
+from shared.messages import codec
 from shared.messages.journeys import Order
+from shared.messages.topics import INCARNATION_KEY
 
 CREATED = 1_795_000_000_000
 LATER = CREATED + 86_400_000
@@ -42,6 +44,23 @@ async def test_all_orders_of_a_topic_created_anew_are_yet_to_be_read() -> None:
 async def test_what_an_earlier_release_numbered_counts_as_of_the_topic_that_there_is() -> None:
     """It numbered by the bare offset; its orders must not be given a second time."""
     assert ["c"] == due(published(CREATED, (1, "a"), (2, "b"), (3, "c")), 2)
+
+
+async def test_the_last_of_several_first_records_counts() -> None:
+    """Services that started at once each wrote one; compaction leaves the last, and numbers must stay the same."""
+    stop = codec.encode(Order(journey="a", version=1, order="stop", at=0, by=""))
+    log = [
+        LogRecord(0, CREATED, INCARNATION_KEY, b"one"),
+        LogRecord(1, CREATED + 300, INCARNATION_KEY, b"two"),
+        LogRecord(2, LATER, b"a", stop),
+        LogRecord(3, LATER, INCARNATION_KEY, b"of a service that was slow"),
+        LogRecord(4, LATER, b"a", stop),
+    ]
+    for left in (log, log[1:]):
+        made = PublishedJourneys("127.0.0.1:1", prefix="t.", base=Definitions(journeys=()))
+        for record in left:
+            made._take(record)
+        assert [CREATED + 302, CREATED + 304] == [marker.number for marker in made.markers(-1)]
 
 
 async def test_an_order_of_a_former_topic_is_not_waited_for() -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from aiokafka import TopicPartition
 from structlog.testing import capture_logs
 
 from services.evaluator import standby
 from services.evaluator.changelog.partition import PartitionChangelog, open_partition
 from services.evaluator.changelog.records import Stamp
 from services.evaluator.changelog.rows import Changes, Mark, MemoryRows, Rows, StateUnreadableError
-from services.evaluator.standby import RECORDS_AT_ONCE, Standbys
+from services.evaluator.standby import RECORDS_AT_ONCE, KafkaSource, Standbys
 from shared.log import LogRecord
 from shared.messages.topics import INCARNATION_KEY
 from shared.metrics import Metrics
@@ -296,6 +297,21 @@ async def test_what_was_fetched_before_an_assignment_is_dropped() -> None:
             await asyncio.sleep(0)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_partition_that_is_taken_away_while_its_records_come_is_no_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = KafkaSource("127.0.0.1:1", prefix="t.")
+    place, other = (TopicPartition("t.contacts-changelog", number) for number in (3, 4))
+
+    async def taken(*_: object) -> tuple[TopicPartition, list[LogRecord]]:
+        source._consumer.assign([other])
+        return place, []
+
+    source._consumer.assign([place])
+    monkeypatch.setattr(standby, "take", taken)
+    assert await source.take() is None
 
 
 async def test_four_fifths_of_the_time_are_left_to_what_is_owned(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,6 +97,30 @@ async def test_a_process_that_was_paused_had_no_time_to_do_anything_in() -> None
     assert [] == await ends([WORK] * 5, step=3_600_000)
 
 
+async def test_a_look_that_gets_no_answer_ends_and_others_follow() -> None:
+    clock, reasons, over = FakeClock(), list[BaseException](), asyncio.Event()
+    looks = 0
+
+    async def work() -> Work:
+        nonlocal looks
+        looks += 1
+        clock.advance(5)
+        if looks == 1:
+            await asyncio.Event().wait()
+        return WORK
+
+    def end(reason: BaseException) -> None:
+        reasons.append(reason)
+        over.set()
+
+    watchdog = asyncio.create_task(Watchdog(0.05, work, end=end, clock=clock).run())
+    async with asyncio.timeout(10):
+        await over.wait()
+    watchdog.cancel()
+    await asyncio.gather(watchdog, return_exceptions=True)
+    assert isinstance(reasons[0], StalledError)
+
+
 async def test_an_event_loop_that_stands_ends_the_process_too() -> None:
     reasons: list[BaseException] = []
     ended = threading.Event()

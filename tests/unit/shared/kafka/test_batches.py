@@ -21,9 +21,11 @@ _ATTRIBUTES = 21  # where a batch's attributes stand
 _CONTROL = 0b10_0000
 
 
-def a_batch(base: int, *values: bytes | None, header: bytes = b"h", deltas: Sequence[int] = ()) -> bytearray:
+def a_batch(
+    base: int, *values: bytes | None, header: bytes = b"h", deltas: Sequence[int] = (), codec: int = 0
+) -> bytearray:
     """Return a record batch from offset ``base`` on; compaction has left those at ``deltas``, or all."""
-    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 1 << 20)
+    builder = DefaultRecordBatchBuilder(2, codec, 0, -1, -1, -1, 1 << 20)
     for delta, value in zip(deltas or range(len(values)), values, strict=True):
         assert builder.append(delta, 7, b"k", value, [("e", header)]) is not None
     data = bytearray(builder.build())
@@ -49,6 +51,15 @@ def test_records_of_one_epoch_share_their_headers() -> None:
     one, two, three = _records(PLACE, fetched(0, a_batch(0, b"a", b"b"), a_batch(2, b"c", header=b"i")))
     assert one.headers is two.headers
     assert one.headers is not three.headers
+
+
+@pytest.mark.parametrize("codec", [1, 2, 3, 4], ids=["gzip", "snappy", "lz4", "zstd"])
+def test_a_batch_may_be_compressed(codec: int) -> None:
+    """By another producer, or by the broker (``compression.type``)."""
+    plain, packed = (a_batch(5, b"a" * 500, b"b" * 500, codec=it) for it in (0, codec))
+    assert len(packed) < len(plain) / 2
+    assert _records(PLACE, fetched(6, plain)) == _records(PLACE, fetched(6, packed))
+    assert [b"a" * 500, b"b" * 500] == [record.value for record in _records(PLACE, fetched(5, packed))]
 
 
 def test_what_lies_before_the_position_is_left_out() -> None:
