@@ -79,5 +79,5 @@ def test_plain_http_is_for_who_says_so(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="which KIKKAKE_CONNECTORS names"):
+    with pytest.raises(ConfigurationError, match="which --connectors or KIKKAKE_CONNECTORS names"):
         read_connectors(tmp_path / "none.yaml", {})
