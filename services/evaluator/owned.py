@@ -308,10 +308,13 @@ class OwnedPartitions:
             # As saved: the processor's own is that of the epoch under way, which may never be acknowledged.
             saved = owned.changelog.load_meta()
             meta = Meta() if saved is None else decode_meta(saved)
-            if owned.runner.busy or (
-                # The end may lie behind control records, which nobody can read.
-                meta.next_offset < ends[number] and await self._reader.read(EVENTS, number, meta.next_offset, 1)
-            ):
+            waits = meta.next_offset < ends[number]
+            # The end may lie behind control records, which nobody can read: no batch says then that nothing is left.
+            if waits and not await self._reader.read(EVENTS, number, meta.next_offset, 1):
+                waits = False
+                if owned.changelog.load_meta() == saved and not owned.runner.failed:
+                    owned.runner.caught_up, owned.lag = True, 0.0
+            if owned.runner.busy or waits:
                 work[f"partition {number}"] = f"epoch {meta.epoch}, next record {meta.next_offset}"
         return work
 
