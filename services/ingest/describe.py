@@ -40,7 +40,6 @@ _REFUSALS = {
     400: "Correct the call: it will be refused again",
     401: "No write key that is known here",
     403: "Not for this write key, or not from a page of this site",
-    408: "The body took too long: send it again",
     413: "Too large",
     429: "Too fast: send it again after Retry-After",
     503: "Not taken: send it again after Retry-After",

@@ -129,17 +129,18 @@ STATUS: dict[type[KikkakeError], int] = {
     NotReaderError: 401,
     ForbiddenError: 403,
     NotFoundError: 404,
-    TooSlowError: 408,
     TooLargeError: 413,
     ReadTooOftenError: 429,
     NotSetUpError: 501,
     RateLimitedError: 429,
     HeldBackError: 503,
+    # Not 408: RudderStack's libraries drop what gets a 4xx other than 429.
+    TooSlowError: 503,
     OverloadedError: 503,
     ContactUnavailableError: 503,
     LogUnavailableError: 503,
 }
-"""The whole map. Of the 4xx, clients repeat 408 and 429, given ``code`` and ``message``; 503 every client does."""
+"""The whole map. Of the 4xx every client repeats 429 alone, given ``code`` and ``message``; 503 every client does."""
 
 RETRY_AFTER_SECONDS = 1
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from services.ingest.keys import EVERY_TYPE, AdminToken, Keys, Side, Source, WriteKey
-from services.ingest.limits import STANDARD, Limits
+from services.ingest.limits import HIGHEST, STANDARD, Limits
 from services.ingest.origins import Origins, origins_of
 from services.ingest.rates import Rate
 from shared.clock import from_iso
@@ -23,7 +23,6 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SOURCE = ("side", "keys", "allow", "origins", "rate", "limits")
 _SIDES: tuple[Side, ...] = get_args(Side)
 _MOST_EVENTS = 1_000_000
-_SMALLEST, _LARGEST = 1, 64 * 1024 * 1024
 
 
 def read_keys(path: Path) -> Keys:
@@ -119,7 +118,7 @@ def _rate(node: Node) -> Rate | None:
 
 def _limits(node: Node) -> Limits:
     fields = node.fields(Limits.__struct_fields__)
-    return Limits(**{name: child.integer(_SMALLEST, _LARGEST) for name, child in fields.items()})
+    return Limits(**{name: child.integer(1, getattr(HIGHEST, name)) for name, child in fields.items()})
 
 
 def _time(fields: dict[str, Node], name: str) -> int | None:

@@ -10,10 +10,12 @@ from services.ingest.errors import InvalidEventError
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What is taken of one source. Sizes are of the JSON, after decompression; a string's length is in characters."""
 
-    # Jitsu's and Snowplow's. Of the request as received, and again of what a gzip inflates to.
-    body_bytes: int = 1024 * 1024
-    # Segment's: the clients fill a batch up to 500 KiB of events and put their envelope around it.
-    batch_bytes: int = 512 * 1024
+    # Of the request as received, and again of what a gzip inflates to. Above what any library sends at once, for they
+    # drop what gets a 413: PostHog's in Python fills a batch to 5 MiB and one event of 900 KiB, RudderStack's servers
+    # take 4,000 KB, Segment's libraries end a batch at 500 KiB.
+    body_bytes: int = 8 * 1024 * 1024
+    # With what is beside the events written into each of them, as it will be in the log.
+    batch_bytes: int = 8 * 1024 * 1024
     batch_events: int = 2_500
     event_bytes: int = 32 * 1024
     # Real events have about five levels; a recursive reader downstream must not be broken.
@@ -26,6 +28,20 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 STANDARD = Limits()
 """What holds where nobody said otherwise."""
+
+HIGHEST = Limits(
+    # Twice as much is in flight while such a body is decoded: two of them at once by the standard of the gate.
+    body_bytes=16 * 1024 * 1024,
+    batch_bytes=16 * 1024 * 1024,
+    batch_events=100_000,
+    # The log's own limit of a record.
+    event_bytes=1024 * 1024,
+    # The writer of JSON goes to 254, and what is behind it must still read it.
+    depth=200,
+    string_length=1024 * 1024,
+    properties=100_000,
+)
+"""What nobody may go beyond, for something behind would break."""
 
 
 _LEAST_MEMBER = len('"":1,')

@@ -17,7 +17,7 @@ from services.ingest.limits import STANDARD, Limits, check_shape
 from services.ingest.schemas import Call, to_call, to_event
 from services.ingest.screening import Screen
 from shared.ids import contact_key
-from shared.log import Output
+from shared.log import Output, fits
 from shared.messages.codec import encode
 from shared.messages.dead_letter import DeadLetter
 from shared.messages.event import Anonymised, Event
@@ -62,16 +62,21 @@ def plan_calls(
     Raises IngestError when the request as a whole cannot be taken, and for a call alone.
     """
     limits = sender.source.limits
-    if not calls.alone and size > limits.batch_bytes:
-        raise TooLargeError(f"the batch is larger than {limits.batch_bytes} bytes")
     if len(calls.items) > limits.batch_events:
         raise TooLargeError(f"the batch has more than {limits.batch_events} events")
+    shared = encoded(calls.context) if calls.context else b""
+    # Each event is written with it, so that a small request would make a large one of a long list.
+    whole = size + len(shared) * max(0, len(calls.items) - 1)
+    if not calls.alone and whole > limits.batch_bytes:
+        raise TooLargeError(f"the batch, its context in each event, is larger than {limits.batch_bytes} bytes")
+    if calls.context:
+        _check(calls.context, limits)
     outputs: list[Output] = []
     rejections: list[Rejection] = []
     accepted = 0
     for index, item in enumerate(calls.items):
         try:
-            _check(item, limits)
+            _check(item, limits, len(shared))
             made = [
                 screen(
                     to_event(
@@ -106,12 +111,13 @@ def plan_enrolment(body: Body, journey: str, key: str, *, received_at: int) -> P
 
 def event_output(event: Event | Anonymised) -> Output:
     """Return the record of ``event``, under its contact's key; that of nobody's event under its own id."""
-    if isinstance(event, Anonymised):
-        return Output(topic=EVENTS, key=event.id.encode(), value=encode(event))
-    key = contact_key(event.user_id, event.anonymous_id)
+    key = event.id if isinstance(event, Anonymised) else contact_key(event.user_id, event.anonymous_id)
     if key is None:
         raise InvalidEventError("the event belongs to nobody", code="no_user_anon_id")
-    return Output(topic=EVENTS, key=key.encode(), value=encode(event))
+    output = Output(topic=EVENTS, key=key.encode(), value=encode(event))
+    if not fits(output):
+        raise TooLargeError("the event's record is larger than the log takes", code="event_too_large")
+    return output
 
 
 def _allowed(call: Call, source: Source) -> Call:
@@ -122,10 +128,10 @@ def _allowed(call: Call, source: Source) -> Call:
     return call
 
 
-def _check(item: object, limits: Limits) -> None:
-    """Raise IngestError when ``item`` is larger than an event may be, or of another shape."""
+def _check(item: object, limits: Limits, more: int = 0) -> None:
+    """Raise IngestError when ``item``, and ``more`` bytes beside it, is larger than an event may be, or misshapen."""
     text = encoded(item)
-    if len(text) > limits.event_bytes:
+    if len(text) + more > limits.event_bytes:
         raise TooLargeError(f"the event is larger than {limits.event_bytes} bytes", code="event_too_large")
     check_shape(item, text, limits)
 
@@ -139,4 +145,10 @@ def _dead_letter(item: object, error: IngestError, at: int) -> Output:
     letter = DeadLetter(
         topic=EVENTS, partition=-1, offset=-1, reason=error.code, detail=error.detail, at=at, key=None, value=value
     )
-    return Output(topic=EVENTS_DLQ, key=None, value=encode(letter))
+    output = Output(topic=EVENTS_DLQ, key=None, value=encode(letter))
+    if fits(output):
+        return output
+    # Larger than the log takes. Written without it, for the other events of the batch must not wait for it for ever.
+    detail = f"{error.detail}; of {len(value or b'')} bytes, too many to be kept"
+    bare = msgspec.structs.replace(letter, value=None, detail=detail)
+    return Output(topic=EVENTS_DLQ, key=None, value=encode(bare))

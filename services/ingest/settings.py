@@ -9,6 +9,7 @@ from pydantic import Field, IPvAnyNetwork, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from services.ingest.client_address import AddressPolicy, ForwardedHeader
+from services.ingest.limits import HIGHEST
 from services.ingest.origins import origins_of
 from shared.settings import KafkaSettings
 
@@ -63,7 +64,10 @@ class IngestSettings(KafkaSettings):
     webhooks: Path | None = Field(default=None, description="the file of [webhooks](webhooks.md) that are taken")
     journeys: Path = Field(default=Path("journeys"), description="folder of journey files")
     max_in_flight_bytes: int = Field(
-        default=32 * 1024 * 1024, ge=1024 * 1024, description="bytes of requests at once; above it: 503"
+        default=32 * 1024 * 1024,
+        # Below it the largest body that a source may have, which counts as received and as decoded, never got in.
+        ge=2 * HIGHEST.body_bytes,
+        description="bytes of requests at once; above it: 503. Not less than the default",
     )
     max_requests: int = Field(default=2_000, ge=1, description="requests at once; above it: 503")
     stall_timeout: float = Field(

@@ -14,7 +14,7 @@ from services.ingest.keys import Source
 from services.ingest.limits import Limits
 from services.ingest.webhooks.signing import Credentials
 
-LIMITS = Limits(batch_bytes=1024 * 1024, event_bytes=512 * 1024, string_length=64 * 1024, properties=10_000)
+LIMITS = Limits(body_bytes=1024 * 1024, event_bytes=512 * 1024, string_length=64 * 1024, properties=10_000)
 """An order with a hundred lines is longer than any event that a page sends."""
 _JSON = (b"{", b"[", b"\x1f\x8b", b"\xef\xbb\xbf")
 _MOST_FIELDS = 1_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from itertools import chain
 from typing import Any
 
@@ -132,13 +133,37 @@ def test_the_description_names_every_route_with_its_answers(site: Site) -> None:
 
 
 async def test_who_sends_too_slowly_is_let_go() -> None:
-    """A body that does not arrive holds its place for some seconds; 408 is sent again by those who mean it."""
+    """A body that does not arrive holds its place for some seconds. RudderStack's libraries would drop a 408."""
     site = Site(body_seconds=0.01)
-    sent: list[Any] = []
 
     async def receive() -> dict[str, Any]:
         await asyncio.Event().wait()
         return {}
+
+    sent = await answered(site, receive)
+    assert 503 == sent[0]["status"]
+    assert "body_timeout" == json.loads(sent[1]["body"])["code"]
+    assert 0 == site.count("in_flight_bytes")
+
+
+async def test_a_large_body_on_a_slow_line_is_waited_for() -> None:
+    """50 kB give it a second more than all of it has to begin with."""
+    site = Site(body_seconds=0.2)
+    body = json.dumps(a_track(properties={"a": ["x" * 3_000] * 10})).encode() + b" " * 50_000
+    chunks = [body[:50_000], body[50_000:]]
+
+    async def receive() -> dict[str, Any]:
+        if len(chunks) == 1:
+            await asyncio.sleep(0.3)
+        return {"type": "http.request", "body": chunks.pop(0), "more_body": bool(chunks)}
+
+    assert 200 == (await answered(site, receive))[0]["status"]
+    assert 1 == len(site.events)
+
+
+async def answered(site: Site, receive: Callable[[], Awaitable[dict[str, Any]]]) -> list[Any]:
+    """What is sent to whoever posts a track call so."""
+    sent: list[Any] = []
 
     async def send(message: Any) -> None:
         sent.append(message)
@@ -152,9 +177,7 @@ async def test_who_sends_too_slowly_is_let_go() -> None:
         "client": None,
     }
     await site.http.app(scope, receive, send)
-    assert 408 == sent[0]["status"]
-    assert "body_timeout" == json.loads(sent[1]["body"])["code"]
-    assert 0 == site.count("in_flight_bytes")
+    return sent
 
 
 def test_the_short_way_leads_to_every_route(site: Site) -> None:

@@ -10,7 +10,7 @@ from msgspec import to_builtins
 
 from services.ingest.keys import EVERY_TYPE, AdminToken, Source
 from services.ingest.keys_file import _SOURCE, parse_keys, read_keys
-from services.ingest.limits import STANDARD, Limits
+from services.ingest.limits import HIGHEST, STANDARD, Limits
 from services.ingest.origins import Origins
 from services.ingest.rates import Rate
 from shared.clock import from_iso
@@ -69,7 +69,8 @@ def test_all_that_it_can_say() -> None:
         ("  a: {keys: [{key: b}], side: app}", "3: unknown side `app`; known: client, server"),
         ("  a: {keys: [{key: b}], allow: [tick]}", "3: unknown type of event `tick`; did you mean `track`?"),
         ("  a: {keys: [{key: b}], rate: {events_per_second: 0}}", "3: expected a number from 0.01 to 1e+06"),
-        ("  a: {keys: [{key: b}], limits: {depth: 0}}", "3: expected a whole number from 1 to 67108864"),
+        ("  a: {keys: [{key: b}], limits: {depth: 0}}", "3: expected a whole number from 1 to 200"),
+        ("  a: {keys: [{key: b}], limits: {event_bytes: 2000000}}", "3: expected a whole number from 1 to 1048576"),
         ("  a: {keys: [{key: b, not_after: soon}]}", "3: `soon` is no time; write 2027-03-01T00:00:00Z"),
     ],
 )
@@ -96,6 +97,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_the_page_explains_every_word() -> None:
-    named = {row[0].strip("`"): row[1] for row in table("docs/keys.md", "## Limits")}
-    assert {name: str(value) for name, value in to_builtins(STANDARD).items()} == named
+    named = {row[0].strip("`"): row[1:3] for row in table("docs/keys.md", "## Limits")}
+    highest = to_builtins(HIGHEST)
+    assert {name: [str(value), str(highest[name])] for name, value in to_builtins(STANDARD).items()} == named
     assert set(_SOURCE) == first_words("docs/keys.md", "| word | default | meaning |")
