@@ -20,6 +20,10 @@ _BODY_KEYS = ("writeKey", "api_key", "token", "$token")
 """What Segment calls it, and PostHog by now, in a browser, and on /engage/."""
 
 
+_LONGEST = 1024
+"""Characters of Basic credentials. What is longer is nobody's key, and is not kept in the cache."""
+
+
 def _nobody() -> Sequence[AdminToken]:
     return ()
 
@@ -60,7 +64,7 @@ def _digest(token: str) -> bytes:
 def header_keys(headers: Mapping[str, str]) -> Iterator[str]:
     """Yield the keys in the headers, in the order in which they count: Basic user, X-Write-Key, Bearer."""
     scheme, _, credentials = headers.get("authorization", "").strip().partition(" ")
-    if scheme.lower() == "basic":
+    if scheme.lower() == "basic" and len(credentials) <= _LONGEST:
         user = _basic_user(credentials.strip())
         if user:
             yield user

@@ -15,6 +15,8 @@ AddressPolicy = Literal["keep", "truncate", "drop"]
 ForwardedHeader = Literal["x-forwarded-for", "forwarded"]
 
 _IPV4_KEPT, _IPV6_KEPT = 24, 48
+_LONGEST = 128
+"""Characters of an address, with its zone and port; what is longer is none, and is not kept in the cache."""
 
 
 class ClientAddress(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,8 +100,12 @@ def _for_of(hop: str) -> str:
     return ""
 
 
-@lru_cache(maxsize=4096)
 def _parse(text: str) -> Address | None:
+    return _parsed(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> Address | None:
     """Return the address in ``text``, with or without a port: ``192.0.2.1:80``, ``[2001:db8::1]:80``."""
     if text.startswith("["):
         text = text[1:].partition("]")[0]

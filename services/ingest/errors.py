@@ -140,7 +140,7 @@ STATUS: dict[type[KikkakeError], int] = {
     ContactUnavailableError: 503,
     LogUnavailableError: 503,
 }
-"""The whole map. Of the 4xx every client repeats 429 alone, given ``code`` and ``message``; 503 every client does."""
+"""The whole map. Of the 4xx, clients repeat 429 at most (``HeldBackError``: not all); 503 every client does."""
 
 RETRY_AFTER_SECONDS = 1
 

@@ -12,7 +12,7 @@ from services.ingest.client_address import UNKNOWN, ClientAddress, stamp
 from services.ingest.errors import InvalidEventError
 from services.ingest.timestamps import corrected_time, instant
 from shared.ids import derived_id
-from shared.messages.event import Event, EventType
+from shared.messages.event import HOPS, HOPS_SINCE, Event, EventType
 
 MAX_ID_LENGTH = 200
 MAX_MESSAGE_ID_LENGTH = 100
@@ -116,6 +116,9 @@ def to_event(
     kind, name = _type_and_name(call)
     context = {**(outer.context or {}), **(call.context or {})}
     stamp(context, client)
+    for ours in (HOPS, HOPS_SINCE):
+        # Whoever could say that an event is one of ours would need no consent to tracking for it.
+        context.pop(ours, None)
     traits = dict(call.traits or {})
     context_traits = context.get("traits")
     if kind == "identify" and isinstance(context_traits, dict):

@@ -13,14 +13,19 @@ HEAD_SECONDS = 10.0
 """How long the head of a request may take to arrive, from the connection or from its first byte on."""
 
 
+HEAD_BYTES = 64 * 1024
+"""How large it may be: the parser keeps all of it and knows no limit. No library's is larger than a few kB."""
+
 _TICK = 0.1
 """Seconds between two of uvicorn's looks at whether to end."""
 
 
 class Connection(HttpToolsProtocol):
-    """One client's connection, closed when a request's head does not arrive in time."""
+    """One client's connection, closed when a request's head does not arrive in time or is too large."""
 
     _deadline: asyncio.TimerHandle | None = None
+    _in_head = False
+    _head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
@@ -30,6 +35,12 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take what has arrived; between two requests, what has begun must come to the end of its head in time."""
         super().data_received(data)
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES:
+                self._in_head = False
+                self.send_400_response("The head of the request is too large.")
+                return
         # uvicorn declares a cycle even before there is one.
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is None or cycle.response_complete:
@@ -38,6 +49,16 @@ class Connection(HttpToolsProtocol):
         elif self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def on_message_begin(self) -> None:
+        """Begin to count a head."""
+        self._in_head, self._head_bytes = True, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Count no more: what comes now is the body."""
+        self._in_head = False
+        super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing any more."""

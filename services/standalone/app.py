@@ -25,6 +25,7 @@ from services.ingest.keys import plain_keys
 from services.ingest.keys_watch import KeysFile
 from services.ingest.pace import Pace
 from services.ingest.screening import load_standards
+from services.ingest.server import Connection
 from services.ingest.webhooks.file import read_webhooks
 from services.standalone.credentials import Credentials, load_credentials
 from services.standalone.dispatch import Dispatch
@@ -192,7 +193,17 @@ async def serve(host: Standalone, listener: socket.socket) -> None:
 
     ``listener`` is what ``listen`` returned. Raises what ended the work, if something did.
     """
-    config = uvicorn.Config(host.app, log_config=None, access_log=False, timeout_graceful_shutdown=5, lifespan="off")
+    config = uvicorn.Config(
+        host.app,
+        http=Connection,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        # Any program of this machine could say any address.
+        proxy_headers=False,
+        timeout_graceful_shutdown=5,
+        lifespan="off",
+    )
     server = _Server(config)
     async with host.running() as work:
         work.add_done_callback(lambda _done: setattr(server, "should_exit", True))

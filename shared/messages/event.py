@@ -16,6 +16,9 @@ from shared.messages.outcome import Outcome
 
 LATE = DAY
 """ms between an event and its arrival from which on it is late."""
+HOPS, HOPS_SINCE = "kikkake_hops", "kikkake_hops_since"
+"""In the context of an event of our own: how many led to it, and since when. No sender's event has them."""
+
 EventType = Literal["identify", "track", "page", "screen", "group", "alias", "consent"]
 
 

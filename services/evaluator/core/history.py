@@ -8,10 +8,9 @@ from services.evaluator.core.conditions import holds, value_of
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.marks import BECAME
 from services.evaluator.core.measures import Fn, added, sample_value, with_sample
-from services.evaluator.core.own_events import HOPS
 from services.evaluator.core.slots import HistorySlot, Kind, MeasureSlot
 from services.evaluator.core.state import Sample
-from shared.messages.event import Event
+from shared.messages.event import HOPS, Event
 
 HISTORY_AT_MOST = 1_000
 """How many times of one event are kept per contact; the oldest go first."""

@@ -9,13 +9,12 @@ from services.evaluator.core.state import Run
 from shared.clock import DAY
 from shared.ids import derived_id
 from shared.journeys.walk import CONTACT_MERGED, JOURNEY_ENTERED, JOURNEY_EXITED
-from shared.messages.event import Event
+from shared.messages.event import HOPS, HOPS_SINCE, Event
 
 MOST_HOPS = 10
 """Events of our own that may follow from one another: journeys that set each other off in a circle stop here."""
 HOP_SPAN = DAY
 """A chain counts for so long, in log time: a circle that a month's wait slows down is a plan and no accident."""
-HOPS, HOPS_SINCE = "kikkake_hops", "kikkake_hops_since"
 LOOP = "emit_loop"
 
 

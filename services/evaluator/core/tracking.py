@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.exits import CONSENT_REVOKED, exit_any
-from services.evaluator.core.own_events import HOPS
 from services.evaluator.core.stay_out import triggered_journeys
 from shared.journeys.model import TRACKING
-from shared.messages.event import Event
+from shared.messages.event import HOPS, Event
 
 
 def may_track(draft: Draft, event: Event) -> bool:

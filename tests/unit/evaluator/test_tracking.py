@@ -9,10 +9,9 @@ from services.evaluator.core.advance import advance
 from services.evaluator.core.catalog import Catalog, build_catalog
 from services.evaluator.core.effects import Advance
 from services.evaluator.core.occurrence import EventArrived
-from services.evaluator.core.own_events import HOPS, HOPS_SINCE
 from services.evaluator.core.state import ContactState
 from shared.journeys.model import Tracking
-from shared.messages.event import Event
+from shared.messages.event import HOPS, HOPS_SINCE, Event
 from tests.builders import CART, a_journey, an_event, at, consented, identified
 
 NEW = ContactState(contact="u:c1")

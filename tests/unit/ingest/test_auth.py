@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from services.ingest.auth import authorize
+from services.ingest.auth import _basic_user, authorize
 from services.ingest.errors import UnauthorizedError
 from services.ingest.keys import plain_keys
 
@@ -38,6 +38,13 @@ def test_every_place_is_looked_at(
     headers: Mapping[str, str], body: Mapping[str, object], query: Mapping[str, str]
 ) -> None:
     assert "WK" == authorize(headers, body, query, KEYS, NOW)
+
+
+def test_credentials_that_are_too_long_are_not_kept_in_memory() -> None:
+    known = _basic_user.cache_info().currsize
+    with pytest.raises(UnauthorizedError):
+        authorize(basic("x" * 10_000), {}, {}, KEYS, NOW)
+    assert known == _basic_user.cache_info().currsize
 
 
 def test_the_places_count_in_their_order() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.ingest.client_address import AddressPolicy, ClientAddress, client_of, kept_of, stamp
+from services.ingest.client_address import AddressPolicy, ClientAddress, _parsed, client_of, kept_of, stamp
 
 PROXIES = [ip_network("10.0.0.0/8"), ip_network("2001:db8:ffff::/48")]
 
@@ -98,6 +98,13 @@ def test_the_header_that_was_not_chosen_is_not_read() -> None:
 def test_what_is_kept(policy: AddressPolicy, kept: list[str | None]) -> None:
     said: list[object] = ["203.0.113.199", "2001:db8:1:2:3::4", "aki", 7]
     assert kept == [kept_of(one, policy) for one in said]
+
+
+def test_what_is_too_long_for_an_address_is_not_kept_in_memory() -> None:
+    """Anybody can send thousands of them, of 16 kB each."""
+    known = _parsed.cache_info().currsize
+    assert kept_of("1" * 16_000, "keep") is None
+    assert known == _parsed.cache_info().currsize
 
 
 @pytest.mark.parametrize(

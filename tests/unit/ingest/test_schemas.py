@@ -34,6 +34,13 @@ def a_track(**fields: Any) -> dict[str, Any]:
     return {"type": "track", "event": "Product Added", "userId": "u1", **fields}
 
 
+def test_nobody_can_say_that_an_event_is_one_of_ours() -> None:
+    """Those need no consent to tracking and leave no history."""
+    said: dict[str, Any] = {"kikkake_hops": 1, "kikkake_hops_since": NOW, "locale": "ja"}
+    assert {"locale": "ja"} == event(a_track(context=said)).context
+    assert {"locale": "ja"} == event(a_track(), **said).context
+
+
 def test_a_browser_call_becomes_an_event() -> None:
     """What analytics-next really sends."""
     call = {

@@ -1,0 +1,65 @@
+"""A connection of ingest's, on a socket: what uvicorn alone would let a stranger do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from uvicorn.server import ServerState
+
+from services.ingest.server import HEAD_BYTES, Connection, config_of
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def echo(_scope: Any, receive: Any, send: Any) -> None:
+    """Answer with the size of the body."""
+    size, more = 0, True
+    while more:
+        message = await receive()
+        size, more = size + len(message.get("body", b"")), message.get("more_body", False)
+    body = str(size).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+    await send({"type": "http.response.body", "body": body})
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[Streams]:
+    """A connection to ``echo``."""
+    config = config_of(echo, host="127.0.0.1", port=0, shutdown_seconds=1)
+    config.load()
+    state = ServerState()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Connection(config, state, {}), "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    try:
+        async with asyncio.timeout(10):
+            yield reader, writer
+    finally:
+        writer.close()
+        server.close()
+
+
+async def test_a_head_without_end_is_refused() -> None:
+    """The parser would keep a header of any length, and all of them."""
+    async with connected() as (reader, writer):
+        writer.write(b"GET /v1/pixel/track HTTP/1.1\r\na: " + b"x" * (HEAD_BYTES + 1))
+        assert (await reader.readline()).startswith(b"HTTP/1.1 400 ")
+        assert (await reader.read()).endswith(b"The head of the request is too large.")
+
+
+async def test_many_small_headers_are_a_head_too() -> None:
+    async with connected() as (reader, writer):
+        writer.write(b"GET /v1/pixel/track HTTP/1.1\r\n" + b"a: b\r\n" * (HEAD_BYTES // 6))
+        assert (await reader.readline()).startswith(b"HTTP/1.1 400 ")
+
+
+async def test_a_body_is_no_head_and_each_request_has_its_own() -> None:
+    async with connected() as (reader, writer):
+        for _ in range(3):
+            head = b"POST / HTTP/1.1\r\na: " + b"x" * (HEAD_BYTES // 2)
+            writer.write(head + b"\r\ncontent-length: 200000\r\n\r\n" + b"x" * 200_000)
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+            assert b"200000" == await reader.readexactly(6)
