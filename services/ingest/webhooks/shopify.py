@@ -127,7 +127,7 @@ def _product(line: Mapping[str, Any]) -> dict[str, Any]:
         "variant": line.get("variant_title"),
         "brand": line.get("vendor"),
         "price": _number(line.get("price")),
-        "quantity": line.get("quantity"),
+        "quantity": line.get("quantity") if isinstance(line.get("quantity"), int) else None,
     }
     return {name: value for name, value in found.items() if value is not None}
 

@@ -28,9 +28,10 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
     def admits(self, raw: bytes, headers: Mapping[str, str], _query: Mapping[str, str]) -> bool:
         """Tell whether the request is signed with the secret, in the same time whether it is or not."""
         digest = hmac.new(self.secret, raw, getattr(hashlib, self.algorithm)).digest()
-        expected = base64.b64encode(digest).decode() if self.encoding == "base64" else digest.hex()
         said = headers.get(self.header, "").strip()
-        return _same(said.lower() if self.encoding == "hex" else said, self.prefix + expected)
+        if self.encoding == "base64":
+            return _same(said, self.prefix + base64.b64encode(digest).decode())
+        return _same(said.lower(), self.prefix.lower() + digest.hex())
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):

@@ -118,6 +118,13 @@ def test_what_it_makes_is_as_the_catalogue_says(shop: Site) -> None:
         assert judge.doubt_properties(event.name, event.properties) is None
 
 
+def test_a_quantity_that_is_none_counts_nothing(shop: Site) -> None:
+    """A failure would come again for hours, and end the subscription."""
+    line = {"product_id": 1, "price": "9.50", "quantity": "two"}
+    [event] = taken(shop, "carts/update", {"token": "t1", "line_items": [line]})
+    assert {"cart_id": "t1", "products": [{"product_id": "1", "price": 9.5}], "value": 0} == event.properties
+
+
 def test_a_wrong_signature_is_refused_and_nothing_is_written(shop: Site) -> None:
     for headers in ({"X-Shopify-Hmac-Sha256": "AAAA"}, {"X-Shopify-Hmac-Sha256": ""}):
         answer = from_shopify(shop, "orders/create", sample("order"), **headers)

@@ -19,6 +19,7 @@ SHA256 = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
         ({}, SHA256),
         ({}, SHA256.upper()),
         ({"prefix": "sha256="}, f"sha256={SHA256}"),
+        ({"prefix": "SHA256="}, f"SHA256={SHA256}"),
         ({"encoding": "base64"}, base64.b64encode(bytes.fromhex(SHA256)).decode()),
         ({"algorithm": "sha1"}, "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"),
     ],
