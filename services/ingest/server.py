@@ -24,8 +24,8 @@ class Connection(HttpToolsProtocol):
     """One client's connection, closed when a request's head does not arrive in time or is too large."""
 
     _deadline: asyncio.TimerHandle | None = None
-    _in_head = False
-    _head_bytes = 0
+    _head_bytes: int | None = None
+    """Of a head that is not whole yet, those read since it began; None: of a body, or between two requests."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
@@ -34,11 +34,13 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what has arrived; between two requests, what has begun must come to the end of its head in time."""
+        began = self._head_bytes is None
         super().data_received(data)
-        if self._in_head:
+        if self._head_bytes is not None and not began:
+            # What came with its first byte is not counted: the end of another request may be in it.
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES:
-                self._in_head = False
+                self._head_bytes = None
                 self.send_400_response("The head of the request is too large.")
                 return
         # uvicorn declares a cycle even before there is one.
@@ -52,12 +54,12 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin to count a head."""
-        self._in_head, self._head_bytes = True, 0
+        self._head_bytes = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Count no more: what comes now is the body."""
-        self._in_head = False
+        self._head_bytes = None
         super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from uvicorn.server import ServerState
 
 from services.ingest.server import HEAD_BYTES, Connection, config_of
@@ -42,18 +43,25 @@ async def connected() -> AsyncIterator[Streams]:
         server.close()
 
 
-async def test_a_head_without_end_is_refused() -> None:
-    """The parser would keep a header of any length, and all of them."""
+@pytest.mark.parametrize("more", [b"x" * (HEAD_BYTES + 1), b"\r\na: b" * (HEAD_BYTES // 6 + 1)], ids=["one", "many"])
+async def test_a_head_without_end_is_refused(more: bytes) -> None:
+    """The parser would keep a header of any length, and any number of them."""
     async with connected() as (reader, writer):
-        writer.write(b"GET /v1/pixel/track HTTP/1.1\r\na: " + b"x" * (HEAD_BYTES + 1))
+        writer.write(b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\na: ")
+        assert (await reader.readuntil(b"\r\n\r\n0")).startswith(b"HTTP/1.1 200 ")
+        writer.write(more)
         assert (await reader.readline()).startswith(b"HTTP/1.1 400 ")
         assert (await reader.read()).endswith(b"The head of the request is too large.")
 
 
-async def test_many_small_headers_are_a_head_too() -> None:
+async def test_many_requests_at_once_are_many_heads() -> None:
     async with connected() as (reader, writer):
-        writer.write(b"GET /v1/pixel/track HTTP/1.1\r\n" + b"a: b\r\n" * (HEAD_BYTES // 6))
-        assert (await reader.readline()).startswith(b"HTTP/1.1 400 ")
+        count = 1_000
+        writer.write(b"GET / HTTP/1.1\r\na: " + b"x" * 100 + b"\r\n\r\n")
+        writer.write((b"GET / HTTP/1.1\r\na: " + b"x" * 100 + b"\r\n\r\n") * (count - 1))
+        for _ in range(count):
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+            assert b"0" == await reader.readexactly(1)
 
 
 async def test_a_body_is_no_head_and_each_request_has_its_own() -> None:
