@@ -19,7 +19,7 @@ from services.ingest.gate import Gate, Place
 from services.ingest.inflow import Inflow
 from services.ingest.limits import STANDARD
 from services.ingest.plan import Plan, Sender, plan_calls, plan_enrolment
-from services.ingest.screening import Screen
+from services.ingest.screening import Screening
 from services.ingest.webhooks.base import Hook, Posted
 from shared.clock import Clock
 from shared.errors import KikkakeError
@@ -51,7 +51,7 @@ class Intake:
         clock: Clock,
         new_message_id: Callable[[], str],
         metrics: Metrics,
-        screen: Screen,
+        screen: Screening,
         body_seconds: float = BODY_SECONDS,
     ) -> None:
         self.admission = admission
@@ -85,6 +85,7 @@ class Intake:
                         received_at=self._clock(),
                         new_message_id=self._new_message_id,
                         screen=self._screen,
+                        silences=self._screen.silences,
                     )
                     self.admission.settle(sender.source, plan.items)
                     await self._publish(plan)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 import orjson
@@ -48,6 +49,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     rejections: tuple[Rejection, ...] = ()
 
 
+def _none(_item: object, _shared: Mapping[str, Any] | None) -> bool:
+    return False
+
+
 def plan_calls(
     calls: Calls,
     size: int,
@@ -56,8 +61,11 @@ def plan_calls(
     received_at: int,
     new_message_id: Callable[[], str],
     screen: Screen,
+    silences: Callable[[object, Mapping[str, Any] | None], bool] = _none,
 ) -> Plan:
     """Return the records of a request of ``size`` bytes: what ``screen`` returns of its good events, and dead letters.
+
+    Nothing is kept of a bad one that ``silences`` (with the context of its batch) says must leave nothing.
 
     Raises IngestError when the request as a whole cannot be taken, and for a call alone.
     """
@@ -93,6 +101,8 @@ def plan_calls(
         except IngestError as error:
             if calls.alone:
                 raise
+            if silences(item, calls.context):
+                continue
             rejections.append(Rejection(index, error.code, str(error)))
             outputs.append(_dead_letter(item, error, received_at))
         else:

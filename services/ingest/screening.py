@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fnmatch import translate
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -73,6 +74,21 @@ class Screening:
             return self._without_consent(event)
         self._check_shape(event)
         return event
+
+    def silences(self, item: object, shared: Mapping[str, Any] | None) -> bool:
+        """Tell whether a call that is refused says itself that it may not be tracked: then no dead letter keeps it.
+
+        ``item`` is as it arrived, ``shared`` the context of its batch.
+        """
+        if not isinstance(item, dict) or item.get("type") == "consent":
+            return False
+        own, name = item.get("context"), item.get("event")
+        context = {**(shared or {}), **(own if isinstance(own, dict) else {})}
+        needless = isinstance(name, str) and not self._tracking.concerns(self._judge.own_name(name.strip()))
+        if needless or self._tracking.stated_in(context) is not False:
+            return False
+        self._metrics.events_untracked.labels("dropped").inc()
+        return True
 
     def _check_ids(self, event: Event) -> None:
         if self._banned is None:

@@ -99,6 +99,28 @@ def test_traits_of_identify_are_held_to_the_catalogue_and_consent_to_nothing() -
     assert 200 == site.post("/v1/consent", said).status_code
 
 
+def test_nor_does_it_leave_a_dead_letter_when_it_is_wrong_besides() -> None:
+    site = held_to(banned_ids=("test-*",))
+    wrong = {"timestamp": "soon"}
+    items = [consenting("X", allowed=False, **wrong), consenting("X", allowed=False, userId="test-1")]
+    assert {"success": True} == site.post("/v1/batch", {"batch": items}).json()
+    shared = {"batch": [a_track(**wrong)], "context": consenting("X", allowed=False)["context"]}
+    assert {"success": True} == site.post("/v1/batch", shared).json()
+    assert [] == site.publisher.outputs
+    assert (3, 0) == (site.count("events_untracked_total", done="dropped"), len(site.letters))
+
+
+def test_what_needs_no_consent_and_is_wrong_is_set_aside() -> None:
+    site = held_to(tracking=Tracking(exempt=("Order Completed",)))
+    order = consenting("Completed Order", allowed=False, timestamp="soon")
+    choice = {**consenting("X", allowed=False), "type": "consent", "topic": "news", "status": "maybe"}
+    tracked = consenting("X", allowed=True, timestamp="soon")
+    site.post("/v1/batch", {"batch": [order, choice, tracked, "none"]})
+    assert ["invalid_timestamp", "invalid_status", "invalid_timestamp", "invalid_event"] == [
+        letter.reason for letter in site.letters
+    ]
+
+
 def test_an_event_that_may_not_be_tracked_by_its_own_word_leaves_nothing() -> None:
     site = held_to()
     answer = site.post("/v1/batch", {"batch": [consenting("X", allowed=False), consenting("Y", allowed=True)]})
