@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import zlib
 from pathlib import Path
 from typing import Any, get_args
+from urllib.parse import urlsplit
 
 import click
 
@@ -46,6 +48,7 @@ def import_(path: Path, url: str, write_key: str, **options: Any) -> None:
         raise click.BadParameter(str(error), param_hint="--map") from error
     if columns and form != "csv":
         raise click.UsageError("--map is for CSV; the lines of NDJSON are calls")
+    _check(url, write_key, options["encoding"], options["delimiter"].replace("\\t", "\t"))
     reading = Reading(
         file=path.name.removesuffix(".gz"),
         csv=form == "csv",
@@ -55,6 +58,31 @@ def import_(path: Path, url: str, write_key: str, **options: Any) -> None:
         timed=not options["start_journeys"],
     )
     _import(path, form, reading, url, write_key, options)
+
+
+def _check(url: str, write_key: str, encoding: str, delimiter: str) -> None:
+    """Raise BadParameter for a value that would fail later, or be tried again and again."""
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address or not url.isascii() or not url.isprintable() or " " in url:
+        raise click.BadParameter("an address is like http://127.0.0.1:8000", param_hint="--url")
+    if not write_key.isascii() or not write_key.isprintable():
+        raise click.BadParameter("a write key has only printable ASCII characters", param_hint="--write-key")
+    try:
+        # Lines are told apart before they are decoded.
+        has_lines = "\n\n".encode(encoding).endswith(b"\n\n")
+    except LookupError:
+        has_lines = False
+    if not has_lines:
+        raise click.BadParameter(
+            f"{encoding} is not known, or not one in which a line ends with one byte, as in UTF-8 or cp932",
+            param_hint="--encoding",
+        )
+    if len(delimiter) != 1 or delimiter in '"\r\n':
+        raise click.BadParameter("one character, or \\t for a tab", param_hint="--delimiter")
 
 
 def _import(path: Path, form: Form, reading: Reading, url: str, write_key: str, options: dict[str, Any]) -> None:
@@ -84,7 +112,7 @@ def _import(path: Path, form: Form, reading: Reading, url: str, write_key: str, 
     delimiter = options["delimiter"].replace("\\t", "\t")
     with (
         httpx2.Client(base_url=url, timeout=60.0) as client,
-        Lines(path, form, encoding=options["encoding"], delimiter=delimiter) as lines,
+        Lines(path, form, encoding=options["encoding"], delimiter=delimiter, columns=reading.columns) as lines,
         Bar(*columns, console=Console(stderr=True), disable=options["quiet"]) as bar,
     ):
         sender = Sender(
@@ -105,7 +133,7 @@ def _import(path: Path, form: Form, reading: Reading, url: str, write_key: str, 
 
         try:
             import_lines(lines, reading, sender, record, advanced)
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             raise ConfigurationError(f"cannot read {path} to its end: {error}") from error
     _tell(path, record.progress.accepted, record.progress.refused, record.report_path)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal, NamedTuple, Self, cast
@@ -47,14 +47,14 @@ def form_of(path: Path) -> Form | None:
 class Lines:
     """An open file. Iterating gives its lines from the first, without those that are empty."""
 
-    def __init__(self, path: Path, form: Form, *, encoding: str, delimiter: str) -> None:
-        """Open ``path``; whether it is gzipped its bytes say. Raises OSError."""
+    def __init__(self, path: Path, form: Form, *, encoding: str, delimiter: str, columns: Collection[str] = ()) -> None:
+        """Open ``path``; whether it is gzipped its bytes say. ``columns``: those that CSV must have. Raises OSError."""
         self._raw = path.open("rb")
         self.size = path.stat().st_size
         packed = self._raw.read(2) == _GZIP
         self._raw.seek(0)
         self._file = cast("IO[bytes]", gzip.GzipFile(fileobj=self._raw)) if packed else self._raw
-        self._form, self._encoding, self._delimiter = form, encoding, delimiter
+        self._form, self._encoding, self._delimiter, self._columns = form, encoding, delimiter, columns
 
     @property
     def position(self) -> int:
@@ -62,7 +62,11 @@ class Lines:
         return self._raw.tell()
 
     def __iter__(self) -> Iterator[Line]:
-        """Read on. Raises OSError and EOFError when the file breaks off, ConfigurationError for no names of columns."""
+        """Read on.
+
+        Raises OSError, EOFError and zlib.error for a file that breaks off or is damaged, ConfigurationError for CSV
+        whose columns have no names or are not those that it must have.
+        """
         return self._rows() if self._form == "csv" else self._objects()
 
     def __enter__(self) -> Self:
@@ -120,6 +124,9 @@ class Lines:
                 header = [cell.strip() for cell in cells]
                 if len(set(header)) < len(header) or not all(header):
                     raise ConfigurationError("the first row names the columns, each by a name of its own")
+                missing = [name for name in self._columns if name not in header]
+                if missing:
+                    raise ConfigurationError(f"no column is called {', '.join(missing)}; there are {', '.join(header)}")
                 continue
             yield Line(number, raw, _too_long() if was_cut else found or _row(header, cells, raw))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -218,6 +219,14 @@ def test_the_command_maps_columns_and_says_what_came_of_it(
         ("a.bin", (), "give --format csv or --format ndjson"),
         ("a.ndjson", ("--map", "userId=x"), "--map is for CSV"),
         ("a.csv", ("--map", "user=x"), "is no FIELD=COLUMN"),
+        ("a.csv", ("--url", "shop.example"), "an address is like http://127.0.0.1:8000"),
+        ("a.csv", ("--url", "http://[::"), "an address is like http://127.0.0.1:8000"),
+        ("a.csv", ("--url", "http://shop:port"), "an address is like http://127.0.0.1:8000"),
+        ("a.csv", ("--url", "http://shop example"), "an address is like http://127.0.0.1:8000"),
+        ("a.csv", ("--encoding", "nope"), "nope is not known"),
+        ("a.csv", ("--encoding", "utf-16"), "in which a line ends with one byte"),
+        ("a.csv", ("--delimiter", "ab"), "one character"),
+        ("a.csv", ("--delimiter", ""), "one character"),
     ],
 )
 def test_a_call_that_makes_no_sense_is_explained(
@@ -226,4 +235,35 @@ def test_a_call_that_makes_no_sense_is_explained(
     (tmp_path / name).write_text("x\n")
     result = command(monkeypatch, site)(tmp_path / name, *options)
     assert 2 == result.exit_code
-    assert said in result.stderr
+    assert said in " ".join(result.stderr.replace("\n", " ").split())
+
+
+@pytest.mark.parametrize("key", ["cl\u00e9", "a\nb"])
+def test_a_write_key_that_no_header_can_carry_is_refused(site: Site, tmp_path: Path, key: str) -> None:
+    """Else it is tried again for all of the patience."""
+    path = a_file(tmp_path, 1)
+    result = CliRunner().invoke(cli, ["import", str(path), "--write-key", key])
+    assert (2, True) == (result.exit_code, "printable ASCII" in result.stderr)
+
+
+def test_a_damaged_gzip_file_is_named(monkeypatch: pytest.MonkeyPatch, site: Site, tmp_path: Path) -> None:
+    path = tmp_path / "a.ndjson.gz"
+    path.write_bytes(gzip.compress(b"{}\n" * 99)[:10] + b"\xff" * 20)
+    result = command(monkeypatch, site)(path)
+    assert isinstance(result.exception, ConfigurationError)
+    assert str(result.exception).startswith(f"cannot read {path} to its end: ")
+
+
+def test_a_column_that_is_not_there_stops_it_before_anything_is_refused(
+    monkeypatch: pytest.MonkeyPatch, site: Site, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("no,joined\nc1,2025-01-02\n")
+    result = command(monkeypatch, site)(path, "--map", "userId=nr", "--map", "timestamp=joined")
+    assert isinstance(result.exception, ConfigurationError)
+    assert "no column is called nr; there are no, joined" == str(result.exception)
+    assert b"" == Path(f"{path}.refused.ndjson").read_bytes()
+    assert (
+        0
+        == command(monkeypatch, site)(path, "--map", "userId=no", "--map", "timestamp=joined", "--event", "X").exit_code
+    )
