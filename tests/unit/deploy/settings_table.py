@@ -22,9 +22,8 @@ def settings_table() -> str:
             fields[name] = field
     rows = ["| variable | read by | default | meaning |", "|---|---|---|---|"]
     for name, field in fields.items():
-        default = "required" if field.default in (None, ()) and field.metadata else _literal(field.default)
         who = "all" if len(readers[name]) == len(SETTINGS) else ", ".join(readers[name])
-        rows.append(f"| `{PREFIX}{name.upper()}` | {who} | {default} | {field.description} |")
+        rows.append(f"| `{PREFIX}{name.upper()}` | {who} | {_literal(field.default)} | {field.description} |")
     return "\n".join(rows)
 
 
@@ -35,7 +34,7 @@ def written_table() -> str:
 
 
 def _literal(value: object) -> str:
-    return "none" if value is None else f"`{value}`"
+    return "none" if value in (None, ()) else f"`{value}`"
 
 
 def main() -> None:
