@@ -60,13 +60,18 @@ def decode_data(value: bytes, *, limit: int = STANDARD.body_bytes) -> Body:
 def _decode_json(plain: bytes) -> Body:
     if not plain.strip():
         raise BadBodyError("the body is empty", code="empty_body")
-    try:
-        value = orjson.loads(plain.removeprefix(_BOM))
-    except orjson.JSONDecodeError as error:
-        raise BadBodyError("the body is not valid JSON", detail=str(error)) from error
+    value = decode_item(plain.removeprefix(_BOM))
     if not isinstance(value, dict | list):
         raise BadBodyError("the body is not a JSON object")
     return Body(value, len(plain))
+
+
+def decode_item(raw: bytes) -> object:
+    """Return the JSON in ``raw``, a part of a body. Raises BadBodyError."""
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise BadBodyError("the body is not valid JSON", detail=str(error)) from error
 
 
 def encoded(value: object) -> bytes:

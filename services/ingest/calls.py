@@ -15,6 +15,7 @@ class Calls(msgspec.Struct, frozen=True, kw_only=True):
 
     ``items`` are as they arrived, and what becomes a dead letter; ``read`` returns the calls that an item makes, each a
     JSON object, all taken or none, and raises InvalidEventError for an item that it cannot read; None: it is a call.
+    An item that is ``Raw`` is JSON not read yet (``unread``).
     ``event_type`` is the type of each call, None where they say it themselves. ``alone``: the request is one call, so
     that a fault of it is the request's. ``sent_at`` and ``context`` are the batch's; a call's own count more.
     ``historical``: they are history that somebody imports.

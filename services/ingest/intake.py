@@ -75,17 +75,24 @@ class Intake:
                 with self._gate.place() as place:
                     sender = self.admission.early(outer)
                     most = self.admission.keys.body_bytes if sender is None else sender.source.limits.body_bytes
-                    body = await self._read(request, outer, place, route.decode, most)
-                    sender = sender or self.admission.late(outer, body.value)
-                    arrived = Arrived(body.value, outer.headers, outer.query)
+                    raw = await self._receive(request, outer, place, most)
+                    arrived, size = Arrived({}, outer.headers, outer.query), len(raw)
+                    calls = route.unread(raw) if route.unread is not None and sender is not None else None
+                    if calls is None or sender is None:
+                        value, size = route.decode(raw, outer.query, most)
+                        sender = sender or self.admission.late(outer, value)
+                        arrived = arrived._replace(body=value)
+                        calls = route.read(arrived)
+                    place.hold(size)
                     plan = plan_calls(
-                        route.read(arrived),
-                        body.size,
+                        calls,
+                        size,
                         sender,
                         received_at=self._clock(),
                         new_message_id=self._new_message_id,
                         screen=self._screen,
                         silences=self._screen.silences,
+                        passes=self._screen.passes,
                     )
                     self.admission.settle(sender.source, plan.items)
                     await self._publish(plan)
@@ -179,7 +186,13 @@ class Intake:
             self._request(format_name, str(status), attempt).inc()
 
     async def _read(self, request: Request, outer: Outer, place: Place, decode: Decode, most: int) -> Body:
-        """Read and decode the body, of ``most`` bytes, which then counts as in flight. Raises IngestError."""
+        """Receive and decode the body, of ``most`` bytes, which then counts as in flight. Raises IngestError."""
+        body = decode(await self._receive(request, outer, place, most), outer.query, most)
+        place.hold(body.size)
+        return body
+
+    async def _receive(self, request: Request, outer: Outer, place: Place, most: int) -> bytes:
+        """Receive the body, of ``most`` bytes, which then counts as in flight. Raises IngestError."""
         said = outer.headers.get("content-length", "")
         if said.isdigit() and int(said) > most:
             raise TooLargeError(f"the body is larger than {most} bytes")
@@ -200,9 +213,7 @@ class Intake:
                         patience.reschedule(ends)
         except TimeoutError as error:
             raise TooSlowError("the body arrived too slowly") from error
-        body = decode(inflow.finish(), outer.query, most)
-        place.hold(body.size)
-        return body
+        return inflow.finish()
 
 
 def outer_of(request: Request, *, pixel: bool = False) -> Outer:

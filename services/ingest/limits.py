@@ -6,6 +6,9 @@ import msgspec
 
 from services.ingest.errors import InvalidEventError
 
+_LEAST_MEMBER = len('"":1,')
+"""Bytes of JSON that a member of an object takes at least."""
+
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What is taken of one source. Sizes are of the JSON, after decompression; a string's length is in characters."""
@@ -24,6 +27,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     string_length: int = 16 * 1024
     # Members of all objects in the event together.
     properties: int = 1_000
+
+    @property
+    def surely_small(self) -> int:
+        """Bytes of JSON that hold neither too many members nor too long a string, whatever they are."""
+        return min(self.string_length, self.properties * _LEAST_MEMBER)
 
 
 STANDARD = Limits()
@@ -44,21 +52,13 @@ HIGHEST = Limits(
 """What nobody may go beyond, for something behind would break."""
 
 
-_LEAST_MEMBER = len('"":1,')
-"""Bytes of JSON that a member of an object takes at least."""
-
-
 def check_shape(event: object, encoded: bytes, limits: Limits = STANDARD) -> None:
     """Raise InvalidEventError when ``event`` is nested too deep, has too many members or too long a string.
 
     ``encoded`` is the same as compact JSON: how long that is and how many brackets it has settle it for almost every
     event, without a walk through it.
     """
-    if (
-        len(encoded) > limits.string_length
-        or len(encoded) > limits.properties * _LEAST_MEMBER
-        or encoded.count(b"{") + encoded.count(b"[") > limits.depth
-    ):
+    if len(encoded) > limits.surely_small or encoded.count(b"{") + encoded.count(b"[") > limits.depth:
         _Walk(limits).into(event, 0)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from services.ingest.body import Body, encoded
+from services.ingest.body import Body, decode_item, encoded
 from services.ingest.calls import Calls
 from services.ingest.client_address import UNKNOWN, ClientAddress
 from services.ingest.enrolments import to_enrolment
@@ -17,6 +17,7 @@ from services.ingest.keys import EVERY_TYPE, Source
 from services.ingest.limits import STANDARD, Limits, check_shape
 from services.ingest.schemas import Call, to_call, to_event
 from services.ingest.screening import Screen
+from services.ingest.unread import Passes, unread_output
 from shared.ids import contact_key
 from shared.log import Output, fits
 from shared.messages.codec import encode
@@ -53,6 +54,10 @@ def _none(_item: object, _shared: Mapping[str, Any] | None) -> bool:
     return False
 
 
+def _none_passes(_name: str, _user_id: str | None, _anonymous_id: str | None) -> bool:
+    return False
+
+
 def plan_calls(
     calls: Calls,
     size: int,
@@ -62,10 +67,12 @@ def plan_calls(
     new_message_id: Callable[[], str],
     screen: Screen,
     silences: Callable[[object, Mapping[str, Any] | None], bool] = _none,
+    passes: Passes = _none_passes,
 ) -> Plan:
     """Return the records of a request of ``size`` bytes: what ``screen`` returns of its good events, and dead letters.
 
-    Nothing is kept of a bad one that ``silences`` (with the context of its batch) says must leave nothing.
+    Nothing is kept of a bad one that ``silences`` (with the context of its batch) says must leave nothing. Of an event
+    that ``passes`` the screen would return the same, unless the event says something of a consent.
 
     Raises IngestError when the request as a whole cannot be taken, and for a call alone.
     """
@@ -82,7 +89,24 @@ def plan_calls(
     outputs: list[Output] = []
     rejections: list[Rejection] = []
     accepted = 0
-    for index, item in enumerate(calls.items):
+    for index, arrived in enumerate(calls.items):
+        item = arrived
+        if isinstance(arrived, msgspec.Raw):
+            raw = bytes(arrived)
+            output = unread_output(
+                raw,
+                calls,
+                sender.source,
+                sender.client,
+                received_at=received_at,
+                new_message_id=new_message_id,
+                passes=passes,
+            )
+            if output is not None:
+                outputs.append(output)
+                accepted += 1
+                continue
+            item = decode_item(raw)
         try:
             _check(item, limits, len(shared))
             made = [

@@ -90,6 +90,14 @@ class Screening:
         self._metrics.events_untracked.labels("dropped").inc()
         return True
 
+    def passes(self, name: str, user_id: str | None, anonymous_id: str | None) -> bool:
+        """Return whether an event is written as it is, whatever is in it, if that says nothing of a consent."""
+        return not (
+            self._judge.reads(name)
+            or self._judge.own_name(name) != name
+            or (self._banned is not None and any(self._banned.match(it) for it in (user_id, anonymous_id) if it))
+        )
+
     def _check_ids(self, event: Event) -> None:
         if self._banned is None:
             return

@@ -66,6 +66,10 @@ class Judge:
         """Return the name under which journeys ask for the event ``name``."""
         return self._aliases.get(name, name)
 
+    def reads(self, name: str) -> bool:
+        """Return whether anything about the event ``name`` could be doubted."""
+        return name in self._modes or (self._unknown != "off" and name not in self._known)
+
     def doubt_properties(self, name: str, properties: Mapping[str, Any]) -> Doubt | None:
         """Return what is wrong with the event ``name``, None: nothing, or nobody asks."""
         mode = self._modes.get(name)

@@ -44,10 +44,11 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     ``format``: whose it is, as in metrics and docs. ``paths``: the first is its name, the others are the same.
     ``read``: the request's calls; raises IngestError when it cannot be taken as a whole. ``decode``: where its JSON is.
-    ``answer``: the body of a 200. ``too_fast``: how a sender beyond its rate is refused. ``pixel``: a browser shows the
-    answer, so it is a GIF, of a refusal too. ``schema``: the JSON Schema of its body, ``answer_schema`` of an answer
-    that is not the usual, ``parameters`` the names in its query: for the API's description; ``about`` says in a line
-    what it is.
+    ``unread``: the same calls from the bytes of the body, None when they have to be decoded; with it ``answer`` looks
+    at the plan alone. ``answer``: the body of a 200. ``too_fast``: how a sender beyond its rate is refused. ``pixel``:
+    a browser shows the answer, so it is a GIF, of a refusal too. ``schema``: the JSON Schema of its body,
+    ``answer_schema`` of an answer that is not the usual, ``parameters`` the names in its query: for the API's
+    description; ``about`` says in a line what it is.
     """
 
     format: str
@@ -56,6 +57,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     about: str
     methods: tuple[str, ...] = ("POST",)
     decode: Decode = from_body
+    unread: Callable[[bytes], Calls | None] | None = None
     answer: Callable[[Arrived, Plan], bytes] = success
     too_fast: type[RateLimitedError] = RateLimitedError
     pixel: bool = False

@@ -15,6 +15,7 @@ from services.ingest.errors import InvalidEventError
 from services.ingest.formats.base import Arrived, Route, Setup, batch_schema, object_of, schema_of
 from services.ingest.formats.pixels import from_query
 from services.ingest.schemas import Call, ConsentCall
+from services.ingest.unread import unread_batch, unread_call
 from shared.messages.event import EventType
 
 NAME = "segment"
@@ -64,6 +65,7 @@ def _call(event_type: EventType, *paths: str, schema: dict[str, Any]) -> Route:
         format=NAME,
         paths=paths,
         read=read_call(event_type),
+        unread=unread_call if event_type == "track" else None,
         schema=schema,
         about=f"Take one {event_type} call. 200 means that it is durable.",
     )
@@ -75,6 +77,7 @@ ROUTES = (
         format=NAME,
         paths=("/v1/batch", "/v1/b", "/v1/import"),
         read=read_batch,
+        unread=unread_batch,
         schema=batch_schema(schema_of(Call), "sentAt", "writeKey"),
         about="Take many calls. 200 means that the good ones are durable; `errors` names the others.",
     ),
