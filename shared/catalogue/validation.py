@@ -14,6 +14,8 @@ import msgspec
 
 from shared.catalogue.model import Catalogue, Enforcement, Kind
 
+LIBRARYS_OWN = "$"
+"""How events of a library's own accord begin (PostHog's ``$feature_flag_called``): no mistake of a site."""
 UNKNOWN_EVENT, INVALID_PROPERTIES, INVALID_TRAITS = "unknown_event", "invalid_properties", "invalid_traits"
 _TOLD_AT_MOST = 5
 _DATES = ("date", "date-time")
@@ -74,7 +76,7 @@ class Judge:
         """Return what is wrong with the event ``name``, None: nothing, or nobody asks."""
         mode = self._modes.get(name)
         if mode is None:
-            if self._unknown == "off" or name in self._known:
+            if self._unknown == "off" or name in self._known or name.startswith(LIBRARYS_OWN):
                 return None
             return Doubt(UNKNOWN_EVENT, "no catalogue knows the event", self._unknown)
         faults = self._shapes[name].faults(properties)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,21 +14,10 @@ from tests.e2e.processes import Process, wait_until
 from tests.e2e.scenario import assert_same_decisions, decoded_commands, decoded_journal, judge_partitions
 from tests.integration.evaluator_worker import EXIT_CODE, PLACES
 from tests.integration.evaluator_world import JOURNEY, PARTITIONS, World, highest_terms, lines_of, stale_records
-from tests.servers.kafka import KafkaServer
 
 pytestmark = pytest.mark.integration
 
 EXIT_FENCED = 70
-
-
-@pytest.fixture
-def world(tmp_path: Path, kafka_server: KafkaServer) -> Iterator[World]:
-    world = World(tmp_path, kafka_server.bootstrap)
-    try:
-        yield world
-    finally:
-        for process in world.processes:
-            process.end()
 
 
 def test_killed_inside_an_epoch_nothing_is_lost_and_nothing_decided_twice(world: World) -> None:

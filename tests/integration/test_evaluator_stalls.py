@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.e2e.processes import wait_until
 from tests.integration.evaluator_world import World, lines_of
-from tests.servers.kafka import KafkaServer
 
 pytestmark = pytest.mark.integration
 
@@ -18,14 +15,9 @@ EXIT_STALLED = 70
 
 
 @pytest.fixture
-def world(tmp_path: Path, kafka_server: KafkaServer) -> Iterator[World]:
-    world = World(tmp_path, kafka_server.bootstrap)
+def watched(world: World) -> World:
     world.env["KIKKAKE_WATCHDOG_TIMEOUT"] = "5"
-    try:
-        yield world
-    finally:
-        for process in world.processes:
-            process.end()
+    return world
 
 
 @pytest.mark.parametrize(
@@ -39,23 +31,23 @@ def world(tmp_path: Path, kafka_server: KafkaServer) -> Iterator[World]:
         pytest.param("kept", 2, "spin", "the event loop", marks=pytest.mark.long),
     ],
 )
-def test_it_ends_itself_where_nothing_else_would(world: World, place: str, nth: int, how: str, words: str) -> None:
+def test_it_ends_itself_where_nothing_else_would(watched: World, place: str, nth: int, how: str, words: str) -> None:
     """An epoch that is never acknowledged, a fetch that never returns, partitions that never come, a loop for ever."""
-    world.visit(30)
-    stuck = world.failing(place, nth, how=how)
+    watched.visit(30)
+    stuck = watched.failing(place, nth, how=how)
     assert EXIT_STALLED == stuck.wait(60), stuck.tail()
     [line] = lines_of(stuck, "worker_failed")
     assert f"StalledError('{words}" in line["exception"] or f"StalledError: {words}" in line["exception"], line
     assert "KIKKAKE_WATCHDOG_TIMEOUT" in line["exception"]
-    world.evaluator("b")
-    wait_until(world.over, "every run has ended", 60, world.tails)
-    world.compare()
+    watched.evaluator("b")
+    wait_until(watched.over, "every run has ended", 60, watched.tails)
+    watched.compare()
 
 
 @pytest.mark.long
-def test_one_that_has_nothing_to_do_stays(world: World) -> None:
-    world.visit(6)
-    idle = world.evaluator().ready()
-    wait_until(world.over, "every run has ended", 60, world.tails)
+def test_one_that_has_nothing_to_do_stays(watched: World) -> None:
+    watched.visit(6)
+    idle = watched.evaluator().ready()
+    wait_until(watched.over, "every run has ended", 60, watched.tails)
     with pytest.raises(subprocess.TimeoutExpired):
         idle.wait(8)

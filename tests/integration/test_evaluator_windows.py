@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -18,19 +16,8 @@ from tests.e2e.processes import Process, wait_until
 from tests.e2e.scenario import decoded_journal
 from tests.integration.evaluator_worker import EXIT_CODE
 from tests.integration.evaluator_world import PARTITIONS, World, highest_terms, lines_of
-from tests.servers.kafka import KafkaServer
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def world(tmp_path: Path, kafka_server: KafkaServer) -> Iterator[World]:
-    world = World(tmp_path, kafka_server.bootstrap)
-    try:
-        yield world
-    finally:
-        for process in world.processes:
-            process.end()
 
 
 def restored(process: Process, since: int = 0) -> dict[int, int]:

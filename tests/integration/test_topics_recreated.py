@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -17,21 +15,10 @@ from shared.messages.topics import CHANGELOG, COMMANDS, EVENTS, INCARNATION_KEY,
 from tests.e2e.processes import Process, wait_until
 from tests.e2e.scenario import decoded_commands
 from tests.integration.evaluator_world import JOURNEY, PARTITIONS, World, lines_of
-from tests.servers.kafka import KafkaServer
 
 pytestmark = pytest.mark.integration
 
 EXIT_FATAL = 70
-
-
-@pytest.fixture
-def world(tmp_path: Path, kafka_server: KafkaServer) -> Iterator[World]:
-    world = World(tmp_path, kafka_server.bootstrap)
-    try:
-        yield world
-    finally:
-        for process in world.processes:
-            process.end()
 
 
 def reason(process: Process) -> str:

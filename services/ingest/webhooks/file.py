@@ -111,7 +111,8 @@ def _credentials(node: Node, fields: Mapping[str, Node], environment: Mapping[st
 
 def _secret(node: Node, environment: Mapping[str, str]) -> bytes:
     """Return what ``{env: NAME}`` or ``{file: PATH}`` holds; in the file itself no secret can stand."""
-    fields = node.fields(("env", "file"))
+    # Whatever else stands there may be the secret itself: it is not quoted.
+    fields = node.fields(("env", "file")) if node.is_a(dict) else {}
     if ("env" in fields) == ("file" in fields):
         node.fault("a secret is `{env: NAME}` or `{file: PATH}`")
         return b""

@@ -139,7 +139,7 @@ def faults(text: str) -> list[str]:
     [
         ("  crm:", "  CRM:", "`CRM` is not a source's name"),
         ("env: HUSH", "env: LOUD", "the environment variable LOUD is not set"),
-        ("{env: HUSH}", "hush", "expected a mapping"),
+        ("{env: HUSH}", "hush", "a secret is `{env: NAME}` or `{file: PATH}`"),
         ("{env: HUSH}", "{}", "a secret is `{env: NAME}` or `{file: PATH}`"),
         ("{env: HUSH}", "{file: /nowhere}", "the secret's file `/nowhere` cannot be read: No such file"),
         ("{env: HUSH}", '{file: "a\\0b"}', "cannot be read: embedded null byte"),
@@ -177,3 +177,8 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
         read_webhooks(file, {})
     with pytest.raises(ConfigurationError, match="KIKKAKE_WEBHOOKS"):
         read_webhooks(tmp_path / "nowhere.yaml", {})
+
+
+def test_a_secret_in_the_file_itself_is_not_told_on() -> None:
+    [fault] = faults("  shop: {kind: shopify, secret: tops3cret}\n")
+    assert "tops3cret" not in fault

@@ -77,6 +77,10 @@ def test_an_event_that_nobody_knows_is_a_doubt_of_its_own_without_its_name() -> 
     assert expected == Judge(SHOP).doubt_properties("Kettle Broke", {})
 
 
+def test_what_a_library_sends_of_its_own_accord_is_no_mistake_of_the_site() -> None:
+    assert Judge(SHOP.joined(Catalogue(mode="reject"))).doubt_properties("$feature_flag_called", {}) is None
+
+
 def test_traits_are_those_of_the_whole_catalogue_and_the_mode_is_the_events() -> None:
     named = SHOP.joined(Catalogue(events={"Identified": EventKind(mode="reject")}))
     doubt = Doubt("invalid_traits", "kettles: expected integer", "reject", "Identified")
