@@ -37,8 +37,11 @@ _DIGITS = bytes.maketrans(b"123456789E", b"000000000e")
 _LONG, _HUGE = b"0" * 19, b"e000"
 
 
-_READ = (b"\\", *(f'"{name}"'.encode() for name in ("ip", "direct", "consent", HOPS, HOPS_SINCE)))
-"""Whatever somebody reads or takes away of a context; a backslash could write any name otherwise."""
+_Read = msgspec.defstruct(
+    "_Read", [(name, msgspec.Raw, msgspec.Raw()) for name in ("ip", "direct", "consent", HOPS, HOPS_SINCE)], gc=False
+)
+"""Whatever somebody reads or takes away of a context."""
+_NOTHING_READ = _Read()
 
 
 class _Track(msgspec.Struct, kw_only=True, rename="camel", gc=False):
@@ -89,6 +92,7 @@ class _Batch(msgspec.Struct, kw_only=True, rename="camel", gc=False):
 
 
 _TRACK = msgspec.json.Decoder(_Track)
+_CONTEXT = msgspec.json.Decoder(_Read)
 _BATCH = msgspec.json.Decoder(_Batch)
 
 
@@ -203,8 +207,4 @@ def _is_own(context: msgspec.Raw, client: ClientAddress) -> bool:
         return False
     if context is _NONE:
         return True
-    raw = bytes(context)
-    for word in _READ:
-        if word in raw:
-            return False
-    return _is_kept(context)
+    return _is_kept(context) and _CONTEXT.decode(context) == _NOTHING_READ
