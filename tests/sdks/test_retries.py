@@ -66,9 +66,9 @@ def test_a_server_drops_what_is_refused(sdk: str, status: int, packages: None, h
     assert "Order Completed" == ordered.name
 
 
-# What two browser libraries drop all the same. What was cut off, Chromium itself repeats.
+# What two browser libraries drop all the same. What was cut off of Jitsu's, Chromium itself repeats, but not always.
 DROPPED = (("jitsu", 429), ("jitsu", 500), ("jitsu", 503), ("posthog", 429))
-REPEATED = [(page, fault) for page in PAGES for fault in TRANSIENT if (page, fault) not in DROPPED]
+REPEATED = [(page, fault) for page in PAGES for fault in TRANSIENT if page != "jitsu" and (page, fault) not in DROPPED]
 
 
 @pytest.mark.long
