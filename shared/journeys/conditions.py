@@ -41,15 +41,19 @@ _PARTS = {
 """What stands right below these roots; below ``contact`` and ``context`` stands what the site and the journey name."""
 
 
-def parse_expression(node: Node, *, condition: bool = False) -> Expression | None:
-    """Return the expression of ``node``; its faults are noted with the place inside the text."""
+def sound_expression(node: Node, *, condition: bool = False) -> str:
+    """Return the expression's text; "" if it has faults, which are noted with the place inside the text."""
     text = node.text()
-    if not text:
-        return None
-    faults = check_expression(text, condition=condition)
+    faults = check_expression(text, condition=condition) if text else ()
     for fault in faults:
         node.fault(f"{fault.message} (at character {fault.offset + 1} of the expression)")
-    if faults:
+    return "" if faults else text
+
+
+def parse_expression(node: Node, *, condition: bool = False) -> Expression | None:
+    """Return the expression of ``node``; its faults are noted, and names that are not below their root."""
+    text = sound_expression(node, condition=condition)
+    if not text:
         return None
     for path in sorted(compile_expression(text).paths):
         root, _, rest = path.partition(".")

@@ -13,7 +13,8 @@ from services.ingest.webhooks.mapped import FIELDS, MAPPINGS, Rule, read_mapped
 from services.ingest.webhooks.shopify import read_shopify, signature
 from services.ingest.webhooks.signing import ALGORITHMS, ENCODINGS, Credentials, Signature, Token
 from shared.errors import ConfigurationError
-from shared.expressions import Expression, check_expression, compile_expression
+from shared.expressions import Expression, compile_expression
+from shared.journeys.conditions import sound_expression
 from shared.journeys.document import read_document
 from shared.journeys.faults import Fault, JourneyFaultsError, shown
 from shared.journeys.reader import Node
@@ -160,13 +161,8 @@ def _mapping(node: Node) -> Expression | dict[str, Expression] | None:
 
 def _expression(node: Node, *, condition: bool = False) -> Expression | None:
     """Return the expression over ``event``, which is the body, and ``context`` (``headers``, ``query``)."""
-    text = node.text()
+    text = sound_expression(node, condition=condition)
     if not text:
-        return None
-    faults = check_expression(text, condition=condition)
-    for fault in faults:
-        node.fault(f"{fault.message} (at character {fault.offset + 1} of the expression)")
-    if faults:
         return None
     made = compile_expression(text)
     for path in sorted(made.paths):
