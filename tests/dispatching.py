@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from services.dispatcher.channels.base import Channel
+from services.dispatcher.channels.base import Provider
 from services.dispatcher.connectors.base import Connector
 from services.dispatcher.core.rows import Work
 from services.dispatcher.delivery import Deliverer
@@ -21,7 +21,7 @@ from shared.messages.answer import Answer
 from shared.messages.command import CallCommand, Cancel, CommandRecord, Mark, SendCommand
 from shared.messages.outcome import Outcome
 from tests.builders import at
-from tests.fakes import MemoryLedger, RecordingChannel, ScriptedClaims
+from tests.fakes import MemoryLedger, RecordingProvider, ScriptedClaims
 
 NOON = at("12:00")
 
@@ -90,7 +90,7 @@ class Bench:
 
     def __init__(
         self,
-        *channels: Channel,
+        *channels: Provider,
         ledger: Ledger | None = None,
         claims: Claims | None = None,
         freshness: Freshness | None = None,
@@ -105,12 +105,12 @@ class Bench:
         self.ledger: Ledger = self.memory if ledger is None else ledger
         if isinstance(self.ledger, MemoryLedger):
             self.memory = self.ledger
-        self.channel = RecordingChannel()
+        self.channel = RecordingProvider()
         settings = {"jitter": lambda: 0.5, "pause": 0.01, "patience": 0.05, **options}
         self.deliverer = Deliverer(
             ledger=self.ledger,
             claims=claims or ScriptedClaims(),
-            channels={channel.name: Lane(channel, lane_width) for channel in channels or (self.channel,)},
+            channels={channel.id: [Lane(channel, lane_width)] for channel in channels or (self.channel,)},
             connectors={name: Lane(connector, lane_width) for name, connector in (connectors or {}).items()},
             options=DeliveryOptions(
                 clocks=Clocks(lambda: self.journey, lambda: self.machine),

@@ -236,7 +236,7 @@ class MemoryLedger:
         return iter([row for row in self.rows.values() if row.status in ("deferred", "sending", "settled")])
 
 
-class RecordingChannel:
+class RecordingProvider:
     """Takes every message, unless ``answers`` has an error for the next one. Contract: test_channel.py."""
 
     def __init__(
@@ -247,11 +247,14 @@ class RecordingChannel:
         step: Callable[[], None] = _nothing,
         idempotent: bool = False,
     ) -> None:
-        self.name = name
+        self.id = name
         self.idempotent = idempotent
         self.sent: list[Message] = []
         self._answers = list(answers)
         self._step = step
+
+    def takes(self, address: str) -> bool:
+        return True
 
     async def send(self, message: Message) -> Receipt:
         self._step()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import structlog
 
-from services.dispatcher.channels.base import Channel
+from services.dispatcher.channels.base import Provider
 from services.dispatcher.channels.email import EmailChannel, EmailSettings
 from services.dispatcher.channels.smtp import parse_smtp_url
 from services.dispatcher.claims import connect
@@ -18,6 +18,8 @@ from services.dispatcher.consumer import Dispatcher, Membership, make_consumer
 from services.dispatcher.lanes import Lane
 from services.dispatcher.partition import OwnedPartition, Surroundings
 from services.dispatcher.ports import Clocks
+from services.dispatcher.providers import lanes_of as lanes_of_providers
+from services.dispatcher.providers import read_providers
 from services.dispatcher.settings import DispatcherSettings
 from services.dispatcher.telemetry import MetricsTelemetry
 from services.dispatcher.worker import WorkerLimits
@@ -32,11 +34,19 @@ _LOG = structlog.get_logger(__name__)
 _SMTP_STEPS = 4
 
 
-def make_channels(settings: DispatcherSettings) -> dict[str, Lane[Channel]]:
-    """Return the channels that ``settings`` has a provider for, by name. Raises ConfigurationError."""
+Channels = Mapping[str, Sequence[Lane[Provider]]]
+
+
+def make_channels(settings: DispatcherSettings, environment: Mapping[str, str]) -> Channels:
+    """Return the providers of each channel, best first: those of the file, else e-mail by ``KIKKAKE_SMTP_URL``.
+
+    Raises ConfigurationError and JourneyFaultsError.
+    """
+    if settings.providers is not None:
+        return lanes_of_providers(read_providers(settings.providers, environment))
     server = parse_smtp_url(settings.smtp_url, timeout=settings.smtp_timeout, reply_timeout=settings.smtp_reply_timeout)
     email = EmailChannel(server, EmailSettings(sender=settings.email_from, reply_to=settings.email_reply_to))
-    return {email.name: Lane(email, settings.smtp_connections)}
+    return {"email": [Lane(email, settings.smtp_connections)]}
 
 
 def _lease(settings: DispatcherSettings, asked: Mapping[str, HttpSettings]) -> int:
@@ -48,7 +58,7 @@ def _lease(settings: DispatcherSettings, asked: Mapping[str, HttpSettings]) -> i
 
 
 async def run(settings: DispatcherSettings, environment: Mapping[str, str], stop: asyncio.Event) -> None:
-    """Dispatch until ``stop``; the secrets of connectors come from ``environment``.
+    """Dispatch until ``stop``; the secrets of connectors and providers come from ``environment``.
 
     Creates missing topics, so that the services may be started in any order.
     """
@@ -56,7 +66,7 @@ async def run(settings: DispatcherSettings, environment: Mapping[str, str], stop
     connectors = lanes_of(asked)
     await ensure_topics(settings)
     metrics = Metrics()
-    channels = make_channels(settings)
+    channels = make_channels(settings, environment)
     membership = Membership(int(settings.session_timeout * 1000))
     publisher = KafkaPublisher(
         settings.kafka_bootstrap,
@@ -73,7 +83,7 @@ async def run(settings: DispatcherSettings, environment: Mapping[str, str], stop
         redis=redis,
         channels=channels,
         connectors=connectors,
-        telemetry=MetricsTelemetry(metrics, {"email": "smtp"}),
+        telemetry=MetricsTelemetry(metrics),
         clocks=Clocks(),
         prefix=settings.topic_prefix,
         limits=WorkerLimits(in_flight=settings.in_flight, held=settings.max_held_bytes),
@@ -95,7 +105,7 @@ async def run(settings: DispatcherSettings, environment: Mapping[str, str], stop
     finally:
         await consumer.stop()
         await publisher.stop()
-        await asyncio.gather(*[lane.provider.close() for lane in channels.values()])
+        await asyncio.gather(*[lane.provider.close() for lanes in channels.values() for lane in lanes])
         await asyncio.gather(*[lane.provider.close() for lane in connectors.values()])
         await redis.aclose()
         await health.stop()

@@ -13,8 +13,9 @@ import msgspec
 
 from services.dispatcher.connectors.base import AnswerTooLargeError, Connector, Request
 from services.dispatcher.core.rows import End, Work
+from services.dispatcher.errors import RefusedError, TemporaryError
 from services.dispatcher.handover import Handover
-from services.dispatcher.lanes import Lane, RefusedError, TemporaryError
+from services.dispatcher.lanes import Lane
 from shared.messages.command import CallCommand
 from shared.messages.delivery import Delivery
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from services.dispatcher.calling import Caller
-from services.dispatcher.channels.base import Channel
+from services.dispatcher.channels.base import Provider
 from services.dispatcher.connectors.base import Connector
 from services.dispatcher.core.policy import Defer, Drop
 from services.dispatcher.core.rows import End, Work, work_of
@@ -27,7 +27,7 @@ class Deliverer:
         *,
         ledger: Ledger,
         claims: Claims,
-        channels: Mapping[str, Lane[Channel]],
+        channels: Mapping[str, Sequence[Lane[Provider]]],
         options: DeliveryOptions,
         connectors: Mapping[str, Lane[Connector]] | None = None,
     ) -> None:

@@ -17,7 +17,8 @@ import structlog
 from services.dispatcher.core.policy import ClockName, Defer, Deliver, Drop, Facts, Verdict, recheck
 from services.dispatcher.core.retry import RetryAt, RetryPolicy, Setback, next_attempt
 from services.dispatcher.core.rows import End, Work, ended, row_of
-from services.dispatcher.lanes import Lane, TemporaryError
+from services.dispatcher.errors import TemporaryError
+from services.dispatcher.lanes import Lane
 from services.dispatcher.ports import Claims, ClaimsUnavailableError, DeliveryOptions, Ledger
 from shared.log import LogUnavailableError, Output
 from shared.messages.answer import Answer

@@ -1,4 +1,4 @@
-"""How many at once a provider is asked, and the kinds of error with which it answers."""
+"""How many at once a provider is asked."""
 
 from __future__ import annotations
 
@@ -7,33 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
-from shared.errors import KikkakeError, PermanentError, RetryableError
-
 P = TypeVar("P")
-
-
-class TemporaryError(RetryableError):
-    """The provider refused this message for now and does not have it."""
-
-    refused = True
-
-    def __init__(self, detail: str, *, retry_after: int | None = None) -> None:
-        super().__init__(detail)
-        self.retry_after = retry_after
-
-
-class UnavailableError(TemporaryError):
-    """The provider could not be asked: nobody there, the connection lost in time, or it wants no client at all."""
-
-    refused = False
-
-
-class RefusedError(PermanentError):
-    """The provider will never take this message for this address."""
-
-
-class AmbiguousError(KikkakeError):
-    """The provider may or may not have the message: it was handed over whole and the answer was lost."""
 
 
 class Lane(Generic[P]):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from redis.asyncio import Redis
 
-from services.dispatcher.channels.base import Channel
+from services.dispatcher.channels.base import Provider
 from services.dispatcher.claims import RedisClaims, Tenure
 from services.dispatcher.connectors.base import Connector
 from services.dispatcher.delivery import Deliverer
@@ -40,7 +40,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     publisher: Publisher
     reader: LogReader
     redis: Redis
-    channels: dict[str, Lane[Channel]]
+    channels: Mapping[str, Sequence[Lane[Provider]]]
     connectors: dict[str, Lane[Connector]]
     telemetry: Telemetry
     clocks: Clocks

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 import structlog
 
-from services.dispatcher.channels.base import Channel, Message
+from services.dispatcher.channels.base import Message, Provider
 from services.dispatcher.core.retry import RetryAt, Setback, next_attempt
 from services.dispatcher.core.rows import End, Work, through, with_channels
+from services.dispatcher.errors import AmbiguousError, RefusedError, TemporaryError
 from services.dispatcher.handover import Handover
-from services.dispatcher.lanes import AmbiguousError, Lane, RefusedError, TemporaryError
+from services.dispatcher.lanes import Lane
 from shared.messages.command import SendCommand
 from shared.messages.delivery import Delivery
 from shared.rendering import TemplateError, render
@@ -20,52 +21,66 @@ _LOG = structlog.get_logger(__name__)
 
 
 class Sender:
-    """Sends messages by the ``channels`` that there are."""
+    """Sends messages by the ``channels`` that there are, each with its providers, best first."""
 
-    def __init__(self, handover: Handover, channels: Mapping[str, Lane[Channel]]) -> None:
+    def __init__(self, handover: Handover, channels: Mapping[str, Sequence[Lane[Provider]]]) -> None:
         self._handover = handover
         self._channels = channels
         self._options = handover.options
 
     async def send(self, work: Work, command: SendCommand) -> Delivery | None:
         """Take the message of ``command`` as far as it goes now; None: claims cannot be had."""
-        name = next((name for name in command.channels if self._reachable(command, name)), None)
-        if name is None:
+        way = next(self._ways(command), None)
+        if way is None:
             return await self._handover.end(work, End("skipped", "unreachable"))
+        name, lane = way
         command = through(command, name)
         try:
             parts = render(command.content[name], command.data).parts
         except TemplateError as error:
             return await self._handover.end(_with(work, command), End("skipped", "template_error", str(error)))
-        lane = self._channels[name]
         return await self._handover.attempt(
             _with(work, command), lane, lambda begun: self._hand_over(begun, command, lane.provider, parts)
         )
 
     async def recover(self, work: Work, command: SendCommand) -> Delivery:
         """Settle a message that may be with its provider."""
-        lane = self._channels.get(command.channels[0])
+        lane = self._lane(command, command.channels[0])
         if lane is not None and lane.provider.idempotent:
             return await self._handover.defer(work)
         return await self._ambiguous(work, command, "restart")
 
-    def _reachable(self, command: SendCommand, name: str) -> bool:
-        return name in self._channels and bool(command.addresses.get(name)) and bool(command.content.get(name))
+    def _ways(self, command: SendCommand) -> Iterator[tuple[str, Lane[Provider]]]:
+        """Yield the channels left to try that reach the receiver, best first, each with its provider."""
+        for name in command.channels:
+            lane = self._lane(command, name)
+            if lane is not None and command.content.get(name):
+                yield name, lane
+
+    def _lane(self, command: SendCommand, name: str) -> Lane[Provider] | None:
+        """Return the first provider of channel ``name`` for the kind of address that there is."""
+        address = command.addresses.get(name)
+        lanes = self._channels.get(name, ()) if address else ()
+        return next((lane for lane in lanes if lane.provider.takes(address or "")), None)
 
     async def _hand_over(
-        self, work: Work, command: SendCommand, channel: Channel, parts: Mapping[str, str]
+        self, work: Work, command: SendCommand, provider: Provider, parts: Mapping[str, str]
     ) -> Delivery:
+        channel = command.channels[0]
         message = Message(
             command_id=command.command_id,
-            address=command.addresses[channel.name],
+            address=command.addresses[channel],
             parts=parts,
             at=self._options.clocks.journey(),
-            headers=tuple(self._options.headers(command, channel.name).items()),
+            headers=tuple(self._options.headers(command, channel).items()),
+            purpose=command.purpose,
+            journey=command.journey,
+            step=command.step,
         )
         telemetry = self._options.telemetry
         try:
-            with telemetry.provider(channel.name):
-                receipt = await channel.send(message)
+            with telemetry.provider(channel, provider.id):
+                receipt = await provider.send(message)
         except RefusedError as error:
             return await self._next_channel(work, command, "refused", str(error))
         except TemporaryError as error:
@@ -75,15 +90,15 @@ class Sender:
             return await self._handover.defer(*again)
         except AmbiguousError as error:
             return await self._ambiguous(work, command, str(error))
-        except Exception as error:  # noqa: BLE001  a channel's bug: whether it had sent by then, nobody knows
-            _LOG.exception("dispatcher.channel_raised", channel=channel.name, command=command.command_id)
+        except Exception as error:  # noqa: BLE001  an adapter's bug: whether it had sent by then, nobody knows
+            _LOG.exception("dispatcher.provider_raised", provider=provider.id, command=command.command_id)
             return await self._ambiguous(work, command, type(error).__name__)
         telemetry.accepted(command.decided_at, self._options.clocks.journey())
         return await self._handover.settle(work, End("sent", None, receipt.detail, receipt.provider_id))
 
     async def _next_channel(self, work: Work, command: SendCommand, reason: str, detail: str) -> Delivery:
         """Go on with the next channel as another attempt of the same command, or end it as failed."""
-        rest = [name for name in command.channels[1:] if self._reachable(command, name)]
+        rest = [name for name, _ in self._ways(with_channels(command, command.channels[1:]))]
         if not rest:
             return await self._handover.settle(work, End("failed", reason, detail))
         return await self._handover.defer(Work(with_channels(command, rest), recorded_at=work.recorded_at))

@@ -23,6 +23,9 @@ class DispatcherSettings(KafkaSettings):
     smtp_reply_timeout: float = Field(default=60.0, gt=0, description="seconds for the answer to a whole message")
     email_from: str = Field(default="Kikkake <kikkake@localhost>", description="address or Name <address>")
     email_reply_to: str | None = Field(default=None, description="where answers go")
+    providers: Path | None = Field(
+        default=None, description="the file of the [providers](providers.md) of each channel; left out: e-mail by SMTP"
+    )
     connectors: Path | None = Field(
         default=None, description="the file of the [connectors](connectors.md) that journeys may call"
     )

@@ -14,7 +14,7 @@ from shared.metrics import Metrics
 class Telemetry(Protocol):
     """Counts and times; never a contact, an address or a text."""
 
-    def provider(self, channel: str) -> AbstractContextManager[object]:
+    def provider(self, channel: str, provider: str) -> AbstractContextManager[object]:
         """Time one provider call."""
 
     def connector(self, name: str) -> AbstractContextManager[object]:
@@ -36,7 +36,7 @@ class Telemetry(Protocol):
 class Silent:
     """Reports nothing."""
 
-    def provider(self, channel: str) -> AbstractContextManager[object]:
+    def provider(self, channel: str, provider: str) -> AbstractContextManager[object]:
         """Time nothing."""
         return contextlib.nullcontext()
 
@@ -60,13 +60,12 @@ class Silent:
 class MetricsTelemetry:
     """Reports to ``shared.metrics``."""
 
-    def __init__(self, metrics: Metrics, providers: dict[str, str] | None = None) -> None:
+    def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._providers = providers or {}
 
-    def provider(self, channel: str) -> AbstractContextManager[object]:
+    def provider(self, channel: str, provider: str) -> AbstractContextManager[object]:
         """Time one call in ``kikkake_provider_seconds``."""
-        return self._metrics.provider.labels(channel, self._providers.get(channel, channel)).time()
+        return self._metrics.provider.labels(channel, provider).time()
 
     def connector(self, name: str) -> AbstractContextManager[object]:
         """Time one call in ``kikkake_connector_seconds``."""

@@ -12,7 +12,7 @@ import msgspec
 import uvicorn
 from fastapi import FastAPI
 
-from services.dispatcher.channels.base import Channel
+from services.dispatcher.channels.base import Provider
 from services.dispatcher.channels.email import EmailChannel, EmailSettings
 from services.dispatcher.channels.inbox import InboxChannel
 from services.dispatcher.channels.smtp import parse_smtp_url
@@ -240,8 +240,8 @@ class _JourneyTime:
         return self.clock()
 
 
-def _channels(settings: StandaloneSettings) -> dict[str, Channel]:
-    channels: dict[str, Channel] = {name: InboxChannel(name) for name in CHANNELS}
+def _channels(settings: StandaloneSettings) -> dict[str, Provider]:
+    channels: dict[str, Provider] = {name: InboxChannel(name) for name in CHANNELS}
     if settings.smtp is not None:
         channels["email"] = EmailChannel(parse_smtp_url(settings.smtp), EmailSettings(sender=settings.email_from))
     return channels

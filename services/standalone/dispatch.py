@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from services.dispatcher.channels.base import Channel
+from services.dispatcher.channels.base import Provider
 from services.dispatcher.connectors.base import Connector
 from services.dispatcher.delivery import Deliverer
 from services.dispatcher.lanes import Lane
@@ -58,7 +58,7 @@ class Dispatch:
         *,
         log: SqliteLog,
         deliveries: SqliteDeliveries,
-        channels: Mapping[str, Channel],
+        channels: Mapping[str, Provider],
         connectors: Mapping[str, Lane[Connector]],
         clock: Clock,
         metrics: Metrics,
@@ -66,7 +66,7 @@ class Dispatch:
         """``clock`` is journey time: expiry and dates; retries and time-outs are machine time."""
         self._log = log
         self._deliveries = deliveries
-        self._providers: tuple[Channel | Connector, ...] = (
+        self._providers: tuple[Provider | Connector, ...] = (
             *channels.values(),
             *(lane.provider for lane in connectors.values()),
         )
@@ -75,7 +75,7 @@ class Dispatch:
         deliverer = Deliverer(
             ledger=deliveries,
             claims=LocalClaims(),
-            channels={name: Lane(channel, _WIDTH) for name, channel in channels.items()},
+            channels={name: [Lane(channel, _WIDTH)] for name, channel in channels.items()},
             connectors=connectors,
             options=DeliveryOptions(
                 clocks=Clocks(journey=clock, machine=system_clock),

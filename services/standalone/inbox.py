@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 from fastapi import APIRouter, Header, HTTPException
 
-from services.dispatcher.channels.base import Channel
+from services.dispatcher.channels.base import Provider
 from services.dispatcher.channels.inbox import InboxChannel
 
 
-def create_inbox_router(channels: Mapping[str, Channel], admin_token: str) -> APIRouter:
+def create_inbox_router(channels: Mapping[str, Provider], admin_token: str) -> APIRouter:
     """Return the route; it needs the admin token as a bearer, for messages hold personal data."""
     router = APIRouter()
 

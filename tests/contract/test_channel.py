@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from services.dispatcher.channels.base import Channel, Message
+from services.dispatcher.channels.base import Message, Provider
 from services.dispatcher.channels.email import EmailChannel, EmailSettings
 from services.dispatcher.channels.inbox import InboxChannel
 from services.dispatcher.channels.smtp import parse_smtp_url
-from services.dispatcher.lanes import AmbiguousError, RefusedError, TemporaryError, UnavailableError
+from services.dispatcher.errors import AmbiguousError, RefusedError, TemporaryError, UnavailableError
 from shared.errors import ConfigurationError
 from tests.builders import at
-from tests.fakes import RecordingChannel
+from tests.fakes import RecordingProvider
 from tests.servers.process import free_port
 from tests.servers.smtp import ANY, SmtpServer
 
@@ -34,10 +34,10 @@ def a_message(**changes: object) -> Message:
 
 
 @pytest.fixture(params=["recording", "inbox", pytest.param("email", marks=pytest.mark.integration)])
-async def channel(request: pytest.FixtureRequest) -> AsyncIterator[Channel]:
-    made: Channel
+async def channel(request: pytest.FixtureRequest) -> AsyncIterator[Provider]:
+    made: Provider
     if request.param == "recording":
-        made = RecordingChannel()
+        made = RecordingProvider()
     elif request.param == "inbox":
         made = InboxChannel()
     else:
@@ -47,17 +47,17 @@ async def channel(request: pytest.FixtureRequest) -> AsyncIterator[Channel]:
     await made.close()
 
 
-async def test_a_message_gets_a_receipt(channel: Channel) -> None:
+async def test_a_message_gets_a_receipt(channel: Provider) -> None:
     receipt = await channel.send(a_message())
     assert receipt.provider_id
 
 
-async def test_many_tasks_share_a_channel(channel: Channel) -> None:
+async def test_many_tasks_share_a_channel(channel: Provider) -> None:
     receipts = await asyncio.gather(*[channel.send(a_message(command_id=f"{ID}{n}")) for n in range(20)])
     assert 20 == len(receipts)
 
 
-async def test_closing_twice_is_harmless(channel: Channel) -> None:
+async def test_closing_twice_is_harmless(channel: Provider) -> None:
     await channel.send(a_message())
     await channel.close()
     await channel.close()

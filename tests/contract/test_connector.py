@@ -14,7 +14,7 @@ import pytest
 
 from services.dispatcher.connectors.base import AnswerTooLargeError, Connector, Request
 from services.dispatcher.connectors.http import BODY_BYTES, HttpConnector, HttpSettings
-from services.dispatcher.lanes import RefusedError, TemporaryError, UnavailableError
+from services.dispatcher.errors import RefusedError, TemporaryError, UnavailableError
 from tests.fakes import RecordingConnector
 from tests.servers.process import free_port
 

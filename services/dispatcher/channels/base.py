@@ -1,4 +1,4 @@
-"""What every channel promises: one message in, a receipt or one of three kinds of error out."""
+"""What every provider promises: one message in, a receipt or one kind of error out."""
 
 from __future__ import annotations
 
@@ -7,15 +7,25 @@ from typing import Protocol
 
 import msgspec
 
+from shared.messages.command import Purpose
+
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """One rendered message. ``at`` is journey time and becomes its date; ``headers`` are extra ones (unsubscribe)."""
+    """One rendered message. ``at`` is journey time and becomes its date; ``headers`` are extra ones (unsubscribe).
+
+    ``reference`` is an opaque text that the provider's feedback brings back, where it can carry one: it says to us, and
+    to nobody else, whose message this was.
+    """
 
     command_id: str
     address: str
     parts: Mapping[str, str]
     at: int
     headers: tuple[tuple[str, str], ...] = ()
+    purpose: Purpose = "marketing"
+    journey: str = ""
+    step: str = ""
+    reference: str | None = None
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -25,18 +35,22 @@ class Receipt(msgspec.Struct, frozen=True):
     detail: str | None = None
 
 
-class Channel(Protocol):
+class Provider(Protocol):
     """One way to reach a contact. Implementations hold their connections and are used by many tasks at once."""
 
-    name: str
+    id: str
+    """Its name in ``providers.yaml``: what metrics, logs, rate limits and ``sending`` rows call it."""
     idempotent: bool
-    """The provider drops a repeat of the same command id: then nothing is ever ambiguous for long."""
+    """It drops a repeat of the same command id: a message whose answer was lost is sent again, to it alone."""
+
+    def takes(self, address: str) -> bool:
+        """Return whether ``address`` is of its kind (an APNs token is none of FCM's). Decides by form alone."""
 
     async def send(self, message: Message) -> Receipt:
         """Hand ``message`` over and return the receipt.
 
         Raises TemporaryError, RefusedError or AmbiguousError, in bounded time. If this runs twice, the contact gets
-        the message twice unless the channel is ``idempotent``: calling it once is the ledger's job.
+        the message twice unless the provider is ``idempotent``: calling it once is the ledger's job.
         """
 
     async def close(self) -> None:

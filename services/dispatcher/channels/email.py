@@ -12,8 +12,9 @@ from email.utils import format_datetime, parseaddr
 import msgspec
 
 from services.dispatcher.channels.base import Message, Receipt
+from services.dispatcher.channels.kinds import Kind, Settings, Word
 from services.dispatcher.channels.smtp import Envelope, SmtpAddress, SmtpPool
-from services.dispatcher.lanes import RefusedError
+from services.dispatcher.errors import RefusedError
 from shared.errors import ConfigurationError
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -34,14 +35,21 @@ class EmailChannel:
 
     idempotent = False
 
-    def __init__(self, server: SmtpAddress, settings: EmailSettings, *, name: str = "email") -> None:
+    def __init__(self, server: SmtpAddress, settings: EmailSettings, *, provider_id: str = "smtp") -> None:
         """Raises ConfigurationError when the sender is no address."""
-        self.name = name
+        self.id = provider_id
         self._settings = settings
         self._sender = parseaddr(settings.sender)[1]
         if not _looks_right(self._sender) or _CONTROL.search(settings.sender + (settings.reply_to or "")):
-            raise ConfigurationError("--email-from or KIKKAKE_EMAIL_FROM must be an address or 'Name <address>'")
+            raise ConfigurationError(
+                f"the sender of `{provider_id}` must be an address or 'Name <address>': "
+                "--email-from, KIKKAKE_EMAIL_FROM or `from` in providers.yaml"
+            )
         self._pool = SmtpPool(server)
+
+    def takes(self, address: str) -> bool:
+        """Return True: whether it is an address at all is found out where the reason can be told."""
+        return True
 
     async def send(self, message: Message) -> Receipt:
         """Build the mail and hand it over; the receipt's id is the server's queue id where it tells one."""
@@ -119,3 +127,42 @@ def _looks_right(address: str) -> bool:
         return False
     # One address and nothing else: no list, no route, no comment, no space.
     return not (_CONTROL.search(address) or any(character in ' ,;:<>()[]"\\@' for character in local + domain))
+
+
+def _smtp(settings: Settings, _: int) -> EmailChannel:
+    tls, user = settings.text("tls"), settings.text("user")
+    if tls not in ("none", "starttls", "tls"):
+        raise ConfigurationError(f"`tls` of `{settings.id}` is none, starttls or tls")
+    server = SmtpAddress(
+        host=settings.text("host"),
+        port=int(settings.values["port"]),
+        tls=tls == "tls",
+        starttls=tls == "starttls",
+        user=user or None,
+        password=settings.text("password") or None,
+        timeout=settings.seconds("timeout"),
+        reply_timeout=settings.seconds("reply_timeout"),
+    )
+    sender = EmailSettings(sender=settings.text("from"), reply_to=settings.text("reply_to") or None)
+    return EmailChannel(server, sender, provider_id=settings.id)
+
+
+FROM = Word(name="from", needed=True, about="who messages are from: an address, or `Name <address>`")
+REPLY_TO = Word(name="reply_to", about="where answers go; left out: to `from`")
+
+SMTP = Kind(
+    name="smtp",
+    channels=("email",),
+    words=(
+        FROM,
+        REPLY_TO,
+        Word(name="host", needed=True, about="the server"),
+        Word(name="port", form="integer", default=587, about="its port"),
+        Word(name="tls", default="starttls", about="none, starttls, or tls from the first byte"),
+        Word(name="user", about="who logs in; left out: nobody"),
+        Word(name="password", form="secret", about="the password of `user`"),
+        Word(name="timeout", form="duration", default=15.0, about="for each step of the dialogue"),
+        Word(name="reply_timeout", form="duration", default=60.0, about="for the answer to a whole message"),
+    ),
+    make=_smtp,
+)

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from services.dispatcher.channels.base import Message, Receipt
-from services.dispatcher.lanes import RefusedError
+from services.dispatcher.errors import RefusedError
 
 _KEPT = 1_000
 _KEPT_BYTES = 64 * 1024 * 1024
@@ -18,8 +18,11 @@ class InboxChannel:
     idempotent = True
 
     def __init__(self, name: str = "email", *, kept: int = _KEPT, kept_bytes: int = _KEPT_BYTES) -> None:
-        """Keep the ``kept`` newest, and fewer where these are longer than ``kept_bytes`` together; always the last."""
-        self.name = name
+        """Keep the ``kept`` newest, and fewer where these are longer than ``kept_bytes`` together; always the last.
+
+        ``name`` is the channel that it stands in for.
+        """
+        self.id = name
         self._kept = kept
         self._kept_bytes = kept_bytes
         self._bytes = 0
@@ -30,6 +33,10 @@ class InboxChannel:
     def messages(self) -> Sequence[Message]:
         """The newest messages, oldest first."""
         return tuple(self._messages)
+
+    def takes(self, address: str) -> bool:
+        """Return True: it stands in for every provider."""
+        return True
 
     async def send(self, message: Message) -> Receipt:
         """Keep ``message``; raises RefusedError for an empty address."""

@@ -13,7 +13,7 @@ import aiosmtplib
 import msgspec
 from aiosmtplib import SMTPException, SMTPResponseException
 
-from services.dispatcher.lanes import AmbiguousError, RefusedError, TemporaryError, UnavailableError
+from services.dispatcher.errors import AmbiguousError, RefusedError, TemporaryError, UnavailableError
 from shared.clock import SECOND, Clock, monotonic_clock
 from shared.errors import ConfigurationError
 
@@ -122,7 +122,7 @@ class SmtpConnection:
             raise UnavailableError(type(error).__name__) from error
 
     async def deliver(self, mail: Envelope) -> str:
-        """Hand ``mail`` over and return what the server said. Raises as ``Channel.send`` does.
+        """Hand ``mail`` over and return what the server said. Raises as ``Provider.send`` does.
 
         Ambiguous is exactly the time from writing the final dot to reading its answer: up to there the server cannot
         have the whole message, and from there only the answer says whether it has.

@@ -10,7 +10,7 @@ import httpx2
 import msgspec
 
 from services.dispatcher.connectors.base import AnswerTooLargeError, Request
-from services.dispatcher.lanes import RefusedError, TemporaryError, UnavailableError
+from services.dispatcher.errors import RefusedError, TemporaryError, UnavailableError
 
 BODY_BYTES = 256 * 1024
 """Of an answer, before ``answer`` picks what is kept of it."""

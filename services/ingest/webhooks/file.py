@@ -18,6 +18,7 @@ from shared.journeys.conditions import sound_expression
 from shared.journeys.document import read_document
 from shared.journeys.faults import Fault, JourneyFaultsError, shown
 from shared.journeys.reader import Node
+from shared.journeys.secrets import secret_of
 from shared.messages.event import EventType
 
 SCHEMA = "webhooks/v1"
@@ -70,7 +71,7 @@ def _hook(name: str, node: Node, environment: Mapping[str, str]) -> Hook | None:
         if "secret" not in fields:
             node.fault("`secret` is missing")
             return None
-        return Hook(name=name, credentials=signature(_secret(fields["secret"], environment)), read=read_shopify)
+        return Hook(name=name, credentials=signature(secret_of(fields["secret"], environment)), read=read_shopify)
     if "secret" in fields:
         fields["secret"].fault("the secret belongs below `hmac` or `token`")
     credentials = _credentials(node, fields, environment)
@@ -91,7 +92,7 @@ def _credentials(node: Node, fields: Mapping[str, Node], environment: Mapping[st
         algorithm = said["algorithm"].choice(ALGORITHMS, "algorithm") if "algorithm" in said else ALGORITHMS[0]
         encoding = said["encoding"].choice(ENCODINGS, "encoding") if "encoding" in said else ENCODINGS[0]
         return Signature(
-            secret=_secret(said["secret"], environment),
+            secret=secret_of(said["secret"], environment),
             header=said["header"].text().lower(),
             prefix=said["prefix"].text() if "prefix" in said else "",
             algorithm=next(one for one in ALGORITHMS if one == algorithm),
@@ -104,35 +105,10 @@ def _credentials(node: Node, fields: Mapping[str, Node], environment: Mapping[st
     if "secret" not in said:
         return None
     return Token(
-        secret=_secret(said["secret"], environment),
+        secret=secret_of(said["secret"], environment),
         header=said["header"].text().lower() if "header" in said else "",
         query=said["query"].text() if "query" in said else "",
     )
-
-
-def _secret(node: Node, environment: Mapping[str, str]) -> bytes:
-    """Return what ``{env: NAME}`` or ``{file: PATH}`` holds; in the file itself no secret can stand."""
-    # Whatever else stands there may be the secret itself: it is not quoted.
-    fields = node.fields(("env", "file")) if node.is_a(dict) else {}
-    if ("env" in fields) == ("file" in fields):
-        node.fault("a secret is `{env: NAME}` or `{file: PATH}`")
-        return b""
-    if "env" in fields:
-        variable = fields["env"].text()
-        found = environment.get(variable, "").encode()
-        if variable and not found:
-            fields["env"].fault(f"the environment variable {variable} is not set")
-        return found
-    path = fields["file"].text()
-    try:
-        found = Path(path).read_bytes().strip()
-    except (OSError, ValueError) as error:  # ValueError: a NUL, which no path has
-        reason = error.strerror if isinstance(error, OSError) else error
-        fields["file"].fault(f"the secret's file {shown(path)} cannot be read: {reason}")
-        return b""
-    if not found:
-        fields["file"].fault("the file of the secret is empty")
-    return found
 
 
 def _rule(node: Node) -> Rule | None:

@@ -10,7 +10,7 @@ import pytest
 from services.dispatcher.calling import ANSWER_BYTES
 from services.dispatcher.connectors.base import AnswerTooLargeError
 from services.dispatcher.core.rows import Work
-from services.dispatcher.lanes import RefusedError, TemporaryError, UnavailableError
+from services.dispatcher.errors import RefusedError, TemporaryError, UnavailableError
 from shared.clock import SECOND
 from shared.messages.delivery import Delivery
 from tests.dispatching import NOON, Bench, a_call, a_cancel, a_record, eventually

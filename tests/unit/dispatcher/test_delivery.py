@@ -11,15 +11,15 @@ import pytest
 from services.dispatcher.core.freshness import CancelsSeen
 from services.dispatcher.core.rows import Work
 from services.dispatcher.delivery import Deliverer
+from services.dispatcher.errors import AmbiguousError, RefusedError, TemporaryError, UnavailableError
 from services.dispatcher.freshness import CancelsFresh
-from services.dispatcher.lanes import AmbiguousError, RefusedError, TemporaryError, UnavailableError
 from services.dispatcher.ports import ClaimsUnavailableError
 from shared.clock import DAY, SECOND
 from shared.log import Output
 from shared.messages.command import Mark, OnAmbiguous
 from shared.messages.delivery import Delivery
 from tests.dispatching import NOON, Bench, a_command, outcomes
-from tests.fakes import MemoryLedger, RecordingChannel, ScriptedClaims
+from tests.fakes import MemoryLedger, RecordingProvider, ScriptedClaims
 
 
 async def test_a_message_is_sent_settled_and_reported() -> None:
@@ -42,7 +42,7 @@ async def test_a_command_that_was_reported_is_not_sent_again() -> None:
 
 async def test_an_outcome_s_id_depends_on_the_command_alone() -> None:
     """Two owners that end a command differently still report one end."""
-    sent, failed = Bench(), Bench(RecordingChannel(answers=[RefusedError("550")]))
+    sent, failed = Bench(), Bench(RecordingProvider(answers=[RefusedError("550")]))
     await sent.deliver(a_command())
     await failed.deliver(a_command())
     ids = {outcomes(bench.memory.outputs)[0].message_id for bench in (sent, failed)}
@@ -103,7 +103,7 @@ async def test_a_cancel_between_the_checks_and_the_hand_over_still_wins() -> Non
 
 
 async def test_a_temporary_refusal_is_tried_again_later() -> None:
-    bench = Bench(channel := RecordingChannel(answers=[TemporaryError("451")]))
+    bench = Bench(channel := RecordingProvider(answers=[TemporaryError("451")]))
     assert "deferred" == await bench.deliver(a_command())
     row = bench.memory.rows[a_command().command_id]
     assert (1, "machine", NOON + 5 * SECOND) == (row.attempt, row.clock, row.retry_at)
@@ -112,7 +112,9 @@ async def test_a_temporary_refusal_is_tried_again_later() -> None:
 
 
 async def test_refusals_are_bounded_and_absence_by_age() -> None:
-    bench = Bench(RecordingChannel(answers=[TemporaryError("451"), UnavailableError("gone"), UnavailableError("gone")]))
+    bench = Bench(
+        RecordingProvider(answers=[TemporaryError("451"), UnavailableError("gone"), UnavailableError("gone")])
+    )
     await bench.deliver(a_command(), attempt=7)
     assert [("failed", "gave_up")] == bench.outcomes
     assert "deferred" == await bench.deliver(a_command(2), attempt=7, since=NOON - DAY + 1)
@@ -120,7 +122,7 @@ async def test_refusals_are_bounded_and_absence_by_age() -> None:
 
 
 async def test_a_final_refusal_goes_on_with_the_next_channel_as_the_same_command() -> None:
-    email, sms = RecordingChannel(answers=[RefusedError("550 5.1.1")]), RecordingChannel("sms")
+    email, sms = RecordingProvider(answers=[RefusedError("550 5.1.1")]), RecordingProvider("sms")
     bench = Bench(email, sms)
     assert "deferred" == await bench.deliver(a_command(channels=("email", "sms")))
     row = bench.memory.rows[a_command().command_id]
@@ -131,22 +133,22 @@ async def test_a_final_refusal_goes_on_with_the_next_channel_as_the_same_command
 
 
 async def test_a_final_refusal_of_the_last_channel_fails_with_the_provider_s_code() -> None:
-    bench = Bench(RecordingChannel(answers=[RefusedError("550 5.1.1")]))
+    bench = Bench(RecordingProvider(answers=[RefusedError("550 5.1.1")]))
     await bench.deliver(a_command())
     outcome = outcomes(bench.memory.outputs)[0]
     assert ("failed", "refused", "550 5.1.1") == (outcome.status, outcome.reason, outcome.detail)
 
 
 async def test_a_lost_answer_is_ambiguous_and_the_command_says_what_then() -> None:
-    hold = Bench(RecordingChannel(answers=[AmbiguousError()]))
+    hold = Bench(RecordingProvider(answers=[AmbiguousError()]))
     assert "reported" == await hold.deliver(a_command())
     assert [("ambiguous", None)] == hold.outcomes
-    retry = Bench(RecordingChannel(answers=[AmbiguousError()]))
+    retry = Bench(RecordingProvider(answers=[AmbiguousError()]))
     assert "deferred" == await retry.deliver(a_command(on_ambiguous="retry"))
 
 
 async def test_a_channel_that_raises_anything_else_is_ambiguous() -> None:
-    bench = Bench(RecordingChannel(answers=[KeyError("bug")]))
+    bench = Bench(RecordingProvider(answers=[KeyError("bug")]))
     await bench.deliver(a_command())
     assert [("ambiguous", None)] == bench.outcomes
 
@@ -209,8 +211,8 @@ async def test_a_crash_between_any_two_steps_loses_nothing_and_doubles_only_what
                 raise Crash
 
         ledger = MemoryLedger(step)
-        channel = RecordingChannel(answers=[first_answer], step=step, idempotent=idempotent)
-        sms = RecordingChannel("sms", step=step, idempotent=idempotent)
+        channel = RecordingProvider(answers=[first_answer], step=step, idempotent=idempotent)
+        sms = RecordingProvider("sms", step=step, idempotent=idempotent)
         command = a_command(on_ambiguous=on_ambiguous, channels=("email", "sms"))
         crashed = False
         bench = Bench(channel, sms, ledger=ledger, claims=ScriptedClaims(step=step))

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Sequence
 
 from services.dispatcher.channels.base import Message, Receipt
+from services.dispatcher.errors import TemporaryError
 from services.dispatcher.freshness import CancelsFresh
-from services.dispatcher.lanes import TemporaryError
 from services.dispatcher.ports import ClaimsUnavailableError, FencedError
 from shared.clock import SECOND
 from shared.log import Output
@@ -16,10 +16,10 @@ from shared.messages.command import Mark
 from shared.messages.delivery import Delivery
 from shared.messages.topics import INCARNATION_KEY
 from tests.dispatching import NOON, Bench, a_cancel, a_command, a_record, eventually
-from tests.fakes import MemoryLedger, RecordingChannel, ScriptedClaims
+from tests.fakes import MemoryLedger, RecordingProvider, ScriptedClaims
 
 
-class GatedChannel(RecordingChannel):
+class GatedChannel(RecordingProvider):
     """Holds each message until its gate opens."""
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ async def test_only_the_finished_prefix_is_committable() -> None:
 
 
 async def test_a_deferred_command_is_committable_and_comes_back_in_time() -> None:
-    bench = Bench(channel := RecordingChannel(answers=[TemporaryError("451")]))
+    bench = Bench(channel := RecordingProvider(answers=[TemporaryError("451")]))
     await bench.worker.start()
     await bench.worker.take_commands([a_record(0, a_command())])
     await eventually(lambda: bench.worker.committable_commands == 1)
@@ -94,7 +94,7 @@ async def test_a_cancel_before_its_command_is_durable_and_wins() -> None:
 
 
 async def test_a_cancel_of_a_deferred_command_ends_it_at_once() -> None:
-    bench = Bench(RecordingChannel(answers=[TemporaryError("451")]))
+    bench = Bench(RecordingProvider(answers=[TemporaryError("451")]))
     await bench.worker.start()
     await bench.worker.take_commands([a_record(0, a_command())])
     await eventually(lambda: bench.worker.idle)
@@ -182,7 +182,7 @@ async def test_a_command_read_twice_is_sent_once() -> None:
 
 async def test_a_full_worker_holds_its_reader_back_and_a_hung_channel_only_its_own() -> None:
     """A provider that hangs fills its lane; what goes elsewhere is sent meanwhile."""
-    hung, sms = GatedChannel(), RecordingChannel("sms")
+    hung, sms = GatedChannel(), RecordingProvider("sms")
     bench = Bench(hung, sms, lane_width=2)
     await bench.worker.start()
     stuck = [a_record(number, a_command(number)) for number in range(30)]
@@ -231,7 +231,7 @@ async def test_a_restart_puts_deferred_back_reports_settled_and_declares_sending
     await eventually(lambda: len(channel.waiting) == 2)
     await first.worker.drain(0)
 
-    second = Bench(RecordingChannel(), ledger=first.memory)
+    second = Bench(RecordingProvider(), ledger=first.memory)
     await second.worker.start()
     assert [("ambiguous", None)] == second.outcomes
     second.machine += 5 * SECOND
@@ -267,7 +267,7 @@ async def test_what_waits_is_not_tried_before_the_cancels_are_known() -> None:
 
 async def test_while_too_much_waits_for_another_try_no_new_command_is_read() -> None:
     """It would pile up in memory; where it is, in Kafka, it keeps. What ends makes room."""
-    bench = Bench(RecordingChannel(answers=[TemporaryError("451")]), held=100)
+    bench = Bench(RecordingProvider(answers=[TemporaryError("451")]), held=100)
     await bench.worker.start()
     await bench.worker.take_commands([a_record(0, a_command(1))])
     await eventually(lambda: bench.worker.scheduled == 1)

@@ -1,0 +1,115 @@
+"""What a kind of provider is: its channels, the words that ``providers.yaml`` has for it, and how it is made."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from services.dispatcher.channels.base import Provider
+from shared.clock import HOUR
+from shared.journeys.faults import shown
+from shared.journeys.reader import Node
+from shared.journeys.secrets import secret_of
+
+Form = Literal["text", "secret", "url", "duration", "integer", "boolean"]
+
+
+class Word(msgspec.Struct, frozen=True, kw_only=True):
+    """One setting. ``default`` is in the form's own unit (seconds for a duration); ``needed`` ones have none."""
+
+    name: str
+    about: str
+    form: Form = "text"
+    default: str | float | bool | None = None
+    needed: bool = False
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What one provider of the file is to be made of: its ``id``, and every word of its kind by name.
+
+    Secrets are texts, durations seconds.
+    """
+
+    id: str
+    values: Mapping[str, Any]
+
+    def text(self, name: str) -> str:
+        """Return the text ``name``; empty where it was left out."""
+        return str(self.values[name] or "")
+
+    def seconds(self, name: str) -> float:
+        """Return the duration ``name``."""
+        return float(self.values[name])
+
+
+class Kind(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of the table of providers. ``make`` raises ConfigurationError for what its words cannot say."""
+
+    name: str
+    channels: tuple[str, ...]
+    words: tuple[Word, ...]
+    make: Callable[[Settings, int], Provider]
+    """From its settings and how many of its connections may be open at once."""
+
+
+TIMEOUT = Word(name="timeout", form="duration", default=15.0, about="for the whole exchange, an hour at most")
+
+
+def base_url(default: str) -> Word:
+    """Return the word for where the provider's API is."""
+    return Word(name="base_url", form="url", default=default, about="where the provider's API is")
+
+
+def read_word(word: Word, node: Node | None, environment: Mapping[str, str]) -> Any:
+    """Return the value of ``word`` that stands at ``node``, or its default where there is none."""
+    if node is None:
+        return word.default
+    match word.form:
+        case "text":
+            return node.text()
+        case "secret":
+            return secret_of(node, environment).decode("utf-8", "replace")
+        case "url":
+            return _url(node)
+        case "duration":
+            return _seconds(node)
+        case "integer":
+            return node.integer(1, 1_000_000)
+        case "boolean":
+            return node.boolean()
+
+
+def _seconds(node: Node) -> float:
+    milliseconds = node.duration(least=1)
+    if milliseconds > HOUR:
+        node.fault("a time-out is an hour at most")
+    return milliseconds / 1000
+
+
+def _url(node: Node) -> str:
+    text = node.text()
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname or ""
+        _ = parts.port
+    except ValueError:
+        parts, host = urlsplit(""), ""
+    if parts.scheme not in ("https", "http") or not host:
+        node.fault(f"{shown(text)} is not a URL; write one such as https://api.example.com")
+    elif parts.username or parts.password:
+        node.fault("no password in a URL, which logs show")
+    elif parts.scheme == "http" and not is_loopback(host):
+        node.fault("http would show contacts' data and the key to the network: use https")
+    return text
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether ``host`` is this machine by its very name."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

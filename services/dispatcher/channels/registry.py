@@ -1,0 +1,9 @@
+"""The table of providers: one row a kind. A new one is a file beside this one, a row here, and its contract."""
+
+from __future__ import annotations
+
+from services.dispatcher.channels.email import SMTP
+from services.dispatcher.channels.kinds import Kind
+from services.dispatcher.channels.slack import SLACK
+
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (SMTP, SLACK)}

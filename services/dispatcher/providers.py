@@ -1,0 +1,122 @@
+"""The operator's ``providers.yaml``: which providers each channel has, best first, and what they are asked at most."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from services.dispatcher.channels.base import Provider
+from services.dispatcher.channels.kinds import Kind, Settings, read_word
+from services.dispatcher.channels.registry import KINDS
+from services.dispatcher.lanes import Lane
+from shared.clock import HOUR, MINUTE, SECOND
+from shared.errors import ConfigurationError
+from shared.journeys.conditions import CHANNELS
+from shared.journeys.document import read_document
+from shared.journeys.faults import Fault, JourneyFaultsError
+from shared.journeys.reader import Node
+
+SCHEMA = "providers/v1"
+COMMON = ("id", "kind", "connections", "rate")
+"""The words that every kind of provider has."""
+_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+_RATE = re.compile(r"(\d{1,7})/(s|min|h)")
+_PER = {"s": SECOND, "min": MINUTE, "h": HOUR}
+_CONNECTIONS = 16
+
+
+class Rate(msgspec.Struct, frozen=True):
+    """``count`` messages in ``per`` ms at most, over all dispatchers together."""
+
+    count: int
+    per: int
+
+
+class ProviderEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One provider of the file: what it is asked at once (``connections``) and over time (``rate``; None: no limit)."""
+
+    kind: Kind
+    settings: Settings
+    connections: int = _CONNECTIONS
+    rate: Rate | None = None
+
+    def make(self) -> Provider:
+        """Return the provider. Raises ConfigurationError for what its words cannot say."""
+        return self.kind.make(self.settings, self.connections)
+
+
+def read_providers(path: Path, environment: Mapping[str, str]) -> dict[str, tuple[ProviderEntry, ...]]:
+    """Return the providers of the file ``path`` by channel, best first; secrets come from ``environment`` or files.
+
+    Raises JourneyFaultsError with every fault and its line, ConfigurationError when there is no such file.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"cannot read {path}, which --providers or KIKKAKE_PROVIDERS names: {error}"
+        ) from error
+    return parse_providers(str(path), text, environment)
+
+
+def lanes_of(entries: Mapping[str, Sequence[ProviderEntry]]) -> dict[str, list[Lane[Provider]]]:
+    """Return the providers of ``entries`` by channel, each with its number of hands."""
+    return {channel: [Lane(entry.make(), entry.connections) for entry in listed] for channel, listed in entries.items()}
+
+
+def parse_providers(file: str, text: str, environment: Mapping[str, str]) -> dict[str, tuple[ProviderEntry, ...]]:
+    """Return the providers in ``text`` by channel. Raises JourneyFaultsError with every fault and its line."""
+    faults: list[Fault] = []
+    root = read_document(file, text, faults)
+    fields = {} if root is None else root.fields(("schema", "channels"), ("schema", "channels"))
+    if "schema" in fields:
+        fields["schema"].choice((SCHEMA,), "schema")
+    channels = fields["channels"].fields(CHANNELS) if "channels" in fields else {}
+    seen: set[str] = set()
+    found = {
+        channel: node.each(partial(_entry, channel=channel, environment=environment, seen=seen))
+        for channel, node in channels.items()
+    }
+    if faults:
+        raise JourneyFaultsError(faults)
+    return found
+
+
+def _entry(node: Node, *, channel: str, environment: Mapping[str, str], seen: set[str]) -> ProviderEntry | None:
+    named = node.value.get("kind") if node.expect(dict) else None
+    if named is None:
+        node.fault("`kind` is missing")
+        return None
+    kinds = [name for name, kind in KINDS.items() if channel in kind.channels]
+    if named.value not in kinds:
+        named.choice(kinds or ("none yet",), f"kind of provider for {channel}")
+        return None
+    kind = KINDS[named.value]
+    words = {word.name: word for word in kind.words}
+    fields = node.fields((*COMMON, *words), [word.name for word in kind.words if word.needed])
+    identity = fields["id"].text() if "id" in fields else kind.name
+    if not _ID.fullmatch(identity):
+        fields["id"].fault("an id is a-z, 0-9, _ and -, 40 characters at most")
+    elif identity in seen:
+        (fields.get("id") or node).fault(f"`{identity}` is there twice: give each provider an `id` of its own")
+    seen.add(identity)
+    return ProviderEntry(
+        kind=kind,
+        settings=Settings(
+            identity, {name: read_word(word, fields.get(name), environment) for name, word in words.items()}
+        ),
+        connections=fields["connections"].integer(1, 1000) if "connections" in fields else _CONNECTIONS,
+        rate=_rate(fields["rate"]) if "rate" in fields else None,
+    )
+
+
+def _rate(node: Node) -> Rate | None:
+    said = _RATE.fullmatch(node.text())
+    if said is None or int(said[1]) == 0:
+        node.fault("expected a rate such as 50/s, 600/min or 10000/h")
+        return None
+    return Rate(int(said[1]), _PER[said[2]])
