@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from services.dispatcher.errors import (
     TemporaryError,
     UnavailableError,
 )
+from services.dispatcher.guard import Guard
 
 ANSWER_BYTES = 64 * 1024
 """Of an answer; more is not read. What a provider says about one message is a few hundred bytes."""
@@ -60,9 +62,13 @@ class HttpApi:
         connections: int,
         headers: Mapping[str, str] | None = None,
         http2: bool = False,
-        transport: httpx2.AsyncBaseTransport | None = None,
+        tls: ssl.SSLContext | None = None,
+        guard: Guard | None = None,
     ) -> None:
-        """``timeout`` (seconds) is for the whole exchange; ``base`` stands before the paths that are asked."""
+        """``timeout`` (seconds) is for the whole exchange; ``base`` stands before the paths that are asked.
+
+        With a ``guard`` the paths are whole URLs of contacts' data, and it says which of them are asked; by HTTP/1.1.
+        """
         self._base = base.rstrip("/")
         self._timeout = timeout
         self._headers = dict(headers or {})
@@ -70,13 +76,15 @@ class HttpApi:
             max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=_KEEP_ALIVE
         )
         self._http2 = http2
-        self._transport = transport
+        self._tls = tls
+        self._guard = guard
         self._client: httpx2.AsyncClient | None = None
 
     async def post(self, path: str, content: bytes, headers: Mapping[str, str] | None = None) -> Answer:
         """Post ``content`` and return the answer, whatever its status.
 
-        Raises UnavailableError while the provider cannot have the request, and AmbiguousError once it may have it.
+        Raises UnavailableError while the provider cannot have the request, AmbiguousError once it may have it, and
+        RefusedError for a URL that is none, or none for the guard.
         """
         begun = False
 
@@ -90,6 +98,8 @@ class HttpApi:
         except TimeoutError as error:
             said = f"no answer within {self._timeout:g} s"
             raise (AmbiguousError(said) if begun else UnavailableError(said)) from error
+        except httpx2.InvalidURL as error:
+            raise RefusedError("not a URL") from error
         except (httpx2.TransportError, OSError) as error:
             said = type(error).__name__
             raise (AmbiguousError(said) if begun else UnavailableError(said)) from error
@@ -109,8 +119,9 @@ class HttpApi:
                 follow_redirects=False,
                 trust_env=False,
                 http2=self._http2,
+                verify=self._tls or True,
                 headers=self._headers,
-                transport=self._transport,
+                transport=None if self._guard is None else self._guard.transport(self._limits, self._tls),
             )
         body = bytearray()
         async with self._client.stream(

@@ -1,0 +1,182 @@
+"""The guard of URLs that come from contacts' data: none of them reaches a machine that the public cannot reach.
+
+Whoever can set a trait could otherwise have us ask our own network for them (server-side request forgery). What counts
+is the address that a connection really goes to: the name is resolved here, every address that it has must be public,
+and the connection is made to the address that was checked. So another answer of the resolver a moment later changes
+nothing, and neither does any way of writing an address (decimal, octal, with a dot at its end).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any
+
+import httpcore2
+import httpx2
+
+from services.dispatcher.errors import RefusedError
+from shared.errors import ConfigurationError
+
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+"""From a host and a port to its addresses as texts. Raises OSError where there are none."""
+
+_NAT64 = IPv6Network("64:ff9b::/96")
+_UNICAST = IPv6Network("2000::/3")
+"""All that IANA has given out of IPv6; what lies outside is for special purposes."""
+# What ``is_global`` of Python 3.11 takes for public. The last one is so by its number and still a cloud's own: Azure's
+# platform (metadata, DNS) answers there inside every virtual network.
+_RESERVED = tuple(
+    map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2001:db8::/32", "3fff::/20", "168.63.129.16/32"))
+)
+_HTTPS = 443
+
+
+class ForbiddenTargetError(RefusedError):
+    """The URL is none that may be asked. What it says has nothing of the URL in it."""
+
+
+class Guard:
+    """Says which URLs may be asked. ``allow`` are hosts, addresses and networks of the operator's own (CIDR).
+
+    A host that ``allow`` names may be asked by ``http`` too, and on any port; every other one by ``https`` on
+    ``ports``. A name outside of it may resolve to addresses of its networks.
+    """
+
+    def __init__(
+        self, allow: Iterable[str] = (), *, ports: Iterable[int] = (_HTTPS,), resolve: Resolve | None = None
+    ) -> None:
+        """Raises ConfigurationError for an entry of ``allow`` that is neither a host nor a network."""
+        self._hosts: set[str] = set()
+        self._networks: list[IPv4Network | IPv6Network] = []
+        for entry in allow:
+            self._allow(entry)
+        self._ports = frozenset(ports)
+        self._resolve = resolve or _resolve
+
+    def check(self, url: httpx2.URL | str) -> None:
+        """Return if ``url`` may be asked as far as its text tells. Raises ForbiddenTargetError."""
+        try:
+            parsed = httpx2.URL(url)
+        except httpx2.InvalidURL:
+            raise ForbiddenTargetError("not a URL") from None
+        if parsed.scheme not in ("http", "https") or not parsed.host:
+            raise ForbiddenTargetError("not a URL of https")
+        if parsed.userinfo:
+            raise ForbiddenTargetError("a URL with a user or a password in it")
+        if self._is_ours(parsed.host):
+            return
+        if parsed.scheme != "https":
+            raise ForbiddenTargetError("not a URL of https")
+        if (parsed.port or _HTTPS) not in self._ports:
+            raise ForbiddenTargetError("a URL with a port that is not asked")
+
+    async def addresses(self, host: str, port: int) -> Sequence[str]:
+        """Return the addresses of ``host``, all of them allowed.
+
+        Raises ForbiddenTargetError, and OSError where there is no such host.
+        """
+        found = await self._resolve(host, port)
+        if not self._is_ours(host) and not all(self._may(ip_address(address)) for address in found):
+            raise ForbiddenTargetError("the URL's host is no public address")
+        return found
+
+    def transport(self, limits: httpx2.Limits, tls: ssl.SSLContext | None = None) -> httpx2.AsyncBaseTransport:
+        """Return a transport that asks what is allowed and nothing else. Give it to a client without ``trust_env``."""
+        return _GuardedTransport(self, limits, tls or httpx2.create_ssl_context(trust_env=False))
+
+    def _allow(self, entry: str) -> None:
+        try:
+            self._networks.append(ip_network(entry))
+        except ValueError:
+            # What looks like a network and is none would otherwise be a host that nobody ever asks.
+            if not entry or not entry.isascii() or any(character in "/:@ " for character in entry):
+                raise ConfigurationError(
+                    f"`allow`: {entry!r} is neither a host nor a network such as 10.1.0.0/16"
+                ) from None
+            self._hosts.add(_plain(entry))
+
+    def _is_ours(self, host: str) -> bool:
+        if _plain(host) in self._hosts:
+            return True
+        try:
+            return _is_in(ip_address(host), self._networks)
+        except ValueError:
+            return False
+
+    def _may(self, address: IPv4Address | IPv6Address) -> bool:
+        return is_public(address) or _is_in(address, self._networks)
+
+
+def is_public(address: IPv4Address | IPv6Address) -> bool:
+    """Return whether anybody on the Internet may have ``address`` (IANA's special-purpose registries)."""
+    inner = _inside(address)
+    if inner is not None:
+        return is_public(inner)
+    if address.is_multicast or not address.is_global or (address.version == 6 and address not in _UNICAST):
+        return False
+    return not (address.is_reserved or _is_in(address, _RESERVED))
+
+
+def _is_in(address: IPv4Address | IPv6Address, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
+    return any(address in network for network in networks)
+
+
+def _inside(address: IPv4Address | IPv6Address) -> IPv4Address | None:
+    """Return the IPv4 address that packets to ``address`` end at, where it only wraps one."""
+    if isinstance(address, IPv4Address):
+        return None
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour
+
+
+class _GuardedTransport(httpx2.AsyncHTTPTransport):
+    def __init__(self, guard: Guard, limits: httpx2.Limits, tls: ssl.SSLContext) -> None:
+        super().__init__(verify=tls, trust_env=False)
+        self._guard = guard
+        # httpx2 hands no network backend on to the pool that it makes. The tests of this module ask for this machine
+        # through a transport: they fail should a later version no longer use this pool.
+        self._pool = httpcore2.AsyncConnectionPool(
+            ssl_context=tls,
+            max_connections=limits.max_connections,
+            max_keepalive_connections=limits.max_keepalive_connections,
+            keepalive_expiry=limits.keepalive_expiry,
+            network_backend=_GuardedBackend(guard),
+        )
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        self._guard.check(request.url)
+        return await super().handle_async_request(request)
+
+
+class _GuardedBackend(httpcore2.AnyIOBackend):
+    """Connects to the addresses that were checked; TLS is for the name, which the pool keeps."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+
+    async def connect_tcp(self, host: str, port: int, *args: Any, **options: Any) -> httpcore2.AsyncNetworkStream:
+        try:
+            addresses = await self._guard.addresses(host, port)
+        except OSError as error:
+            raise httpcore2.ConnectError("no such host") from error
+        failed: Exception = httpcore2.ConnectError("no address")
+        for address in addresses:
+            try:
+                return await super().connect_tcp(address, port, *args, **options)
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+                failed = error
+        raise failed
+
+
+async def _resolve(host: str, port: int) -> Sequence[str]:
+    answers = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in answers))
+
+
+def _plain(host: str) -> str:
+    return host.lower().rstrip(".")
