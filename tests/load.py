@@ -60,18 +60,18 @@ def call_of(number: int) -> dict[str, object]:
 
 def single_requests(host: str, count: int = _CONTACTS) -> list[bytes]:
     """Return requests with one event each."""
-    return [_request(host, "/v1/track", call_of(number)) for number in range(count)]
+    return [request_of(host, "/v1/track", call_of(number)) for number in range(count)]
 
 
 def batch_requests(host: str, size: int, count: int = 40) -> list[bytes]:
     """Return requests with ``size`` events each."""
     return [
-        _request(host, "/v1/batch", {"batch": [call_of(start * size + number) for number in range(size)]})
+        request_of(host, "/v1/batch", {"batch": [call_of(start * size + number) for number in range(size)]})
         for start in range(count)
     ]
 
 
-def _request(host: str, path: str, body: object) -> bytes:
+def request_of(host: str, path: str, body: object) -> bytes:
     content = json.dumps(body, separators=(",", ":")).encode()
     head = (
         f"POST {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Basic {_AUTHORIZATION}\r\n"
@@ -137,10 +137,13 @@ async def closed_loop(host: str, requests: list[bytes], *, lines: int, seconds: 
     return Tally(counts[True], counts[False], time.monotonic() - started)
 
 
-async def open_loop(host: str, requests: list[bytes], *, rate: float, lines: int, seconds: float) -> list[float]:
+async def open_loop(
+    host: str, requests: list[bytes], *, rate: float, lines: int, seconds: float, begin: float | None = None
+) -> list[float]:
     """Ask ``rate`` times a second whatever becomes of it; return the seconds from each one's due time to its answer.
 
-    A request that finds no connection free waits for one, and its latency goes on counting.
+    A request that finds no connection free waits for one, and its latency goes on counting. ``begin`` (monotonic) is
+    when the first one is due; left out: at once.
     """
     loop = asyncio.get_running_loop()
     latencies: list[float] = []
@@ -164,7 +167,7 @@ async def open_loop(host: str, requests: list[bytes], *, rate: float, lines: int
     name, _, port = host.partition(":")
     opened = [await loop.create_connection(lambda: Line(answered), name, int(port)) for _ in range(lines)]
     free.extend(line for _, line in opened)
-    started = time.monotonic() + 0.1
+    started = time.monotonic() + 0.1 if begin is None else begin
     asked = 0
     while asked < count:
         now = time.monotonic()

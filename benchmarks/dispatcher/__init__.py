@@ -1,0 +1,1 @@
+"""P8 to P11: the dispatcher beside its peers."""
