@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from services.dispatcher.channels.base import Provider
-from services.dispatcher.channels.email import EmailChannel, EmailSettings
+from services.dispatcher.channels.email import EmailChannel
+from services.dispatcher.channels.mail import mail_settings
 from services.dispatcher.channels.smtp import parse_smtp_url
 from services.dispatcher.claims import connect
 from services.dispatcher.connectors.file import lanes_of, read_connectors
@@ -45,7 +46,7 @@ def make_channels(settings: DispatcherSettings, environment: Mapping[str, str]) 
     if settings.providers is not None:
         return lanes_of_providers(read_providers(settings.providers, environment))
     server = parse_smtp_url(settings.smtp_url, timeout=settings.smtp_timeout, reply_timeout=settings.smtp_reply_timeout)
-    email = EmailChannel(server, EmailSettings(sender=settings.email_from, reply_to=settings.email_reply_to))
+    email = EmailChannel(server, mail_settings(settings.email_from, settings.email_reply_to, "smtp"))
     return {"email": [Lane(email, settings.smtp_connections)]}
 
 

@@ -13,8 +13,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from services.dispatcher.channels.base import Provider
-from services.dispatcher.channels.email import EmailChannel, EmailSettings
+from services.dispatcher.channels.email import EmailChannel
 from services.dispatcher.channels.inbox import InboxChannel
+from services.dispatcher.channels.mail import mail_settings
 from services.dispatcher.channels.smtp import parse_smtp_url
 from services.dispatcher.connectors.file import lanes_of, read_connectors
 from services.evaluator.core.catalog import catalog_of
@@ -243,7 +244,9 @@ class _JourneyTime:
 def _channels(settings: StandaloneSettings) -> dict[str, Provider]:
     channels: dict[str, Provider] = {name: InboxChannel(name) for name in CHANNELS}
     if settings.smtp is not None:
-        channels["email"] = EmailChannel(parse_smtp_url(settings.smtp), EmailSettings(sender=settings.email_from))
+        channels["email"] = EmailChannel(
+            parse_smtp_url(settings.smtp), mail_settings(settings.email_from, None, "smtp")
+        )
     return channels
 
 

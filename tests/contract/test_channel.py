@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from services.dispatcher.channels.base import Message, Provider
-from services.dispatcher.channels.email import EmailChannel, EmailSettings
+from services.dispatcher.channels.email import EmailChannel
 from services.dispatcher.channels.inbox import InboxChannel
+from services.dispatcher.channels.mail import mail_settings
 from services.dispatcher.channels.smtp import parse_smtp_url
 from services.dispatcher.errors import AmbiguousError, RefusedError, TemporaryError, UnavailableError
 from shared.errors import ConfigurationError
@@ -20,7 +21,7 @@ from tests.servers.process import free_port
 from tests.servers.smtp import ANY, SmtpServer
 
 ID = "3f0c5a34-0000-5000-8000-000000000001"
-SETTINGS = EmailSettings(sender="Shop 東京 <shop@example.com>", reply_to="help@example.com")
+SETTINGS = mail_settings("Shop 東京 <shop@example.com>", "help@example.com", "smtp")
 
 
 def a_message(**changes: object) -> Message:
@@ -265,4 +266,4 @@ def test_an_smtp_url_that_is_none_is_refused_and_not_repeated(url: str) -> None:
 
 def test_a_sender_that_is_no_address_is_a_fault_of_the_configuration() -> None:
     with pytest.raises(ConfigurationError):
-        EmailChannel(parse_smtp_url("smtp://localhost"), EmailSettings(sender="Shop"))
+        EmailChannel(parse_smtp_url("smtp://localhost"), mail_settings("Shop", None, "smtp"))

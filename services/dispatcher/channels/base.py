@@ -10,6 +10,15 @@ import msgspec
 from shared.messages.command import Purpose
 
 
+class Attachment(msgspec.Struct, frozen=True):
+    """A file that goes with a message; one with a ``cid`` is an image that the page shows as ``cid:...``."""
+
+    name: str
+    type: str
+    content: bytes
+    cid: str = ""
+
+
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One rendered message. ``at`` is journey time and becomes its date; ``headers`` are extra ones (unsubscribe).
 
@@ -26,6 +35,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     journey: str = ""
     step: str = ""
     reference: str | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 class Receipt(msgspec.Struct, frozen=True):

@@ -1,0 +1,142 @@
+"""What a rendered message is as a mail, whoever carries it: checked once here, written down by each kind in its way."""
+
+from __future__ import annotations
+
+import re
+from email.utils import parseaddr
+
+import msgspec
+
+from services.dispatcher.channels.base import Attachment, Message
+from services.dispatcher.channels.kinds import Settings, Word
+from services.dispatcher.errors import DeadAddressError, RefusedError
+from shared.errors import ConfigurationError
+
+FROM = Word(name="from", needed=True, about="who messages are from: an address, or `Name <address>`")
+REPLY_TO = Word(name="reply_to", about="where answers go; left out: to `from`")
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+_FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,75}")
+# RFC 5321, 4.5.3.1: the local part and the domain have their own limits; this is the path's.
+_LONGEST_ADDRESS = 254
+# RFC 5322, 2.1.1: no line is longer. A value is folded at its blanks; what has none for so long cannot be.
+_LONGEST_WORD = 900
+_TYPE = re.compile(r"[a-z]+/[\w.+-]{1,100}", re.IGNORECASE)
+
+
+class Mailbox(msgspec.Struct, frozen=True):
+    """One address with the name beside it, empty where there is none."""
+
+    address: str
+    name: str = ""
+
+    @property
+    def domain(self) -> str:
+        """The part behind the @."""
+        return self.address.rpartition("@")[2]
+
+
+class MailSettings(msgspec.Struct, frozen=True):
+    """Who the mails are from, and where answers go where that is somebody else."""
+
+    sender: Mailbox
+    reply_to: Mailbox | None = None
+
+
+class Mail(msgspec.Struct, frozen=True, kw_only=True):
+    """One mail whose every field is safe to write into a header line. At least one of ``text`` and ``html`` is there.
+
+    ``recipient`` has its domain in ASCII; ``at`` is its date (ms); ``headers`` are extra ones, in ASCII or not.
+    """
+
+    sender: Mailbox
+    reply_to: Mailbox | None
+    recipient: str
+    subject: str
+    text: str | None
+    html: str | None
+    at: int
+    message_id: str
+    headers: tuple[tuple[str, str], ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+
+
+def mail_settings(sender: str, reply_to: str | None, provider_id: str) -> MailSettings:
+    """Return what the operator's words say. Raises ConfigurationError for what is no address."""
+    return MailSettings(
+        _mailbox(sender, f"the sender of `{provider_id}`: --email-from, KIKKAKE_EMAIL_FROM or `from`"),
+        _mailbox(reply_to, f"`reply_to` of `{provider_id}`, or KIKKAKE_EMAIL_REPLY_TO,") if reply_to else None,
+    )
+
+
+def mail_settings_of(settings: Settings) -> MailSettings:
+    """Return what the words ``from`` and ``reply_to`` of a provider say. Raises ConfigurationError."""
+    return mail_settings(settings.text("from"), settings.text("reply_to") or None, settings.id)
+
+
+def compose(message: Message, settings: MailSettings) -> Mail:
+    """Return ``message`` as a mail.
+
+    Raises RefusedError for what no provider should be asked: a line break in a header lets whoever wrote it write the
+    next header. DeadAddressError for what is no address. Neither repeats what it refuses.
+    """
+    text, html = message.parts.get("text"), message.parts.get("html")
+    if text is None and html is None:
+        raise RefusedError("neither text nor html")
+    for name, value in message.headers:
+        if not _FIELD_NAME.fullmatch(name) or max(map(len, value.split(" "))) > _LONGEST_WORD:
+            raise RefusedError("an extra header cannot be one")
+        _one_line(value)
+    for attachment in message.attachments:
+        if not _TYPE.fullmatch(attachment.type):
+            raise RefusedError("the type of an attachment is none")
+        _one_line(attachment.name + attachment.cid)
+    return Mail(
+        sender=settings.sender,
+        reply_to=settings.reply_to,
+        recipient=_recipient(message.address),
+        subject=_one_line(message.parts.get("subject", "")),
+        text=text,
+        html=html,
+        at=message.at,
+        # Derived, so that a second copy of an ambiguous message is recognised as one by mail programs.
+        message_id=_one_line(f"<{message.command_id}@{settings.sender.domain}>"),
+        headers=message.headers,
+        attachments=message.attachments,
+    )
+
+
+def _mailbox(text: str, where: str) -> Mailbox:
+    name, address = parseaddr(text)
+    if _CONTROL.search(text) or not _is_address(address) or not address.isascii():
+        raise ConfigurationError(f"{where} must be an address or 'Name <address>'")
+    return Mailbox(address, name)
+
+
+def _one_line(value: str) -> str:
+    if _CONTROL.search(value):
+        raise RefusedError("a header holds a line break or control character")
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        raise RefusedError("a header holds what is no character") from None
+    return value
+
+
+def _recipient(address: str) -> str:
+    if not _is_address(address):
+        raise DeadAddressError("not an e-mail address", why="invalid")
+    local, _, domain = address.rpartition("@")
+    try:
+        local.encode()
+        return f"{local}@{domain.encode('idna').decode('ascii')}"
+    except UnicodeError:
+        raise DeadAddressError("not an e-mail address", why="invalid") from None
+
+
+def _is_address(address: str) -> bool:
+    local, _, domain = address.rpartition("@")
+    if not local or not domain or len(address) > _LONGEST_ADDRESS:
+        return False
+    # One address and nothing else: no list, no route, no comment, no space.
+    return not (_CONTROL.search(address) or any(character in ' ,;:<>()[]"\\@' for character in local + domain))
