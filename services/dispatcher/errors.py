@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from shared.errors import KikkakeError, PermanentError, RetryableError
-
-DeadAddress = Literal["unregistered", "invalid", "opted_out"]
-"""Why an address is of no use any more: its device or subscription is gone, it never was one, its owner said no."""
+from shared.messages.outcome import DeadAddress
 
 
 class TemporaryError(RetryableError):
@@ -18,6 +14,10 @@ class TemporaryError(RetryableError):
     def __init__(self, detail: str, *, retry_after: int | None = None) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+
+
+class BusyError(TemporaryError):
+    """The provider takes nobody's messages for now (429, 503): all of them wait, for ``retry_after`` where it says."""
 
 
 class UnavailableError(TemporaryError):

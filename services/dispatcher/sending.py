@@ -9,8 +9,8 @@ import structlog
 
 from services.dispatcher.channels.base import Message, Provider
 from services.dispatcher.core.retry import RetryAt, Setback, next_attempt
-from services.dispatcher.core.rows import End, Work, through, with_channels
-from services.dispatcher.errors import AmbiguousError, RefusedError, TemporaryError
+from services.dispatcher.core.rows import End, Work, attempted, refusal_of, through, with_channels
+from services.dispatcher.errors import AmbiguousError, DeadAddressError, RefusedError, TemporaryError
 from services.dispatcher.handover import Handover
 from services.dispatcher.lanes import Lane
 from shared.messages.command import SendCommand
@@ -32,13 +32,14 @@ class Sender:
         """Take the message of ``command`` as far as it goes now; None: claims cannot be had."""
         way = next(self._ways(command), None)
         if way is None:
-            return await self._handover.end(work, End("skipped", "unreachable"))
+            return await self._handover.end(work, End("skipped", "unreachable", tried=work.tried))
         name, lane = way
         command = through(command, name)
         try:
             parts = render(command.content[name], command.data).parts
         except TemplateError as error:
-            return await self._handover.end(_with(work, command), End("skipped", "template_error", str(error)))
+            end = End("skipped", "template_error", str(error), tried=work.tried)
+            return await self._handover.end(_with(work, command), end)
         return await self._handover.attempt(
             _with(work, command), lane, lambda begun: self._hand_over(begun, command, lane.provider, parts)
         )
@@ -48,7 +49,7 @@ class Sender:
         lane = self._lane(command, command.channels[0])
         if lane is not None and lane.provider.idempotent:
             return await self._handover.defer(work)
-        return await self._ambiguous(work, command, "restart")
+        return await self._ambiguous(work, command, "restart", work.provider)
 
     def _ways(self, command: SendCommand) -> Iterator[tuple[str, Lane[Provider]]]:
         """Yield the channels left to try that reach the receiver, best first, each with its provider."""
@@ -81,29 +82,34 @@ class Sender:
         try:
             with telemetry.provider(channel, provider.id):
                 receipt = await provider.send(message)
+        except DeadAddressError as error:
+            return await self._next_channel(work, command, refusal_of(provider.id, str(error), error.why))
         except RefusedError as error:
-            return await self._next_channel(work, command, "refused", str(error))
+            return await self._next_channel(work, command, refusal_of(provider.id, str(error)))
         except TemporaryError as error:
             again = self._handover.again(work, error, self._options.retry)
             if again is None:
-                return await self._next_channel(work, command, "gave_up", str(error))
+                end = End("failed", "gave_up", str(error), provider=provider.id)
+                return await self._next_channel(work, command, end)
             return await self._handover.defer(*again)
         except AmbiguousError as error:
-            return await self._ambiguous(work, command, str(error))
+            return await self._ambiguous(work, command, str(error), provider.id)
         except Exception as error:  # noqa: BLE001  an adapter's bug: whether it had sent by then, nobody knows
             _LOG.exception("dispatcher.provider_raised", provider=provider.id, command=command.command_id)
-            return await self._ambiguous(work, command, type(error).__name__)
+            return await self._ambiguous(work, command, type(error).__name__, provider.id)
         telemetry.accepted(command.decided_at, self._options.clocks.journey())
-        return await self._handover.settle(work, End("sent", None, receipt.detail, receipt.provider_id))
+        end = End("sent", None, receipt.detail, receipt.provider_id, provider=provider.id, tried=work.tried)
+        return await self._handover.settle(work, end)
 
-    async def _next_channel(self, work: Work, command: SendCommand, reason: str, detail: str) -> Delivery:
-        """Go on with the next channel as another attempt of the same command, or end it as failed."""
+    async def _next_channel(self, work: Work, command: SendCommand, end: End) -> Delivery:
+        """Go on with the next channel as another attempt of the same command, or come to ``end``."""
         rest = [name for name, _ in self._ways(with_channels(command, command.channels[1:]))]
         if not rest:
-            return await self._handover.settle(work, End("failed", reason, detail))
-        return await self._handover.defer(Work(with_channels(command, rest), recorded_at=work.recorded_at))
+            return await self._handover.settle(work, msgspec.structs.replace(end, tried=work.tried))
+        tried = (*work.tried, attempted(command.channels[0], end))
+        return await self._handover.defer(Work(with_channels(command, rest), recorded_at=work.recorded_at, tried=tried))
 
-    async def _ambiguous(self, work: Work, command: SendCommand, detail: str) -> Delivery:
+    async def _ambiguous(self, work: Work, command: SendCommand, detail: str, provider: str | None) -> Delivery:
         self._options.telemetry.ambiguous(command.channels[0])
         _LOG.warning("dispatcher.ambiguous", command=command.command_id, policy=command.on_ambiguous)
         if command.on_ambiguous == "retry":
@@ -113,7 +119,8 @@ class Sender:
             if isinstance(again, RetryAt):
                 tried = msgspec.structs.replace(work, attempt=setback.attempt, since=setback.since)
                 return await self._handover.defer(tried, again.at)
-        return await self._handover.settle(work, End("ambiguous", None, detail))
+        end = End("ambiguous", None, detail, provider=provider, tried=work.tried)
+        return await self._handover.settle(work, end)
 
 
 def _with(work: Work, command: SendCommand) -> Work:

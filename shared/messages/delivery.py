@@ -8,7 +8,7 @@ import msgspec
 
 from shared.messages.answer import Answer
 from shared.messages.command import CommandRecord
-from shared.messages.outcome import Outcome
+from shared.messages.outcome import Attempt, Outcome
 
 DeliveryStatus = Literal["cancelled", "deferred", "sending", "settled", "reported"]
 
@@ -21,6 +21,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     carries the ``outcome`` to report; ``reported`` is the end. ``cancelled`` has its ``reason``: the command was not
     read yet. ``at``, ``since`` (the first attempt) and ``recorded_at`` (the command's append) are machine time.
     ``term`` is its writer's place in the order of the partition's owners, where there can be more than one.
+    ``provider`` is who has the message in hand (``sending``), or may have it since ``provider_since`` (machine time)
+    and drops a repeat of its id: it alone is asked again. ``tried`` are the channels that did not take the message.
     """
 
     command_id: str
@@ -35,3 +37,6 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     since: int | None = None
     recorded_at: int | None = None
     term: int | None = None
+    provider: str | None = None
+    provider_since: int | None = None
+    tried: tuple[Attempt, ...] = ()

@@ -10,6 +10,8 @@ from shared.ids import outcome_id
 from shared.messages.command import SendCommand
 
 OutcomeStatus = Literal["sent", "skipped", "failed", "ambiguous"]
+DeadAddress = Literal["unregistered", "invalid", "opted_out"]
+"""Why an address is of no use any more: its device or subscription is gone, it never was one, its owner said no."""
 
 EVENT_NAMES: dict[OutcomeStatus, str] = {
     "sent": "Message Sent",
@@ -27,11 +29,23 @@ STAFF_EVENT_NAMES: dict[OutcomeStatus, str] = {
 """The same for a message to people of ours, so that whoever is told of failures is not told of that one's failure."""
 
 
+class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A channel that did not take the message, before another was tried. Its fields are those of ``Outcome``."""
+
+    channel: str
+    reason: str
+    detail: str | None = None
+    provider: str | None = None
+    dead: DeadAddress | None = None
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="outcome"):
     """The end of one command. Its ``message_id`` is derived from the command, so that a repeated report is a no-op.
 
     ``at`` is journey time. ``reason`` is a reason code (docs/reference/reasons.md) where there is one;
-    ``provider_id`` is what the provider calls the message.
+    ``provider_id`` is what the provider calls the message. ``provider`` is the provider's id in ``providers.yaml``,
+    None: none was asked. ``dead``: the contact's address for ``channel`` is of no use any more. ``tried`` are the
+    channels before ``channel``, in their order.
     """
 
     message_id: str
@@ -48,6 +62,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     detail: str | None = None
     provider_id: str | None = None
     to_staff: bool = False
+    provider: str | None = None
+    dead: DeadAddress | None = None
+    tried: tuple[Attempt, ...] = ()
 
     @property
     def name(self) -> str:

@@ -11,7 +11,7 @@ import msgspec
 from services.dispatcher.channels.base import Message, Provider
 from services.dispatcher.channels.kinds import Settings
 from services.dispatcher.channels.registry import KINDS
-from services.dispatcher.errors import DeadAddress
+from shared.messages.outcome import DeadAddress
 from tests.builders import at
 from tests.servers.provider import Asked, Face, Reply
 

@@ -14,32 +14,61 @@ from shared.messages.codec import encode
 from shared.messages.command import CallCommand, CommandRecord, SendCommand
 from shared.messages.dead_letter import DeadLetter
 from shared.messages.delivery import Delivery, DeliveryStatus
-from shared.messages.outcome import Outcome, OutcomeStatus, outcome_of
+from shared.messages.outcome import Attempt, DeadAddress, Outcome, OutcomeStatus, outcome_of
 from shared.messages.topics import COMMANDS_DLQ, TopicName
 
 
 class Work(msgspec.Struct, frozen=True):
-    """A command with how often it was tried; ``since`` and ``recorded_at`` (its record's append) are machine time."""
+    """A command with how often it was tried; ``since`` and ``recorded_at`` (its record's append) are machine time.
+
+    ``provider`` may have had it since ``provider_since``, and no other one is asked; ``tried`` are the channels that
+    did not take it.
+    """
 
     command: CommandRecord
     attempt: int = 0
     since: int | None = None
     recorded_at: int | None = None
+    provider: str | None = None
+    provider_since: int | None = None
+    tried: tuple[Attempt, ...] = ()
 
 
 class End(msgspec.Struct, frozen=True):
-    """How a command ended. A call that was answered counts as ``sent``, with the answer's ``data``."""
+    """How a command ended. A call that was answered counts as ``sent``, with the answer's ``data``.
+
+    ``provider`` was asked last, ``dead`` is what it said of the address, ``tried`` are the channels before.
+    """
 
     status: OutcomeStatus
     reason: str | None = None
     detail: str | None = None
     provider_id: str | None = None
     data: Any = None
+    provider: str | None = None
+    dead: DeadAddress | None = None
+    tried: tuple[Attempt, ...] = ()
+
+
+DEAD = {"unregistered": "unregistered", "invalid": "invalid_address", "opted_out": "opted_out"}
+"""The reason code of each kind of dead address."""
+
+
+def refusal_of(provider: str, detail: str, dead: DeadAddress | None = None) -> End:
+    """Return the end of a message that ``provider`` will never take."""
+    return End("failed", "refused" if dead is None else DEAD[dead], detail, provider=provider, dead=dead)
+
+
+def attempted(channel: str, end: End) -> Attempt:
+    """Return ``end``, to which the message came by ``channel``, as one of the attempts before the next channel."""
+    return Attempt(
+        channel=channel, reason=end.reason or end.status, detail=end.detail, provider=end.provider, dead=end.dead
+    )
 
 
 def work_of(row: Delivery, command: CommandRecord) -> Work:
     """Return the work that ``row``, which carries ``command``, stands for."""
-    return Work(command, row.attempt, row.since, row.recorded_at)
+    return Work(command, row.attempt, row.since, row.recorded_at, row.provider, row.provider_since, row.tried)
 
 
 def row_of(
@@ -61,6 +90,9 @@ def row_of(
         command=work.command,
         since=work.since,
         recorded_at=work.recorded_at,
+        provider=work.provider,
+        provider_since=work.provider_since,
+        tried=work.tried,
     )
 
 
@@ -73,7 +105,8 @@ def ended(command: CommandRecord, end: End, at: int) -> Outcome | Answer:
     if isinstance(command, CallCommand):
         error = None if end.status == "sent" else end.reason or end.status
         return answer_of(command, at, data=end.data, error=error, detail=end.detail)
-    return outcome_of(command, end.status, at, reason=end.reason, detail=end.detail, provider_id=end.provider_id)
+    report = outcome_of(command, end.status, at, reason=end.reason, detail=end.detail, provider_id=end.provider_id)
+    return msgspec.structs.replace(report, provider=end.provider, dead=end.dead, tried=end.tried)
 
 
 def through(command: SendCommand, name: str) -> SendCommand:

@@ -11,13 +11,20 @@ import pytest
 from services.dispatcher.core.freshness import CancelsSeen
 from services.dispatcher.core.rows import Work
 from services.dispatcher.delivery import Deliverer
-from services.dispatcher.errors import AmbiguousError, RefusedError, TemporaryError, UnavailableError
+from services.dispatcher.errors import (
+    AmbiguousError,
+    DeadAddressError,
+    RefusedError,
+    TemporaryError,
+    UnavailableError,
+)
 from services.dispatcher.freshness import CancelsFresh
 from services.dispatcher.ports import ClaimsUnavailableError
 from shared.clock import DAY, SECOND
 from shared.log import Output
 from shared.messages.command import Mark, OnAmbiguous
 from shared.messages.delivery import Delivery
+from shared.messages.outcome import Attempt, DeadAddress
 from tests.dispatching import NOON, Bench, a_command, outcomes
 from tests.fakes import MemoryLedger, RecordingProvider, ScriptedClaims
 
@@ -137,6 +144,30 @@ async def test_a_final_refusal_of_the_last_channel_fails_with_the_provider_s_cod
     await bench.deliver(a_command())
     outcome = outcomes(bench.memory.outputs)[0]
     assert ("failed", "refused", "550 5.1.1") == (outcome.status, outcome.reason, outcome.detail)
+
+
+@pytest.mark.parametrize(
+    ("why", "reason"),
+    [("unregistered", "unregistered"), ("invalid", "invalid_address"), ("opted_out", "opted_out")],
+)
+async def test_a_dead_address_is_told_by_its_own_reason(why: DeadAddress, reason: str) -> None:
+    bench = Bench(RecordingProvider(answers=[DeadAddressError("410", why=why)]))
+    await bench.deliver(a_command())
+    outcome = outcomes(bench.memory.outputs)[0]
+    assert ("failed", reason, why, "email") == (outcome.status, outcome.reason, outcome.dead, outcome.provider)
+
+
+async def test_the_outcome_tells_each_channel_that_was_tried_before_its_own() -> None:
+    """The first one's address is dead, also when the next one took the message."""
+    bench = Bench(RecordingProvider(answers=[DeadAddressError("410", why="unregistered")]), RecordingProvider("sms"))
+    await bench.deliver(a_command(channels=("email", "sms")))
+    row = bench.memory.rows[a_command().command_id]
+    assert row.command is not None
+    await bench.deliver(row.command, tried=row.tried)
+    outcome = outcomes(bench.memory.outputs)[0]
+    assert ("sent", "sms", "sms", None) == (outcome.status, outcome.channel, outcome.provider, outcome.dead)
+    first = Attempt(channel="email", reason="unregistered", detail="410", provider="email", dead="unregistered")
+    assert (first,) == outcome.tried
 
 
 async def test_a_lost_answer_is_ambiguous_and_the_command_says_what_then() -> None:

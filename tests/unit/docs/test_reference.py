@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args, get_type_hints
 
+from services.dispatcher.core.rows import DEAD
 from services.evaluator.builder import BACKLOG, TOO_LARGE
 from services.evaluator.core.addresses import ADDRESS_TRAITS
 from services.evaluator.core.calls import LATE, TIMEOUT
@@ -101,14 +102,14 @@ def test_the_reason_of_an_event_that_is_not_emitted_is_explained() -> None:
 
 def test_every_end_of_a_message_is_explained() -> None:
     """``skipped`` by the dispatcher and ``failed``, and what a cancel may say."""
-    skipped, failed = set(get_args(get_type_hints(Hours)["reason"])), {"internal_error"}
-    for node in trees(DISPATCHER / "sending.py", DISPATCHER / "handover.py"):
+    skipped, failed = set(get_args(get_type_hints(Hours)["reason"])), {"internal_error", *DEAD.values()}
+    for node in trees(DISPATCHER / "sending.py", DISPATCHER / "handover.py", DISPATCHER / "core/rows.py"):
         if called(node) == "End" and isinstance(node, ast.Call) and "skipped" in texts(node.args[0]):
             skipped |= set(texts(node.args[1]))
         if called(node) == "Drop" and isinstance(node, ast.Call):
             skipped |= set(texts(node.args[0]))
-        if called(node) == "_next_channel" and isinstance(node, ast.Call):
-            failed |= set(texts(node.args[2]))
+        if called(node) == "End" and isinstance(node, ast.Call) and "failed" in texts(node.args[0]):
+            failed |= set(texts(node.args[1]))
     cancel = function(CORE / "exits.py", "_cancel")
     [reason] = [argument.annotation for argument in cancel.args.args if argument.arg == "reason"]
     assert reason is not None
