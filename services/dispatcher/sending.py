@@ -77,6 +77,7 @@ class Sender:
             purpose=command.purpose,
             journey=command.journey,
             step=command.step,
+            expires_at=command.expires_at,
         )
         telemetry = self._options.telemetry
         try:

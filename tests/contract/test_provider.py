@@ -140,8 +140,9 @@ async def test_an_answer_that_says_nothing_leaves_it_open(case: Case, reply: Rep
 async def test_nobody_there_is_unavailable(case: Case) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     provider = case.make(url)
-    with pytest.raises(UnavailableError):
+    with pytest.raises(TemporaryError) as caught:
         await provider.send(case.message(url))
+    assert case.one_host == isinstance(caught.value, UnavailableError)
     await provider.close()
 
 

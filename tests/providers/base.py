@@ -24,7 +24,8 @@ class Case:
 
     ``refused``, ``dead`` and ``misconfigured`` are answers of its own, as its documentation has them; ``later`` are
     those after which it does not have the message and may be asked again. ``says`` reads out of a request what the
-    receiver would see of the message: address and text.
+    receiver would see of the message: address and text. Without ``one_host`` each contact has a server of its own, and
+    one that is not there says nothing about the provider.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class Case:
     misconfigured: tuple[Reply, ...] = ()
     later: tuple[Reply, ...] = ()
     unsure: tuple[Reply, ...] = ()
+    one_host: bool = True
 
     def make(self, url: str, **changes: Any) -> Provider:
         """Return the provider, with the server at ``url`` in the place of its API."""

@@ -23,7 +23,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One rendered message. ``at`` is journey time and becomes its date; ``headers`` are extra ones (unsubscribe).
 
     ``reference`` is an opaque text that the provider's feedback brings back, where it can carry one: it says to us, and
-    to nobody else, whose message this was.
+    to nobody else, whose message this was. From ``expires_at`` (journey time) on it is not worth showing any more.
     """
 
     command_id: str
@@ -36,6 +36,11 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     step: str = ""
     reference: str | None = None
     attachments: tuple[Attachment, ...] = ()
+    expires_at: int | None = None
+
+    def seconds_left(self, longest: int) -> int:
+        """Return for how many seconds it may wait for its device, ``longest`` at most."""
+        return longest if self.expires_at is None else max(0, min(longest, (self.expires_at - self.at) // 1000))
 
 
 class Receipt(msgspec.Struct, frozen=True):

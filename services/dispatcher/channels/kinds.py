@@ -15,7 +15,7 @@ from shared.journeys.faults import shown
 from shared.journeys.reader import Node
 from shared.journeys.secrets import secret_of
 
-Form = Literal["text", "secret", "url", "duration", "integer", "boolean"]
+Form = Literal["text", "texts", "secret", "secrets", "url", "duration", "integer", "integers", "boolean"]
 
 
 class Word(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +31,7 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
 class Settings(msgspec.Struct, frozen=True):
     """What one provider of the file is to be made of: its ``id``, and every word of its kind by name.
 
-    Secrets are texts, durations seconds.
+    Secrets are texts, durations seconds, and lists tuples.
     """
 
     id: str
@@ -40,6 +40,10 @@ class Settings(msgspec.Struct, frozen=True):
     def text(self, name: str) -> str:
         """Return the text ``name``; empty where it was left out."""
         return str(self.values[name] or "")
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Return the list ``name``; empty where it was left out."""
+        return tuple(self.values[name] or ())
 
     def seconds(self, name: str) -> float:
         """Return the duration ``name``."""
@@ -64,23 +68,24 @@ def base_url(default: str) -> Word:
     return Word(name="base_url", form="url", default=default, about="where the provider's API is")
 
 
+ALLOW = Word(
+    name="allow",
+    form="texts",
+    about="hosts and networks (`10.1.0.0/16`) of yours that may be asked, by `http` too; all others must be public",
+)
+
+
 def read_word(word: Word, node: Node | None, environment: Mapping[str, str]) -> Any:
     """Return the value of ``word`` that stands at ``node``, or its default where there is none."""
-    if node is None:
-        return word.default
-    match word.form:
-        case "text":
-            return node.text()
-        case "secret":
-            return secret_of(node, environment).decode("utf-8", "replace")
-        case "url":
-            return _url(node)
-        case "duration":
-            return _seconds(node)
-        case "integer":
-            return node.integer(1, 1_000_000)
-        case "boolean":
-            return node.boolean()
+    return word.default if node is None else _FORMS[word.form](node, environment)
+
+
+def _secret(node: Node, environment: Mapping[str, str]) -> str:
+    return secret_of(node, environment).decode("utf-8", "replace")
+
+
+def _integer(node: Node) -> int:
+    return node.integer(1, 1_000_000)
 
 
 def _seconds(node: Node) -> float:
@@ -113,3 +118,16 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+_FORMS: dict[Form, Callable[[Node, Mapping[str, str]], Any]] = {
+    "text": lambda node, _: node.text(),
+    "texts": lambda node, _: tuple(item.text() for item in node.items()),
+    "secret": _secret,
+    "secrets": lambda node, environment: tuple(_secret(item, environment) for item in node.items()),
+    "url": lambda node, _: _url(node),
+    "duration": lambda node, _: _seconds(node),
+    "integer": lambda node, _: _integer(node),
+    "integers": lambda node, _: tuple(_integer(item) for item in node.items()),
+    "boolean": lambda node, _: node.boolean(),
+}

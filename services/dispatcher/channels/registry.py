@@ -5,5 +5,6 @@ from __future__ import annotations
 from services.dispatcher.channels.email import SMTP
 from services.dispatcher.channels.kinds import Kind
 from services.dispatcher.channels.slack import SLACK
+from services.dispatcher.channels.webhook import WEBHOOK
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (SMTP, SLACK)}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (SMTP, SLACK, WEBHOOK)}

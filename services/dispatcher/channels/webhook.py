@@ -1,0 +1,126 @@
+"""Signed webhooks (Standard Webhooks): the address is a URL of the contact's own server, the text its body.
+
+The receiver is told to keep to ``webhook-id``, which is the command's id: a repeat is no second message. Each contact
+has a server of its own, so none that is down or refuses says anything about this provider.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from standardwebhooks import Webhook
+
+from services.dispatcher.channels.base import Message, Receipt
+from services.dispatcher.channels.http import HttpApi
+from services.dispatcher.channels.kinds import ALLOW, TIMEOUT, Kind, Settings, Word
+from services.dispatcher.errors import DeadAddressError, RefusedError, TemporaryError, UnavailableError
+from services.dispatcher.guard import Guard
+from shared.clock import Clock, system_clock
+from shared.errors import ConfigurationError
+
+_PREFIX = "whsec_"
+# Standard Webhooks, "Signature scheme": a secret has 24 to 64 random bytes.
+_SECRET_BYTES = 24
+_LATER = frozenset({408, 425, 429})
+
+
+class WebhookProvider:
+    """Posts what was rendered to contacts' servers, signed with every secret of ``secrets``, the newest first."""
+
+    idempotent = True
+
+    def __init__(
+        self,
+        provider_id: str,
+        *,
+        secrets: Sequence[str],
+        guard: Guard,
+        content_type: str,
+        timeout: float,
+        connections: int,
+        clock: Clock = system_clock,
+    ) -> None:
+        """Raises ConfigurationError where there is no secret, or one that is none."""
+        self.id = provider_id
+        if not secrets:
+            raise ConfigurationError(f"`secrets` of `{provider_id}` has none: give the one that receivers check with")
+        self._signers = [_signer(secret, provider_id) for secret in secrets]
+        self._clock = clock
+        self._api = HttpApi(
+            timeout=timeout, connections=connections, headers={"Content-Type": content_type}, guard=guard
+        )
+
+    def takes(self, address: str) -> bool:
+        """Return True: whether it is a URL that may be asked is found out where the reason can be told."""
+        return True
+
+    async def send(self, message: Message) -> Receipt:
+        """Post the text. Raises as ``Provider.send`` does."""
+        body = message.parts.get("text", "")
+        try:
+            answer = await self._api.post(message.address, body.encode(), self._signed(message.command_id, body))
+        except UnavailableError as error:
+            # Nobody there is the receiver's trouble, not ours: it counts as this message's attempt.
+            raise TemporaryError(str(error)) from error
+        detail = f"HTTP {answer.status}"
+        if 200 <= answer.status < 300:
+            return Receipt(provider_id=message.command_id)
+        if answer.status == 410:
+            raise DeadAddressError(detail, why="unregistered")
+        if answer.status in _LATER or answer.status >= 500:
+            raise TemporaryError(detail, retry_after=answer.retry_after)
+        raise RefusedError(detail)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._api.close()
+
+    def _signed(self, command_id: str, body: str) -> dict[str, str]:
+        """Return the headers of an attempt that is made now."""
+        now = datetime.fromtimestamp(self._clock() // 1000, UTC)
+        return {
+            "webhook-id": command_id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": " ".join(signer.sign(command_id, now, body) for signer in self._signers),
+        }
+
+
+def _signer(secret: str, provider_id: str) -> Webhook:
+    try:
+        # It takes what it is given; whatever is no base64 would be a secret that no receiver has.
+        length = len(binascii.a2b_base64(secret.removeprefix(_PREFIX), strict_mode=True))
+        if secret.startswith(_PREFIX) and length >= _SECRET_BYTES:
+            return Webhook(secret)
+    except (binascii.Error, ValueError):
+        pass
+    raise ConfigurationError(
+        f"a secret of `{provider_id}` is not `whsec_` and {_SECRET_BYTES} random bytes or more in base64; "
+        "make one with: echo whsec_$(openssl rand -base64 32)"
+    )
+
+
+def _make(settings: Settings, connections: int) -> WebhookProvider:
+    return WebhookProvider(
+        settings.id,
+        secrets=settings.texts("secrets"),
+        guard=Guard(settings.texts("allow"), ports=(443, *(settings.values["ports"] or ()))),
+        content_type=settings.text("content_type"),
+        timeout=settings.seconds("timeout"),
+        connections=connections,
+    )
+
+
+WEBHOOK = Kind(
+    name="webhook",
+    channels=("webhook",),
+    words=(
+        Word(name="secrets", form="secrets", needed=True, about="what is signed with; two while one takes over"),
+        Word(name="content_type", default="application/json", about="of what the template says"),
+        TIMEOUT,
+        Word(name="ports", form="integers", about="ports that may be asked besides 443"),
+        ALLOW,
+    ),
+    make=_make,
+)
