@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 from tests.providers.base import Case
+from tests.providers.mailgun import MAILGUN
+from tests.providers.postmark import POSTMARK
+from tests.providers.sendgrid import SENDGRID
+from tests.providers.ses import SES
 from tests.providers.slack import SLACK
 from tests.providers.webhook import WEBHOOK
 
-CASES: dict[str, Case] = {case.kind: case for case in (SLACK, WEBHOOK)}
+CASES: dict[str, Case] = {
+    case.kind: case
+    for case in (
+        SES,
+        SENDGRID,
+        MAILGUN,
+        POSTMARK,
+        SLACK,
+        WEBHOOK,
+    )
+}

@@ -15,12 +15,18 @@ from shared.errors import ConfigurationError
 FROM = Word(name="from", needed=True, about="who messages are from: an address, or `Name <address>`")
 REPLY_TO = Word(name="reply_to", about="where answers go; left out: to `from`")
 
+REFERENCE = "kikkake_reference"
+"""What ``Message.reference`` is called among the data of ours that a provider brings back (Postmark: 20 at most)."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 _FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,75}")
 # RFC 5321, 4.5.3.1: the local part and the domain have their own limits; this is the path's.
 _LONGEST_ADDRESS = 254
 # RFC 5322, 2.1.1: no line is longer. A value is folded at its blanks; what has none for so long cannot be.
 _LONGEST_WORD = 900
+# Mailgun: a tag is 128 characters of ASCII; SES: letters, digits, _ - . and @ alone.
+_LONGEST_TAG = 128
+_NO_TAG = re.compile(r"[^A-Za-z0-9_.@-]+")
 _TYPE = re.compile(r"[a-z]+/[\w.+-]{1,100}", re.IGNORECASE)
 
 
@@ -59,6 +65,16 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
     message_id: str
     headers: tuple[tuple[str, str], ...] = ()
     attachments: tuple[Attachment, ...] = ()
+
+    @property
+    def images(self) -> tuple[Attachment, ...]:
+        """What the page shows; without a page they are files."""
+        return tuple(each for each in self.attachments if each.cid) if self.html is not None else ()
+
+    @property
+    def files(self) -> tuple[Attachment, ...]:
+        """What is beside the text."""
+        return tuple(each for each in self.attachments if not each.cid or self.html is None)
 
 
 def mail_settings(sender: str, reply_to: str | None, provider_id: str) -> MailSettings:
@@ -104,6 +120,18 @@ def compose(message: Message, settings: MailSettings) -> Mail:
         headers=message.headers,
         attachments=message.attachments,
     )
+
+
+def as_tag(text: str) -> str:
+    """Return ``text`` in the characters that every provider takes in a tag."""
+    return _NO_TAG.sub("_", text)[:_LONGEST_TAG]
+
+
+def bounded(body: bytes, most: int) -> bytes:
+    """Return ``body``. Raises RefusedError where it is longer than the ``most`` bytes that the provider takes."""
+    if len(body) > most:
+        raise RefusedError(f"the mail is longer than {most} bytes")
+    return body
 
 
 def _mailbox(text: str, where: str) -> Mailbox:

@@ -27,6 +27,7 @@ _ENCODED = re.compile(r"=\?[^? ]+\?[bq]\?[^? ]*\?=", re.IGNORECASE)
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _QUOTED = re.compile(r'(["\\])')
 _BASE64_LINE = 76
+_END = "\r\n"
 
 
 def mime(mail: Mail) -> bytes:
@@ -50,11 +51,10 @@ def _contents(mail: Mail) -> bytes:
     bodies = [] if mail.text is None else [_text("plain", mail.text)]
     if mail.html is not None:
         page = _text("html", mail.html)
-        images = [_attachment(each) for each in mail.attachments if each.cid]
+        images = [_image(each) for each in mail.images]
         bodies.append(_multipart("related", f"{boundary}.r", [page, *images]) if images else page)
     body = _multipart("alternative", f"{boundary}.a", bodies) if len(bodies) > 1 else bodies[0]
-    # Images of no page are files.
-    files = [_attachment(each) for each in mail.attachments if not each.cid or mail.html is None]
+    files = [_file(each) for each in mail.files]
     return _multipart("mixed", f"{boundary}.m", [body, *files]) if files else body
 
 
@@ -102,13 +102,17 @@ def _base64(data: bytes) -> bytes:
     return b"\r\n".join([*lines, b""])
 
 
-def _attachment(attachment: Attachment) -> bytes:
-    kind = "inline" if attachment.cid else "attachment"
-    head = [f"Content-Type: {attachment.type}", "Content-Transfer-Encoding: base64"]
-    if attachment.cid:
-        head.append(f"Content-ID: <{quote(attachment.cid, safe='@')}>")
-    head.append(f"Content-Disposition: {kind}; {_filename(attachment.name)}")
-    return "\r\n".join(head).encode() + b"\r\n\r\n" + _base64(attachment.content)
+def _image(image: Attachment) -> bytes:
+    return _attachment(image, f"Content-ID: <{quote(image.cid, safe='@')}>", "Content-Disposition: inline")
+
+
+def _file(file: Attachment) -> bytes:
+    return _attachment(file, "Content-Disposition: attachment")
+
+
+def _attachment(attachment: Attachment, *lines: str) -> bytes:
+    head = [f"Content-Type: {attachment.type}", "Content-Transfer-Encoding: base64", *lines]
+    return f"{_END.join(head)}; {_filename(attachment.name)}\r\n\r\n".encode() + _base64(attachment.content)
 
 
 def _filename(name: str) -> str:

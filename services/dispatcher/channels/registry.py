@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from services.dispatcher.channels.email import SMTP
 from services.dispatcher.channels.kinds import Kind
+from services.dispatcher.channels.mailgun import MAILGUN
+from services.dispatcher.channels.postmark import POSTMARK
+from services.dispatcher.channels.sendgrid import SENDGRID
+from services.dispatcher.channels.ses import SES
 from services.dispatcher.channels.slack import SLACK
 from services.dispatcher.channels.webhook import WEBHOOK
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (SMTP, SLACK, WEBHOOK)}
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        SMTP,
+        SES,
+        SENDGRID,
+        MAILGUN,
+        POSTMARK,
+        SLACK,
+        WEBHOOK,
+    )
+}

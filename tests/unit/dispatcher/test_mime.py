@@ -150,7 +150,12 @@ def test_text_page_images_and_files_are_nested_as_mail_programs_expect() -> None
 def test_an_image_of_no_page_is_a_file() -> None:
     mail = parsed(attachments=(Attachment('a "b".png', "image/png", b"x", cid="logo"),))
     assert ["multipart/mixed", "text/plain", "image/png"] == types(mail)
-    assert 'a "b".png' == next(mail.iter_attachments()).get_filename()
+    file = next(mail.iter_attachments())
+    assert ("attachment", 'a "b".png', None) == (
+        file.get_content_disposition(),
+        file.get_filename(),
+        file["Content-ID"],
+    )
 
 
 def test_an_address_beyond_ascii_is_written_as_it_is() -> None:

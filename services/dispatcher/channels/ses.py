@@ -1,0 +1,156 @@
+"""Amazon SES by its API v2 (docs.aws.amazon.com/ses, "SendEmail", raw). It knows no idempotency key."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Any
+
+import msgspec
+
+from services.dispatcher.channels.base import Message, Receipt
+from services.dispatcher.channels.http import Answer, HttpApi, raise_for
+from services.dispatcher.channels.kinds import TIMEOUT, Kind, Settings, Word
+from services.dispatcher.channels.mail import (
+    FROM,
+    REFERENCE,
+    REPLY_TO,
+    MailSettings,
+    as_tag,
+    bounded,
+    compose,
+    mail_settings_of,
+)
+from services.dispatcher.channels.mime import mime
+from services.dispatcher.channels.sigv4 import AwsKey, signed
+from services.dispatcher.errors import MisconfiguredError, TemporaryError
+from shared.clock import Clock, system_clock
+
+_PATH = "/v2/email/outbound-emails"
+# Its quotas count the mail after base64: 40 MB.
+_LONGEST = 40 * 1000 * 1000
+_TRY_LATER = frozenset({"TooManyRequestsException", "ThrottlingException", "Throttling", "LimitExceededException"})
+# The account, its sending domain, or the configuration set that we named.
+_REFUSES_US = frozenset(
+    {
+        "AccountSuspendedException",
+        "SendingPausedException",
+        "AccountSendingPausedException",
+        "ConfigurationSetSendingPausedException",
+        "MailFromDomainNotVerifiedException",
+        "NotFoundException",
+        "UnrecognizedClientException",
+        "InvalidClientTokenId",
+    }
+)
+_NOT_VERIFIED = "Email address is not verified."
+
+
+class SesProvider:
+    """Posts a mail whole, signed."""
+
+    idempotent = False
+
+    def __init__(
+        self,
+        provider_id: str,
+        settings: MailSettings,
+        *,
+        key: AwsKey,
+        base: str,
+        configuration_set: str,
+        timeout: float,
+        connections: int,
+        clock: Clock = system_clock,
+    ) -> None:
+        self.id = provider_id
+        self._settings = settings
+        self._key = key
+        self._url = base.rstrip("/") + _PATH
+        self._configuration_set = configuration_set
+        self._clock = clock
+        self._api = HttpApi(timeout=timeout, connections=connections)
+
+    def takes(self, address: str) -> bool:
+        """Return True: whether it is an address at all is found out where the reason can be told."""
+        return True
+
+    async def send(self, message: Message) -> Receipt:
+        """Post the mail. Raises as ``Provider.send`` does."""
+        mail = compose(message, self._settings)
+        raw = bounded(b64encode(mime(mail)), _LONGEST).decode()
+        fields: dict[str, Any] = {
+            "FromEmailAddress": mail.sender.address,
+            "Destination": {"ToAddresses": [mail.recipient]},
+            "Content": {"Raw": {"Data": raw}},
+            "EmailTags": [
+                {"Name": name, "Value": value}
+                for name, value in (
+                    (REFERENCE, message.reference),
+                    ("journey", as_tag(message.journey)),
+                    ("step", as_tag(message.step)),
+                )
+                if value
+            ],
+        }
+        if self._configuration_set:
+            fields["ConfigurationSetName"] = self._configuration_set
+        body = msgspec.json.encode(fields)
+        headers = signed(self._key, self._url, body, {"Content-Type": "application/json"}, self._clock())
+        answer = await self._api.post(self._url, body, headers)
+        _raise(answer)
+        said = answer.json().get("MessageId")
+        return Receipt(provider_id=said if isinstance(said, str) else None)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._api.close()
+
+
+def _raise(answer: Answer) -> None:
+    """Raise what a refusal means, by its type: a message may quote the address."""
+    if answer.status < 300:
+        return
+    said = answer.json()
+    # "MessageRejected:http://...", and in a body "com.amazonaws...#MessageRejected".
+    kind = (answer.headers.get("x-amzn-errortype") or str(said.get("__type", ""))).partition(":")[0].rpartition("#")[2]
+    detail = f"HTTP {answer.status} {kind}" if kind.isalnum() and len(kind) < 60 else f"HTTP {answer.status}"
+    if kind in _TRY_LATER:
+        raise TemporaryError(detail, retry_after=answer.retry_after)
+    text = str(said.get("message") or said.get("Message") or "")
+    if kind in _REFUSES_US or (kind == "MessageRejected" and text.startswith(_NOT_VERIFIED)):
+        raise MisconfiguredError(detail)
+    raise_for(answer, detail)
+
+
+def _make(settings: Settings, connections: int) -> SesProvider:
+    region = settings.text("region")
+    key = AwsKey(
+        settings.text("access_key"), settings.text("secret_key"), region, "ses", settings.text("session_token")
+    )
+    return SesProvider(
+        settings.id,
+        mail_settings_of(settings),
+        key=key,
+        base=settings.text("base_url") or f"https://email.{region}.amazonaws.com",
+        configuration_set=settings.text("configuration_set"),
+        timeout=settings.seconds("timeout"),
+        connections=connections,
+    )
+
+
+SES = Kind(
+    name="ses",
+    channels=("email",),
+    words=(
+        FROM,
+        REPLY_TO,
+        Word(name="region", needed=True, about="where the sending identity is, such as eu-west-1"),
+        Word(name="access_key", needed=True, about="the id of an access key that may ses:SendEmail"),
+        Word(name="secret_key", form="secret", needed=True, about="its secret"),
+        Word(name="session_token", form="secret", about="of credentials that end; the dispatcher does not renew them"),
+        Word(name="configuration_set", about="the configuration set, which says where feedback goes"),
+        TIMEOUT,
+        Word(name="base_url", form="url", about="where the API is; left out: SES of `region`"),
+    ),
+    make=_make,
+)
