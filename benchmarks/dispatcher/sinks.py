@@ -1,8 +1,8 @@
 """Providers that take everything at once, as cheaply as Python can: SMTP, HTTP, and one that never answers.
 
-``python -m benchmarks.dispatcher.sinks`` prints its ports (SMTP, HTTP, the hanging one) and then, for each line on
-standard input, one line: to ``count`` how many messages SMTP and HTTP have taken so far, to ``arrivals`` the subjects
-of the mails since it was last asked, each with the monotonic time at which it had been taken.
+``python -m benchmarks.dispatcher.sinks`` prints its ports (SMTP, HTTP, HTTP after 20 ms, the hanging one) and then, for
+each line on standard input, one line: to ``count`` how many messages SMTP and HTTP have taken so far, to ``arrivals``
+the subjects of the mails since it was last asked, each with the monotonic time at which it had been taken.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ _SAID = {
     b"QUIT": b"221\r\n",
 }
 _OK = b"250 2.0.0 queued\r\n"
+LATE = 0.02
+"""Seconds until the later HTTP answers."""
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -96,6 +98,20 @@ class Http(asyncio.Protocol):
                 return
             self._rest = self._rest[head + 4 + length :]
             Http.taken += 1
+            self._answer()
+
+    def _answer(self) -> None:
+        self._transport.write(_ANSWER)
+
+
+class LateHttp(Http):
+    """The same, as far away as a provider on the same continent."""
+
+    def _answer(self) -> None:
+        asyncio.get_running_loop().call_later(LATE, self._answer_if_open)
+
+    def _answer_if_open(self) -> None:
+        if not self._transport.is_closing():
             self._transport.write(_ANSWER)
 
 
@@ -106,7 +122,7 @@ class Hang(asyncio.Protocol):
 async def serve() -> None:
     """Serve until standard input ends."""
     loop = asyncio.get_running_loop()
-    servers = [await loop.create_server(kind, HOST, 0) for kind in (Smtp, Http, Hang)]
+    servers = [await loop.create_server(kind, HOST, 0) for kind in (Smtp, Http, LateHttp, Hang)]
     print(*[server.sockets[0].getsockname()[1] for server in servers], flush=True)
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

@@ -54,7 +54,7 @@ class Sinks:
             text=True,
         )
         pin(self._process.pid, OTHERS)
-        self.smtp, self.http, self.hang = map(int, self._line().split())
+        self.smtp, self.http, self.late, self.hang = map(int, self._line().split())
 
     def taken(self) -> Taken:
         """Ask how much was taken so far."""
@@ -171,6 +171,13 @@ def pin(pid: int, core: int) -> None:
     for thread in Path(f"/proc/{pid}/task").iterdir():
         with contextlib.suppress(ProcessLookupError):
             os.sched_setaffinity(int(thread.name), {core})
+
+
+class Speed(NamedTuple):
+    """Messages per CPU second of the process, and per second by the clock."""
+
+    per_core: float
+    clock: float
 
 
 class Watch(NamedTuple):
