@@ -48,6 +48,15 @@ def short_hash(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
 
 
+def address_tag(channel: str, address: str) -> int:
+    """Return 32 bits that tell one address of ``channel`` of a contact from another of its own, and do not tell it.
+
+    Letters of an e-mail address count alike, large or small.
+    """
+    place = address.strip()
+    return short_hash(f"{channel}:{place.casefold() if channel == 'email' else place}") & 0xFFFF_FFFF
+
+
 def outcome_id(command: str) -> str:
     """Return the messageId of the one outcome of ``command``: a repeated report is a duplicate."""
     return derived_id("outcome", command)

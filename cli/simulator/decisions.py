@@ -29,6 +29,8 @@ SHOWN: frozenset[Decision] = frozenset(
         "exited",
         "converted",
         "regret",
+        "suppressed",
+        "unsuppressed",
     }
 )
 """What the engine decides. That a message was sent is assumed, and so is no line of its own."""
@@ -63,7 +65,7 @@ def line_of(decided: Decided, *, explain: bool = False) -> str:
         "at": in_zone(record.at, decided.timezone),
         "contact": record.contact.partition(":")[2],
         "decision": record.decision,
-        "journey": f"{record.journey}@{record.version}",
+        "journey": f"{record.journey}@{record.version}" if record.journey else None,
     }
     shown.update((field, getattr(record, field)) for field in _FIELDS)
     if explain:

@@ -29,6 +29,8 @@ _WORDS = {
     "converted": "converted: {}",
     "value": "value: {}",
     "regret": "regretted: {}",
+    "suppressed": "address given up: {}",
+    "unsuppressed": "address taken up again: {}",
     "messages": "messages",
     "messages_mean": "messages per contact, mean",
     "messages_most": "messages per contact, most",
@@ -60,7 +62,7 @@ def _table(found: Comparison, base: str, other: str) -> Iterator[str]:
     yield f"other  {other}"
     cells = [
         (
-            journey or "all journeys",
+            {None: "all journeys", "": "no journey"}.get(journey, str(journey)),
             [(_words(row), _number(row.base), _number(row.other), _change(row)) for row in rows],
         )
         for journey, rows in groupby(found.rows, key=lambda row: row.journey)

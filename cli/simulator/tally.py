@@ -27,6 +27,8 @@ OF: dict[str, tuple[str, ...]] = {
     "migrated": ("step",),
     "exited": ("reason",),
     "regret": ("step",),
+    "suppressed": ("reason",),
+    "unsuppressed": ("reason",),
     "converted": ("goal",),
 }
 """The decisions that are counted, each for every value of these fields."""

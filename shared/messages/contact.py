@@ -13,6 +13,10 @@ MessageStatus = Literal["deferred", "pending", "sent", "skipped", "failed", "amb
 """Of a message: waits to be asked for again; decided and its end not known; and the ends (``OutcomeStatus``)."""
 
 
+SuppressionReason = Literal["bounced", "complained", "unregistered", "invalid", "opted_out"]
+"""Why nothing is sent to an address: it came back for good, or its owner called it spam; the rest: ``DeadAddress``."""
+
+
 class Identifiers(msgspec.Struct, frozen=True):
     """``user_id`` None: the contact is anonymous. ``anonymous_ids`` are those that it was seen with, the last first."""
 
@@ -60,6 +64,15 @@ class ContactMessage(msgspec.Struct, frozen=True):
     at: int
 
 
+class SuppressedAddress(msgspec.Struct, frozen=True):
+    """An address to which nothing is sent since ``at``. ``current``: it is the one that the contact has now."""
+
+    channel: str
+    reason: SuppressionReason
+    current: bool
+    at: int
+
+
 class AsOf(msgspec.Struct, frozen=True):
     """What the answer reflects: every record of ``partition`` of ``events`` below ``offset``, and nothing later.
 
@@ -87,3 +100,4 @@ class ContactView(msgspec.Struct, frozen=True, kw_only=True):
     journeys: tuple[ContactJourney, ...]
     messages: tuple[ContactMessage, ...]
     as_of: AsOf
+    suppressed: tuple[SuppressedAddress, ...] = ()

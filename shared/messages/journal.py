@@ -26,6 +26,8 @@ Decision = Literal[
     "exited",
     "converted",
     "regret",
+    "suppressed",
+    "unsuppressed",
 ]
 
 

@@ -123,6 +123,7 @@ async def test_everything_that_is_known_is_told_as_of_the_epoch(host: Host) -> N
             }
         ],
         "as_of": {"partition": PARTITION, "offset": 30, "log_time": 3_000, "caught_up": True},
+        "suppressed": [],
     }
     assert expected == await told(host, FULL.contact)
 

@@ -1,10 +1,12 @@
-"""Where a contact can be reached: channel to the trait that holds the address."""
+"""Where a contact can be reached: channel to the trait that holds the address, and which addresses are of no use."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from services.evaluator.core.state import Suppressed
+from shared.ids import address_tag
 from shared.journeys.predicate import Channel
 
 ADDRESS_TRAITS: dict[Channel, tuple[str, ...]] = {
@@ -34,3 +36,17 @@ def addresses(traits: Mapping[str, Any], channels: Iterable[Channel]) -> dict[Ch
     """Return the address of each of ``channels`` that has one, in their order."""
     found = ((channel, address(traits, channel)) for channel in channels)
     return {channel: place for channel, place in found if place is not None}
+
+
+def is_suppressed(suppressed: Iterable[Suppressed], channel: str, place: str) -> bool:
+    """Tell whether ``place`` is an address of ``channel`` to which nothing is sent any more."""
+    if not suppressed:
+        return False
+    tag = address_tag(channel, place)
+    return any(one.channel == channel and one.address == tag for one in suppressed)
+
+
+def is_reachable(traits: Mapping[str, Any], suppressed: Iterable[Suppressed], channel: Channel) -> bool:
+    """Tell whether the contact has an address for ``channel`` to which something may be sent."""
+    place = address(traits, channel)
+    return place is not None and not is_suppressed(suppressed, channel, place)

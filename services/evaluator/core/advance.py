@@ -24,6 +24,7 @@ from services.evaluator.core.duplicates import remember_id, repeat
 from services.evaluator.core.effects import Advance
 from services.evaluator.core.entry import enter_by_enrolment, enter_by_watch, take_reply
 from services.evaluator.core.exits import ERROR, JOURNEY_STOPPED, MAX_DURATION, exit_by_consent, exit_run
+from services.evaluator.core.feedback import complete_feedback
 from services.evaluator.core.goals import note_click
 from services.evaluator.core.handover import forwarded_to, hand_over, take_over
 from services.evaluator.core.happening import follow_edges, happen
@@ -37,6 +38,7 @@ from services.evaluator.core.profile import apply_consent, apply_profile, event_
 from services.evaluator.core.settle import settle
 from services.evaluator.core.state import ContactState, Run, Timer, Watch
 from services.evaluator.core.steps import due_order, take_answer, wake
+from services.evaluator.core.suppression import note_feedback
 from services.evaluator.core.thresholds import crosses_by_time, watches_threshold
 from services.evaluator.core.tracking import exit_untracked, may_track, refuse_untracked
 from shared.ids import short_hash
@@ -160,6 +162,7 @@ def _behaviour(draft: Draft, record: Event | Outcome | Answer) -> None:
         draft.historical = record.historical
         if record.late:
             draft.remark("late")
+        complete_feedback(draft, record.name)
     remember(draft, record)
     note_history(draft, record.name)
     note_marks(draft, record)
@@ -176,6 +179,7 @@ def _behaviour(draft: Draft, record: Event | Outcome | Answer) -> None:
             keep_for_links(draft, record)
             if record.type == "consent" and apply_consent(draft, record) and is_revoked(record):
                 _lose_consent(draft, str(record.properties.get("topic")), stated_channel(record))
+            note_feedback(draft, record.name)
         case _:
             assert_never(record)
     note_click(draft, record.name)

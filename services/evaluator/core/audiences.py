@@ -53,13 +53,13 @@ def judge_by_event(draft: Draft, name: str, *, first_sight: bool) -> None:
 
 
 def judge_by_profile(draft: Draft) -> None:
-    """Judge the audiences that traits or consent may have changed since they were judged last."""
-    traits, consent = draft.judged
-    if draft.traits is traits and draft.consent is consent:
+    """Judge the audiences that traits, consent or dead addresses may have changed since they were judged last."""
+    traits, consent, suppressed = draft.judged
+    if draft.traits is traits and draft.consent is consent and draft.suppressed is suppressed:
         return
     index = draft.catalog.audiences
-    draft.judged = draft.traits, draft.consent
-    by_traits = index.by_traits if draft.traits != traits else ()
+    draft.judged = draft.traits, draft.consent, draft.suppressed
+    by_traits = index.by_traits if draft.traits != traits or draft.suppressed != suppressed else ()
     by_consent = index.by_consent if draft.consent != consent else ()
     _judge(draft, (*by_traits, *by_consent))
 

@@ -7,13 +7,13 @@ from datetime import timedelta
 from typing import Any as Value
 from typing import Protocol, assert_never
 
-from services.evaluator.core.addresses import address
+from services.evaluator.core.addresses import is_reachable
 from services.evaluator.core.catalog import Catalog
 from services.evaluator.core.consent import allows
 from services.evaluator.core.local_time import contact_zone
 from services.evaluator.core.measures import meets, value_of_samples, value_of_total, within
 from services.evaluator.core.slots import history_key, kind_of, measure_key
-from services.evaluator.core.state import Consent, Run, Sample, Total
+from services.evaluator.core.state import Consent, Run, Sample, Suppressed, Total
 from shared.expressions import compile_condition, compile_expression
 from shared.ids import short_hash
 from shared.journeys.model import Value as Given
@@ -74,6 +74,10 @@ class Known(Protocol):
     @property
     def audiences(self) -> Mapping[str, bool]:
         """Whether it is in each audience that some journey asks for."""
+
+    @property
+    def suppressed(self) -> tuple[Suppressed, ...]:
+        """The addresses to which nothing is sent any more."""
 
     @property
     def active_at(self) -> int:
@@ -139,7 +143,8 @@ def holds(condition: Condition | None, scope: Scope) -> bool:  # noqa: C901, PLR
         case Performed():
             return _count(condition, scope) >= condition.count
         case Reachable():
-            return any(address(scope.known.traits, channel) is not None for channel in condition.channels)
+            known = scope.known
+            return any(is_reachable(known.traits, known.suppressed, channel) for channel in condition.channels)
         case Consented():
             return allows(scope.known.consent, condition.topic, condition.channel or "")
         case TimeIs():

@@ -29,6 +29,11 @@ def state_consent(known: Mapping[str, Consent], topic: str, *, granted: bool, at
     return _newest(known, topic, Consent(granted, at)) or dict(known)
 
 
+def state_revoked(known: Mapping[str, Consent], topic: str, channel: str, at: int) -> dict[str, Consent]:
+    """Return ``known`` with ``topic`` revoked for ``channel``, unless a newer statement about that is known."""
+    return _newest(known, consent_key(topic, channel), Consent(granted=False, at=at)) or dict(known)
+
+
 def newest_of(one: Mapping[str, Consent], other: Mapping[str, Consent]) -> dict[str, Consent]:
     """Return the newest statement of two contacts that turn out to be one, for each topic and channel."""
     found = dict(one)

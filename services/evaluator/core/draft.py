@@ -23,6 +23,7 @@ from services.evaluator.core.state import (
     Run,
     Sample,
     SentMark,
+    Suppressed,
     Timer,
     Total,
     Touch,
@@ -94,6 +95,7 @@ class Draft:
         "seen",
         "sent",
         "state",
+        "suppressed",
         "totals",
         "touches",
         "traits",
@@ -130,8 +132,9 @@ class Draft:
         self.audiences: dict[str, bool] = state.audiences
         self.entries: dict[str, tuple[int, ...]] = state.entries
         self.messages: tuple[Message, ...] = state.messages
+        self.suppressed: tuple[Suppressed, ...] = state.suppressed
         self.edges: tuple[Edge, ...] = ()
-        self.judged = state.traits, state.consent
+        self.judged = state.traits, state.consent, state.suppressed
         self.runs: dict[str, Run] = {run.run_id: run for run in state.runs}
         self.pending: tuple[PendingCommand, ...] = state.pending
         self.ended: tuple[Run, ...] = state.ended
@@ -148,9 +151,7 @@ class Draft:
         self.cancels: tuple[Cancel, ...] = ()
         self._journal: tuple[JournalRecord, ...] = ()
         self._seq = state.seq
-        self._armed = 0
-        self._cancelled = 0
-        self._fired = 0
+        self._armed = self._cancelled = self._fired = 0
 
     @property
     def noticed_at(self) -> int:
@@ -220,7 +221,7 @@ class Draft:
         fresh = ContactState(contact=self.contact)
         for name in _KNOWLEDGE:
             setattr(self, name, getattr(fresh, name))
-        self.judged = self.traits, self.consent
+        self.judged = self.traits, self.consent, self.suppressed
 
     def change(self, run: Run, **fields: Any) -> Run:
         """Return ``run`` with ``fields`` replaced."""
@@ -295,6 +296,7 @@ class Draft:
             audiences=self.audiences,
             entries=self.entries,
             messages=self.messages,
+            suppressed=self.suppressed,
         )
         return Advance(
             state=state,
@@ -325,6 +327,7 @@ _KNOWLEDGE = (
     "audiences",
     "entries",
     "messages",
+    "suppressed",
     "ended",
     "sent",
     "touches",

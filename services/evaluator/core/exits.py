@@ -90,18 +90,18 @@ def _cancel_commands(draft: Draft, run: Run) -> None:
     draft.ended = tuple(ended for ended in draft.ended if ended.run_id != run.run_id)
     for command in draft.pending:
         if command.run_id == run.run_id:
-            _cancel(draft, command, "exited")
+            cancel(draft, command, "exited")
 
 
-def _cancel(draft: Draft, command: PendingCommand, reason: Literal["exited", "no_consent"]) -> None:
+def cancel(draft: Draft, command: PendingCommand, reason: Literal["exited", "no_consent", "suppressed"]) -> None:
     """Call ``command`` back, once: of two reasons the first stands."""
     if command.cancelled:
         return
     cancelled = msgspec.structs.replace(command, cancelled=True)
     draft.pending = tuple(cancelled if other is command else other for other in draft.pending)
     contact = command.contact or draft.contact
-    cancel = Cancel(command_id=command.command_id, contact=contact, reason=reason, at=draft.log_time)
-    draft.cancels = (*draft.cancels, cancel)
+    called_back = Cancel(command_id=command.command_id, contact=contact, reason=reason, at=draft.log_time)
+    draft.cancels = (*draft.cancels, called_back)
 
 
 def exit_by_event(draft: Draft, name: str, *, only: Collection[str] | None = None) -> None:
@@ -154,7 +154,7 @@ def exit_by_consent(
             exit_any(draft, run, CONSENT_REVOKED)
     for command in draft.pending if only is None else [one for one in draft.pending if one.run_id in only]:
         if command.topic == topic and (channel is None or channel in command.channels):
-            _cancel(draft, command, "no_consent")
+            cancel(draft, command, "no_consent")
 
 
 def exit_stopped(draft: Draft, *, only: Collection[str] | None = None) -> None:

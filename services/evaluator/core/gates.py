@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from services.evaluator.core.addresses import addresses
+from services.evaluator.core.addresses import addresses, is_suppressed
 from services.evaluator.core.catalog import Plan
 from services.evaluator.core.conditions import in_bucket
 from services.evaluator.core.consent import allows
@@ -89,6 +89,11 @@ class _Gate:
     def unreachable(self) -> _Refusal | None:
         return None if self.channels else _Refusal()
 
+    def suppressed(self) -> _Refusal | None:
+        dead = self.draft.suppressed
+        self.channels = {name: place for name, place in self.channels.items() if not is_suppressed(dead, name, place)}
+        return None if self.channels else _Refusal()
+
     def no_consent(self) -> _Refusal | None:
         if self.marketing:
             known, topic = self.draft.consent, self.policy.topic
@@ -168,6 +173,7 @@ _ORDER = (
     ("expired", _Gate.expired),
     ("held_out", _Gate.held_out),
     ("unreachable", _Gate.unreachable),
+    ("suppressed", _Gate.suppressed),
     ("no_consent", _Gate.no_consent),
     ("max_sends", _Gate.max_sends),
     ("invariant", _Gate.invariant),

@@ -15,6 +15,7 @@ from services.evaluator.core.draft import Draft
 from services.evaluator.core.entry import enter_by_watch
 from services.evaluator.core.exits import exit_any, exit_by_consent, exit_by_event, exit_run, exit_stopped
 from services.evaluator.core.experiments import ask_id
+from services.evaluator.core.feedback import is_of_other_row
 from services.evaluator.core.goals import credit_goals
 from services.evaluator.core.line import leave_line
 from services.evaluator.core.links import answered
@@ -70,6 +71,7 @@ def tightened(answer: Handover) -> Handover:
     bare = ContactState(
         contact=given.contact,
         consent=given.consent,
+        suppressed=given.suppressed,
         passages=given.passages,
         entries=given.entries,
         occurred=given.occurred,
@@ -120,6 +122,9 @@ def forwarded_to(draft: Draft, record: Applied) -> str | None:
         case Outcome() | Answer() | Enrolment():
             name = record.run_id
         case Event():
+            # What this row has sent since then it knows of; any other message was handed over.
+            if is_of_other_row(draft, record.name, record.properties):
+                return forward.to
             name = str(record.properties.get("run_id"))
         case Reply():
             name = record.ask_id

@@ -15,11 +15,13 @@ from shared.messages.outcome import Outcome
 BECAME: dict[str, tuple[str, ...]] = {
     "Message Sent": ("sent",),
     "Message Delivered": ("delivered",),
+    "Message Scanned": ("delivered",),
     "Message Opened": ("opened", "delivered"),
     "Message Clicked": ("clicked", "opened", "delivered"),
     "Message Bounced": ("bounced",),
 }
-"""What an event says of a message. Who clicked has opened, whether or not the picture that tells of it was loaded."""
+"""What an event says of a message. Who clicked has opened, whether or not the picture that tells of it was loaded. A
+machine that looks at a message before its reader does has opened nothing."""
 
 
 def note_marks(draft: Draft, record: Event | Outcome | Answer) -> None:
@@ -31,7 +33,7 @@ def note_marks(draft: Draft, record: Event | Outcome | Answer) -> None:
         plan = draft.catalog.plan(run.journey, run.version)
         asked = () if plan is None else (plan.steps[name] for name in plan.asked_about if name in plan.steps)
         for step in asked:
-            if _is_about(record, run, step):
+            if _is_about(record, draft.event, run, step):
                 mark(draft, run, step.id, became)
 
 
@@ -48,9 +50,9 @@ def unmarked(run: Run, step: str) -> dict[str, int]:
     return {name: at for name, at in run.marks.items() if name.partition("/")[0] != step} if run.marks else run.marks
 
 
-def _is_about(record: Event | Outcome, run: Run, step: Step) -> bool:
+def _is_about(record: Event | Outcome, event: dict[str, Any], run: Run, step: Step) -> bool:
     """Tell whether ``record`` is about the newest message of ``step``: by its command, else its run, else journey."""
-    said: dict[str, Any] = record.properties if isinstance(record, Event) else {"command_id": record.command_id}
+    said = event["properties"] if isinstance(record, Event) else {"command_id": record.command_id}
     if said.get("step", step.id) != step.id or step.id not in run.visits:
         return False
     if said.get("command_id") is not None:

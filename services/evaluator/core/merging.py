@@ -14,6 +14,7 @@ from services.evaluator.core.messages import MESSAGES_AT_MOST
 from services.evaluator.core.profile import RECENT_AT_MOST
 from services.evaluator.core.slots import MeasureSlot
 from services.evaluator.core.state import NEVER, OCCURRED_AT_MOST, ContactState, Passage, Run, Total
+from services.evaluator.core.suppression import merged_suppressions
 from services.evaluator.core.thresholds import watches_threshold
 
 KEPT_APART = frozenset({"contact", "seq", "seen", "anonymous_id", "coordination", "links", "forward", "adopted"})
@@ -37,6 +38,7 @@ def merge(draft: Draft, given: ContactState) -> list[Run]:
     }
     draft.recent = tuple(sorted((*draft.recent, *given.recent), key=lambda one: one[1])[-RECENT_AT_MOST:])
     draft.messages = tuple(sorted((*draft.messages, *given.messages), key=lambda one: one.at)[-MESSAGES_AT_MOST:])
+    draft.suppressed = merged_suppressions(draft.suppressed, given.suppressed)
     draft.ended = (*draft.ended, *given.ended)
     draft.sent = tuple(sorted((*draft.sent, *given.sent), key=lambda mark: mark.at))
     draft.touches = (*draft.touches, *given.touches)

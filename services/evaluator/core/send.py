@@ -17,7 +17,7 @@ from services.evaluator.core.messages import message_id, note_message
 from services.evaluator.core.parts import message_ids
 from services.evaluator.core.state import Message, PendingCommand, Run, SentMark, Timer, Touch, visit_key
 from shared.clock import DAY
-from shared.ids import command_id
+from shared.ids import address_tag, command_id
 from shared.journeys.locales import pick_locale
 from shared.journeys.model import Notify, Send
 from shared.journeys.predicate import Channel, Expression
@@ -128,6 +128,7 @@ def _emit(draft: Draft, plan: Plan, run: Run, step: Send, part: str, verdict: Ve
         visit=visit,
         channels=command.channels,
         topic=topic,
+        places=tuple(address_tag(name, command.addresses[name]) for name in command.channels),
     )
     draft.pending = (*(other for other in draft.pending if other.command_id != decided.command_id), decided)
     # Of several messages of one send the first makes those of an earlier visit forgotten.

@@ -12,6 +12,7 @@ from services.evaluator.core.exits import SEND_FAILED, end_run
 from services.evaluator.core.goals import settle_claims
 from services.evaluator.core.messages import note_outcome
 from services.evaluator.core.state import PendingCommand, visit_key
+from services.evaluator.core.suppression import note_dead
 from shared.messages.journal import Decision
 from shared.messages.outcome import Outcome, OutcomeStatus
 
@@ -43,6 +44,7 @@ def settle(draft: Draft, outcome: Outcome) -> None:
         draft.sent = tuple(mark for mark in draft.sent if mark.command_id != outcome.command_id)
         settle_claims(draft, outcome.command_id, left_at=None)
     if not outcome.to_staff:
+        note_dead(draft, settled, outcome)
         _count(draft, settled, left=outcome.status in ("sent", "ambiguous"))
     draft.note(
         _DECISIONS[outcome.status],

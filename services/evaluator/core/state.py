@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from shared.messages.contact import MessageStatus
+from shared.messages.contact import MessageStatus, SuppressionReason
 from shared.messages.event import Event
 
 TimerKind = Literal["step", "send", "exit", "watch"]
@@ -83,7 +83,8 @@ class PendingCommand(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     ``contact`` is the key under which it was published, where that is another: before a handover. It may leave by any
     of ``channels``. ``topic`` is the one whose consent it needs; None: it needs none. One that is ``cancelled`` has an
-    outcome all the same; it may have left before.
+    outcome all the same; it may have left before. ``places`` are the tags (``address_tag``) of the addresses of
+    ``channels``, in their order.
     """
 
     command_id: str
@@ -96,6 +97,7 @@ class PendingCommand(msgspec.Struct, frozen=True, array_like=True, gc=False):
     channels: tuple[str, ...] = ()
     topic: str | None = None
     cancelled: bool = False
+    places: tuple[int, ...] = ()
 
 
 class Claim(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -205,6 +207,15 @@ class Consent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     at: int
 
 
+class Suppressed(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An address of ``channel``, by its tag (``address_tag``), to which nothing is sent since ``at``, and why."""
+
+    channel: str
+    address: int
+    reason: SuppressionReason
+    at: int
+
+
 class Trial(msgspec.Struct, frozen=True, array_like=True):
     """An experiment since ``began_at``: contacts and conversions by variant, and its ``winner`` once it is decided."""
 
@@ -272,7 +283,7 @@ class ContactState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     occurrences of each trigger by time: none comes twice. ``adopted`` is the number of the catalogue that the contact
     has adopted. ``audiences`` says of each that some journey asks for whether the contact is in it; ``entries``
     when it entered a journey last, of those that let it in a number of times only. ``messages`` are the last ones, the
-    newest last: of no use to any decision.
+    newest last: of no use to any decision. ``suppressed`` are the addresses to which nothing is sent any more.
     """
 
     contact: str
@@ -303,6 +314,7 @@ class ContactState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     audiences: dict[str, bool] = {}
     entries: dict[str, tuple[int, ...]] = {}
     messages: tuple[Message, ...] = ()
+    suppressed: tuple[Suppressed, ...] = ()
 
     @property
     def next_due(self) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from services.evaluator.core.addresses import ADDRESS_TRAITS, address, is_suppressed
 from services.evaluator.core.messages import waiting_ids
-from services.evaluator.core.state import NEVER, ContactState, Message, Run
+from services.evaluator.core.state import NEVER, ContactState, Message, Run, Suppressed
 from shared.messages.contact import (
     AsOf,
     ConsentStatement,
@@ -12,6 +13,7 @@ from shared.messages.contact import (
     ContactView,
     Identifiers,
     RecentEvent,
+    SuppressedAddress,
 )
 
 EXITED = "exited"
@@ -37,6 +39,7 @@ def view_of(state: ContactState, as_of: AsOf) -> ContactView:
         journeys=tuple(_journey(run) for run in sorted(state.runs, key=_entered, reverse=True)),
         messages=tuple(_message(message, waiting) for message in reversed(state.messages)),
         as_of=as_of,
+        suppressed=tuple(_suppressed(state, one) for one in reversed(state.suppressed)),
     )
 
 
@@ -54,6 +57,14 @@ def _entered(run: Run) -> tuple[int, str]:
 def _journey(run: Run) -> ContactJourney:
     due = min((timer.due for timer in run.timers), default=NEVER)
     return ContactJourney(run.journey, run.version, run.run_id, run.step, run.entered_at, None if due == NEVER else due)
+
+
+def _suppressed(state: ContactState, one: Suppressed) -> SuppressedAddress:
+    channel = next(name for name in ADDRESS_TRAITS if name == one.channel)
+    place = address(state.traits, channel)
+    return SuppressedAddress(
+        one.channel, one.reason, place is not None and is_suppressed((one,), channel, place), one.at
+    )
 
 
 def _message(message: Message, waiting: set[str]) -> ContactMessage:

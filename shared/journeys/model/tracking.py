@@ -13,7 +13,16 @@ Untracked = Literal["drop", "anonymise"]
 UNTRACKED: tuple[Untracked, ...] = get_args(Untracked)
 
 
-_FACTS = frozenset({"Message Delivered", "Message Bounced", "Message Complained", "Unsubscribed"})
+_FACTS = frozenset(
+    {
+        "Message Delivered",
+        "Message Bounced",
+        "Message Complained",
+        "Message Scanned",
+        "Suppression Lifted",
+        "Unsubscribed",
+    }
+)
 """What a provider says of a message, and the contact's no: none of it is tracking, and sending needs it."""
 
 

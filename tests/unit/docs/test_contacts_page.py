@@ -20,6 +20,7 @@ TABLES = {
     "### A recent event": contact.RecentEvent,
     "### A journey": contact.ContactJourney,
     "### A message": contact.ContactMessage,
+    "### A suppressed address": contact.SuppressedAddress,
     "### As of": contact.AsOf,
 }
 

@@ -85,7 +85,7 @@ def test_every_check_before_a_send_is_explained_in_its_order() -> None:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "_ORDER"
     ]
     names = texts(order)
-    assert 9 == len(names)
+    assert 10 == len(names)
     assert names == [row[0].strip("`") for row in table(REASONS, "The evaluator asks in this order")]
 
 
@@ -110,11 +110,11 @@ def test_every_end_of_a_message_is_explained() -> None:
             skipped |= set(texts(node.args[0]))
         if called(node) == "End" and isinstance(node, ast.Call) and "failed" in texts(node.args[0]):
             failed |= set(texts(node.args[1]))
-    cancel = function(CORE / "exits.py", "_cancel")
+    cancel = function(CORE / "exits.py", "cancel")
     [reason] = [argument.annotation for argument in cancel.args.args if argument.arg == "reason"]
     assert reason is not None
     cancelled = set(texts(reason))
-    assert {"exited", "no_consent"} == cancelled
+    assert {"exited", "no_consent", "suppressed"} == cancelled
     assert skipped | cancelled == first_words(REASONS, "The dispatcher asks again")
     assert failed == first_words(REASONS, "## Reasons of `failed`")
 

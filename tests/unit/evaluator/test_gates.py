@@ -27,7 +27,7 @@ def last_checks(verdict: Verdict) -> list[tuple[str, bool]]:
 
 # ---- the order ----------------------------------------------------------------------------------------------------
 
-ORDER = ["expired", "held_out", "unreachable", "no_consent", "max_sends"]
+ORDER = ["expired", "held_out", "unreachable", "suppressed", "no_consent", "max_sends"]
 ORDER += ["invariant", "capped", "quiet_hours", "outside_window"]
 EVERYTHING = (
     "max_sends: 5, holdout: {percent: 0, salt: s}, frequency_cap: [{max: 9, per: 1d}], "

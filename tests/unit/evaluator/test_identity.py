@@ -302,6 +302,6 @@ def test_every_field_is_merged_or_kept_apart() -> None:
     merged = {
         "traits", "consent", "history", "runs", "pending", "touches", "passages", "recent", "ended", "sent", "been",
         "watches", "samples", "measures", "totals", "active_at", "occurred", "audiences",
-        "entries", "messages",
+        "entries", "messages", "suppressed",
     }  # fmt: skip
     assert set(ContactState.__struct_fields__) == merged | KEPT_APART
