@@ -16,6 +16,8 @@ PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "email": (("subject", "text"), ("preheader", "mjml", "html")),
     "push": (("title", "body"), ("url",)),
     "web_push": (("title", "body"), ("url",)),
+    "line": (("text",), ("messages",)),
+    "whatsapp": (("text",), ("content_sid", "content_variables")),
 }
 """Channel to its required and its optional parts; every other channel has one part, ``text``."""
 

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 from liquid import BoundTemplate, Environment, FalsyStrictUndefined, RenderContext
 from liquid.builtin.output import Output, OutputNode
 from liquid.exceptions import LiquidError, UndefinedError
+from liquid.extra import JSON
 from liquid.stringify import to_liquid_string
 from liquid.undefined import Undefined, is_undefined
 from liquid.utils import ReadOnlyChainMap
@@ -42,6 +43,7 @@ def environment(*, escape: bool) -> Environment:
     made.add_tag(_StrictOutput)
     for name in _LEFT_OUT:
         del made.tags[name]
+    made.add_filter(JSON.name, JSON())
     for name, filter_ in list(made.filters.items()):
         made.add_filter(name, _bounded(name, filter_))
     made.add_filter("date", date)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.providers.base import Case
+from tests.providers.line import LINE
 from tests.providers.mailgun import MAILGUN
 from tests.providers.postmark import POSTMARK
 from tests.providers.sendgrid import SENDGRID
@@ -17,6 +18,7 @@ CASES: dict[str, Case] = {
         SENDGRID,
         MAILGUN,
         POSTMARK,
+        LINE,
         SLACK,
         WEBHOOK,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.dispatcher.channels.email import SMTP
 from services.dispatcher.channels.kinds import Kind
+from services.dispatcher.channels.line import LINE
 from services.dispatcher.channels.mailgun import MAILGUN
 from services.dispatcher.channels.postmark import POSTMARK
 from services.dispatcher.channels.sendgrid import SENDGRID
@@ -19,6 +20,7 @@ KINDS: dict[str, Kind] = {
         SENDGRID,
         MAILGUN,
         POSTMARK,
+        LINE,
         SLACK,
         WEBHOOK,
     )
