@@ -26,6 +26,13 @@ from shared.logs import configure_logging
     "--connectors", default=None, envvar="KIKKAKE_CONNECTORS", type=click.Path(path_type=Path, dir_okay=False)
 )
 @click.option("--webhooks", default=None, envvar="KIKKAKE_WEBHOOKS", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--providers",
+    default=None,
+    envvar="KIKKAKE_PROVIDERS",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Who carries messages; channels that are not in it go to GET /v1/inbox.",
+)
 @click.option("--write-key", "write_keys", multiple=True, help="Accept this write key; may be repeated.")
 @click.option(
     "--keys-file",
@@ -53,11 +60,17 @@ def dev(log_level: str, **options: Any) -> None:
         click.echo(f"journeys     {', '.join(host.journeys) or f'none: there is no *.yaml in {settings.journeys}'}")
         click.echo(f"write key    {host.credentials.write_key}")
         click.echo(f"admin token  {host.credentials.admin_token}")
-        click.echo(f"messages     {_without_password(settings.smtp) if settings.smtp else 'GET /v1/inbox'}")
+        click.echo(f"messages     {_carriers(settings.smtp, settings.providers)}")
         click.echo("Stop with Ctrl-C.")
         await serve(host, listener)
 
     asyncio.run(live())
+
+
+def _carriers(smtp: str | None, providers: Path | None) -> str:
+    """Return who carries messages."""
+    named = [*([str(providers)] if providers else []), *([_without_password(smtp)] if smtp else [])]
+    return ", ".join(named) or "GET /v1/inbox"
 
 
 def _without_password(url: str) -> str:

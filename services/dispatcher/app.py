@@ -39,15 +39,16 @@ Channels = Mapping[str, Sequence[Lane[Provider]]]
 
 
 def make_channels(settings: DispatcherSettings, environment: Mapping[str, str]) -> Channels:
-    """Return the providers of each channel, best first: those of the file, else e-mail by ``KIKKAKE_SMTP_URL``.
+    """Return the providers of each channel, best first; e-mail that is not in their file goes by ``KIKKAKE_SMTP_URL``.
 
     Raises ConfigurationError and JourneyFaultsError.
     """
-    if settings.providers is not None:
-        return lanes_of_providers(read_providers(settings.providers, environment))
+    entries = {} if settings.providers is None else read_providers(settings.providers, environment)
+    if "email" in entries:
+        return lanes_of_providers(entries)
     server = parse_smtp_url(settings.smtp_url, timeout=settings.smtp_timeout, reply_timeout=settings.smtp_reply_timeout)
     email = EmailChannel(server, mail_settings(settings.email_from, settings.email_reply_to, "smtp"))
-    return {"email": [Lane(email, settings.smtp_connections)]}
+    return {**lanes_of_providers(entries), "email": [Lane(email, settings.smtp_connections)]}
 
 
 def _lease(settings: DispatcherSettings, asked: Mapping[str, HttpSettings]) -> int:

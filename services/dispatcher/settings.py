@@ -24,7 +24,8 @@ class DispatcherSettings(KafkaSettings):
     email_from: str = Field(default="Kikkake <kikkake@localhost>", description="address or Name <address>")
     email_reply_to: str | None = Field(default=None, description="where answers go")
     providers: Path | None = Field(
-        default=None, description="the file of the [providers](providers.md) of each channel; left out: e-mail by SMTP"
+        default=None,
+        description="the file of the [providers](providers.md) of each channel; e-mail not in it goes by SMTP",
     )
     connectors: Path | None = Field(
         default=None, description="the file of the [connectors](connectors.md) that journeys may call"

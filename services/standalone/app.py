@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
 import msgspec
 import uvicorn
@@ -18,6 +18,9 @@ from services.dispatcher.channels.inbox import InboxChannel
 from services.dispatcher.channels.mail import mail_settings
 from services.dispatcher.channels.smtp import parse_smtp_url
 from services.dispatcher.connectors.file import lanes_of, read_connectors
+from services.dispatcher.lanes import Lane
+from services.dispatcher.providers import lanes_of as lanes_of_providers
+from services.dispatcher.providers import read_providers
 from services.evaluator.core.catalog import catalog_of
 from services.ingest.app import create_app
 from services.ingest.auth import Admin
@@ -29,7 +32,7 @@ from services.ingest.screening import load_standards
 from services.ingest.server import Connection
 from services.ingest.webhooks.file import read_webhooks
 from services.standalone.credentials import Credentials, load_credentials
-from services.standalone.dispatch import Dispatch
+from services.standalone.dispatch import WIDTH, Dispatch
 from services.standalone.evaluation import Evaluation
 from services.standalone.inbox import create_inbox_router
 from services.standalone.journey_time import note_journey_time, open_journey_clock
@@ -104,14 +107,15 @@ class Standalone(msgspec.Struct):
 def compose(settings: StandaloneSettings, environment: Mapping[str, str] | None = None) -> Standalone:
     """Open the data folder and put the host together. Call inside a running loop.
 
-    The secrets of connectors and webhooks come from ``environment``.
+    The secrets of connectors, providers and webhooks come from ``environment``.
 
     Raises ConfigurationError and JourneyFaultsError, which say what to change.
     """
     if not all(key.strip() for key in settings.write_keys):
         raise ConfigurationError("a write key is empty: anybody could send events; leave --write-key out or name one")
     definitions, standards = load_definitions(settings.journeys), load_standards(settings.journeys)
-    channels = _channels(settings)
+    channels = _channels(settings, environment or {})
+    inboxes: dict[str, InboxChannel] = {name: InboxChannel(name) for name in CHANNELS if name not in channels}
     connectors = {} if settings.connectors is None else read_connectors(settings.connectors, environment or {})
     database = Database(settings.data, settings.durability)
     made = load_credentials(settings.data)
@@ -137,7 +141,7 @@ def compose(settings: StandaloneSettings, environment: Mapping[str, str] | None 
     dispatch = Dispatch(
         log=log,
         deliveries=deliveries,
-        channels=channels,
+        channels={**channels, **{name: [Lane(inbox, WIDTH)] for name, inbox in inboxes.items()}},
         connectors=lanes_of(connectors),
         clock=clock,
         metrics=metrics,
@@ -152,7 +156,7 @@ def compose(settings: StandaloneSettings, environment: Mapping[str, str] | None 
         standards=standards,
         hooks={} if settings.webhooks is None else read_webhooks(settings.webhooks, environment or {}),
         extra_routers=[
-            create_inbox_router(channels, credentials.admin_token),
+            create_inbox_router(inboxes, credentials.admin_token),
             create_contacts_router(
                 ContactLookup(contacts, lambda: evaluation.runner.caught_up).find,
                 Readers(Tokens(settings.read_tokens), Admin(credentials.admin_token, lambda: ring.keys.admins)),
@@ -241,13 +245,15 @@ class _JourneyTime:
         return self.clock()
 
 
-def _channels(settings: StandaloneSettings) -> dict[str, Provider]:
-    channels: dict[str, Provider] = {name: InboxChannel(name) for name in CHANNELS}
-    if settings.smtp is not None:
-        channels["email"] = EmailChannel(
-            parse_smtp_url(settings.smtp), mail_settings(settings.email_from, None, "smtp")
-        )
-    return channels
+def _channels(settings: StandaloneSettings, environment: Mapping[str, str]) -> Mapping[str, Sequence[Lane[Provider]]]:
+    """Return the providers of each channel that has some."""
+    entries = {} if settings.providers is None else read_providers(settings.providers, environment)
+    if settings.smtp is None:
+        return lanes_of_providers(entries)
+    if "email" in entries:
+        raise ConfigurationError(f"mails go by --smtp or by `email` in {settings.providers}: leave one of them out")
+    server, sender = parse_smtp_url(settings.smtp), mail_settings(settings.email_from, None, "smtp")
+    return {**lanes_of_providers(entries), "email": [Lane(EmailChannel(server, sender), WIDTH)]}
 
 
 async def _ready() -> bool:

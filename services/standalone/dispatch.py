@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -27,7 +27,7 @@ _LOG = structlog.get_logger(__name__)
 _BATCH = 200
 _REST = 500
 _DRAIN = 10.0
-_WIDTH = 20
+WIDTH = 20
 """Messages in one channel's hands at once: connections to one SMTP server that most servers allow."""
 
 
@@ -58,7 +58,7 @@ class Dispatch:
         *,
         log: SqliteLog,
         deliveries: SqliteDeliveries,
-        channels: Mapping[str, Provider],
+        channels: Mapping[str, Sequence[Lane[Provider]]],
         connectors: Mapping[str, Lane[Connector]],
         clock: Clock,
         metrics: Metrics,
@@ -67,7 +67,7 @@ class Dispatch:
         self._log = log
         self._deliveries = deliveries
         self._providers: tuple[Provider | Connector, ...] = (
-            *channels.values(),
+            *(lane.provider for lanes in channels.values() for lane in lanes),
             *(lane.provider for lane in connectors.values()),
         )
         self._freshness = CancelsRead(log)
@@ -75,7 +75,7 @@ class Dispatch:
         deliverer = Deliverer(
             ledger=deliveries,
             claims=LocalClaims(),
-            channels={name: [Lane(channel, _WIDTH)] for name, channel in channels.items()},
+            channels=channels,
             connectors=connectors,
             options=DeliveryOptions(
                 clocks=Clocks(journey=clock, machine=system_clock),

@@ -1,4 +1,4 @@
-"""``GET /v1/inbox``: what was sent while no SMTP server was named."""
+"""``GET /v1/inbox``: what was sent by channels that have no provider."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from collections.abc import Mapping
 
 from fastapi import APIRouter, Header, HTTPException
 
-from services.dispatcher.channels.base import Provider
 from services.dispatcher.channels.inbox import InboxChannel
 
 
-def create_inbox_router(channels: Mapping[str, Provider], admin_token: str) -> APIRouter:
+def create_inbox_router(inboxes: Mapping[str, InboxChannel], admin_token: str) -> APIRouter:
     """Return the route; it needs the admin token as a bearer, for messages hold personal data."""
     router = APIRouter()
 
@@ -22,8 +21,7 @@ def create_inbox_router(channels: Mapping[str, Provider], admin_token: str) -> A
         return {
             "messages": [
                 {"channel": name, "to": message.address, "command_id": message.command_id, **message.parts}
-                for name, channel in channels.items()
-                if isinstance(channel, InboxChannel)
+                for name, channel in inboxes.items()
                 for message in channel.messages
             ]
         }

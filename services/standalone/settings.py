@@ -16,7 +16,7 @@ class StandaloneSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One process. ``write_keys`` and ``admin_token`` empty: made once and kept in the data folder.
 
     Who has one of ``read_tokens`` may read contacts. ``keys_file``: sources and admins beside them. ``connectors``: the
-    file of those that journeys may call, ``webhooks`` of those that are taken.
+    file of those that journeys may call, ``webhooks`` of those that are taken, ``providers`` of who carries messages.
     ``start``: where journey time begins in a new folder at a ``speed`` other than 1 (ms); None: now.
     """
 
@@ -34,4 +34,5 @@ class StandaloneSettings(msgspec.Struct, frozen=True, kw_only=True):
     read_tokens: tuple[str, ...] = ()
     connectors: Path | None = None
     webhooks: Path | None = None
+    providers: Path | None = None
     start: int | None = None

@@ -80,8 +80,10 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
 def mail_settings(sender: str, reply_to: str | None, provider_id: str) -> MailSettings:
     """Return what the operator's words say. Raises ConfigurationError for what is no address."""
     return MailSettings(
-        _mailbox(sender, f"the sender of `{provider_id}`: --email-from, KIKKAKE_EMAIL_FROM or `from`"),
-        _mailbox(reply_to, f"`reply_to` of `{provider_id}`, or KIKKAKE_EMAIL_REPLY_TO,") if reply_to else None,
+        _mailbox(sender, f"--email-from, KIKKAKE_EMAIL_FROM or `from` of `{provider_id}` in providers.yaml"),
+        _mailbox(reply_to, f"KIKKAKE_EMAIL_REPLY_TO or `reply_to` of `{provider_id}` in providers.yaml")
+        if reply_to
+        else None,
     )
 
 

@@ -73,7 +73,8 @@ def test_a_sender_that_is_no_address_is_refused(
 ) -> None:
     options = ("--journeys", JOURNEYS, "--data", tmp_path / "data", "--smtp", "smtp://mail", "--email-from", sender)
     said = told(monkeypatch, capsys, *options)
-    assert "kikkake: --email-from or KIKKAKE_EMAIL_FROM must be an address or 'Name <address>'\n" == said
+    where = "--email-from, KIKKAKE_EMAIL_FROM or `from` of `smtp` in providers.yaml"
+    assert f"kikkake: {where} must be an address or 'Name <address>'\n" == said
 
 
 def test_a_port_in_use_is_named(

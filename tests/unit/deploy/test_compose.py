@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services.dispatcher.connectors.file import read_connectors
+from services.dispatcher.providers import read_providers
 from tests.unit.deploy.files import (
     COMPOSE,
     ROOT,
@@ -156,8 +159,17 @@ def test_ingest_and_the_evaluators_know_each_other() -> None:
     assert f"evaluator:{port('evaluator')}" == ingest["KIKKAKE_EVALUATORS"]
 
 
-def test_the_dispatcher_reads_the_connectors_of_this_checkout_and_cannot_change_them() -> None:
-    [mount] = SERVICES["dispatcher"]["volumes"]
-    source, target, mode = mount.split(":")
-    assert (_environment("dispatcher")["KIKKAKE_CONNECTORS"], "ro") == (target, mode)
-    assert {} == read_connectors(ROOT / source, {})
+@pytest.mark.parametrize(
+    ("setting", "read"), [("KIKKAKE_CONNECTORS", read_connectors), ("KIKKAKE_PROVIDERS", read_providers)]
+)
+def test_the_dispatcher_reads_the_files_of_this_checkout_and_cannot_change_them(
+    setting: str, read: Callable[[Path, dict[str, str]], Any]
+) -> None:
+    mounts = {target: (source, mode) for source, target, mode in map(_parts, SERVICES["dispatcher"]["volumes"])}
+    source, mode = mounts[_environment("dispatcher")[setting]]
+    assert "ro" == mode
+    assert {} == read(ROOT / source, {})
+
+
+def _parts(mount: str) -> list[str]:
+    return mount.split(":")

@@ -6,12 +6,14 @@ import copy
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services.dispatcher.connectors.file import parse_connectors
+from services.dispatcher.providers import parse_providers
 from services.evaluator.core.catalog import build_catalog
 from shared.journeys.files import load_definitions
 from tests.unit.deploy.files import (
@@ -285,17 +287,18 @@ def test_ingest_finds_every_evaluator_also_while_it_is_not_ready() -> None:
     assert WORKLOADS["evaluator"]["spec"]["serviceName"] == host
 
 
-def test_the_dispatcher_reads_the_connectors_where_they_are_mounted() -> None:
-    [given] = [it["value"] for it in _container("dispatcher")["env"] if it["name"] == "KIKKAKE_CONNECTORS"]
+@pytest.mark.parametrize(("what", "parse"), [("connectors", parse_connectors), ("providers", parse_providers)])
+def test_the_dispatcher_reads_its_files_where_they_are_mounted(
+    what: str, parse: Callable[[str, str, dict[str, str]], Any]
+) -> None:
+    [given] = [it["value"] for it in _container("dispatcher")["env"] if it["name"] == f"KIKKAKE_{what.upper()}"]
     folder, _, name = given.rpartition("/")
-    [volume] = [it for it in _pod("dispatcher")["volumes"] if it["name"] == "connectors"]
-    assert [folder] == [
-        it["mountPath"] for it in _container("dispatcher")["volumeMounts"] if it["name"] == "connectors"
-    ]
+    [volume] = [it for it in _pod("dispatcher")["volumes"] if it["name"] == what]
+    assert [folder] == [it["mountPath"] for it in _container("dispatcher")["volumeMounts"] if it["name"] == what]
     content = _of("ConfigMap", volume["configMap"]["name"])["data"][name]
-    assert {} == parse_connectors(name, content, {})
-    [secrets] = [source["secretRef"] for source in _container("dispatcher")["envFrom"] if "secretRef" in source]
-    assert {"name": "kikkake-connectors", "optional": True} == secrets
+    assert {} == parse(name, content, {})
+    secrets = [source["secretRef"] for source in _container("dispatcher")["envFrom"] if "secretRef" in source]
+    assert {"name": f"kikkake-{what}", "optional": True} in secrets
 
 
 @pytest.mark.parametrize("service", SETTINGS)

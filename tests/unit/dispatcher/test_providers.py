@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from services.dispatcher.app import make_channels
 from services.dispatcher.providers import Rate, parse_providers
+from services.dispatcher.settings import DispatcherSettings
 from shared.journeys.faults import JourneyFaultsError
 
 HEAD = "schema: providers/v1\nchannels:\n"
@@ -50,3 +54,19 @@ def test_what_is_wrong_is_said_with_its_line(line: str, fault: str) -> None:
     said = faults_of(HEAD + f"  {line}\n")
     assert fault in said[0]
     assert "s3cret" not in said[0]
+
+
+@pytest.mark.parametrize(
+    ("file", "carriers"),
+    [
+        (None, {"email": ["smtp"]}),
+        ("  slack: [{kind: slack}]\n", {"slack": ["slack"], "email": ["smtp"]}),
+        ("  email: [{kind: smtp, id: ours, host: a, from: a@b.example}]\n", {"email": ["ours"]}),
+    ],
+)
+def test_mails_go_by_the_file_or_by_the_url(tmp_path: Path, file: str | None, carriers: dict[str, list[str]]) -> None:
+    named = tmp_path / "providers.yaml"
+    named.write_text(HEAD + (file or ""))
+    settings = DispatcherSettings(providers=named if file else None)
+    made = make_channels(settings, {})
+    assert carriers == {channel: [lane.provider.id for lane in lanes] for channel, lanes in made.items()}

@@ -12,6 +12,7 @@ from httpx2 import ASGITransport, AsyncClient
 from structlog.testing import capture_logs
 
 from services.dispatcher.channels.inbox import InboxChannel
+from services.dispatcher.lanes import Lane
 from services.evaluator.core.catalog import build_catalog
 from services.ingest import keys_watch
 from services.standalone.app import compose
@@ -47,7 +48,7 @@ def a_dispatch(database: Database, log: SqliteLog, clock: SetClock) -> Dispatch:
     return Dispatch(
         log=log,
         deliveries=SqliteDeliveries(database, log),
-        channels={"email": InboxChannel("email")},
+        channels={"email": [Lane(InboxChannel("email"), 1)]},
         connectors={},
         clock=clock,
         metrics=Metrics(),
