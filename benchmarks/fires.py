@@ -151,6 +151,7 @@ class Bench:
         await writer.start()
         for partition in range(PARTITIONS):
             term = 10  # above what the empty evaluator has claimed
+            await writer.take_over(partition)
             await writer.append(partition, [(CLAIM, encode_claim(Claim(term, "seed")))], Stamp(term, 0))
             numbers = iter(range(partition, pending, PARTITIONS))
             rows = self._rows(state, numbers, now)

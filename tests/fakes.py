@@ -126,7 +126,8 @@ async def _at_once() -> None:
 class MemoryChangelog:
     """One partition of the changelog in memory: a ``Writer`` and a ``LogReader``. Contract: test_contact_store.py.
 
-    ``step`` is awaited before and after each append and before each read: it may raise, or let somebody else work.
+    ``step`` is awaited before and after each append and before each read: it may raise, or let somebody else work. It
+    shuts nobody out, as a broker that has forgotten whom: what a stale writer may do then is what the tests are about.
     """
 
     def __init__(self, step: Callable[[], Awaitable[None]] = _at_once) -> None:
@@ -138,6 +139,9 @@ class MemoryChangelog:
         other = MemoryChangelog(step)
         other.records = self.records
         return other
+
+    async def take_over(self, partition: int) -> None:
+        return None
 
     async def append(self, partition: int, records: Sequence[tuple[bytes, bytes | None]], stamp: Stamp) -> int:
         await self._step()

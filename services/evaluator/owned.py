@@ -12,7 +12,8 @@ import structlog
 
 from services.evaluator.broker_time import BrokerTime
 from services.evaluator.changelog.image import Image
-from services.evaluator.changelog.partition import FencedError, PartitionChangelog, open_partition
+from services.evaluator.changelog.partition import PartitionChangelog, open_partition
+from services.evaluator.changelog.ports import FencedError
 from services.evaluator.changelog.rows import MemoryRows, Rows, StateUnreadableError
 from services.evaluator.changelog.writer import ChangelogWriter
 from services.evaluator.core.catalog import catalog_of

@@ -1,4 +1,4 @@
-"""What ``shared/kafka/batches.py`` touches of aiokafka is still there, as it was when its source was read."""
+"""What ``shared/kafka/batches.py`` and the changelog's writer touch of aiokafka is as when its source was read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from importlib.metadata import version
 from typing import Any
 
 import pytest
+from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.protocol.produce import ProduceRequest
+from aiokafka.protocol.transaction import InitProducerIdRequest
 
 MENTIONED: list[tuple[Callable[..., Any], list[str]]] = [
     (Fetcher.__init__, ["self._records = collections.OrderedDict()", "self._wait_consume_future ="]),
@@ -24,6 +28,16 @@ MENTIONED: list[tuple[Callable[..., Any], list[str]]] = [
         ["records.next_batch()", "validate_crc()", "next_batch.is_control_batch", "= next_batch.next_offset"],
     ),
     (FetchResult.check_assignment, ["position != self._partition_records.next_fetch_offset"]),
+    # The changelog's writer: a batch with the producer state that it says, and a connection by any name.
+    (
+        BatchBuilder._set_producer_state,
+        [".set_producer_state(producer_id, producer_epoch, base_sequence)"],
+    ),
+    (BatchBuilder._build, ["self._buffer = self._builder.build()", "return self._buffer"]),
+    (AIOKafkaClient._get_conn, ["conn_id = (node_id, group)"]),
+    (AIOKafkaClient.send, ["self.ready(node_id, group=group)", "self._conns[(node_id, group)].send("]),
+    (ProduceRequest.__init__, ["transactional_id: str | None,", "required_acks: int,", "timeout: int,"]),
+    (InitProducerIdRequest.__init__, ["self, transactional_id: str, transaction_timeout_ms: int"]),
     (FetchResult._update_position, ["consumed_to(self._partition_records.next_fetch_offset)"]),
 ]
 

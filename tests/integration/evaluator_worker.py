@@ -1,5 +1,7 @@
 """The evaluator's own main, but at the place that its argument names it dies like a killed process, or stands still.
 
+``sending`` and ``half_sent`` are the last moments before and amid an epoch's bytes on their way into the socket.
+
 ``python -m tests.integration.evaluator_worker '{"place": "appended", "nth": 3, "how": "die"}'``
 """
 
@@ -8,10 +10,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any
+
+from aiokafka.conn import AIOKafkaConnection
+from aiokafka.protocol.produce import ProduceRequest
 
 from services.evaluator import __main__ as evaluator
 from services.evaluator.batch_consumer import BatchConsumerThread
@@ -21,7 +27,7 @@ from services.evaluator.owned import OwnedPartitions
 from services.evaluator.watchdog import CountingReader
 from shared.kafka.publisher import KafkaPublisher
 from shared.log import Output
-from shared.messages.topics import CANCELS, EVENTS
+from shared.messages.topics import CANCELS, CHANGELOG, EVENTS
 
 PLACES = ("before_append", "appended", "kept", "half_published", "published", "claimed")
 """Of an epoch's way. Others: ``assigned``, ``fetched``, ``restored`` (in the midst of a restore)."""
@@ -32,7 +38,10 @@ class Failpoint:
     """Counts how often its place is passed and acts at the n-th time."""
 
     def __init__(self, place: str, nth: int, how: str = "die") -> None:
-        """``how``: ``die`` (nothing is flushed, drained or said goodbye to), ``hang`` or ``spin`` (the loop, too)."""
+        """``how``: ``die`` (nothing is flushed, drained or said goodbye to), ``hang``, ``spin`` or ``pause``.
+
+        To spin stops the loop too; a pause ends by SIGCONT.
+        """
         self._place = place
         self._left = nth
         self._how = how
@@ -48,6 +57,8 @@ class Failpoint:
         """Do not come back, unless it is to hang: that takes an ``await``."""
         if self._how == "die":
             os._exit(EXIT_CODE)
+        if self._how == "pause":
+            os.kill(os.getpid(), signal.SIGSTOP)
         while self._how == "spin":
             time.sleep(1)
 
@@ -56,6 +67,39 @@ class Failpoint:
         if self.reached(place):
             self.stop()
             await asyncio.Event().wait()
+
+
+class _Stopping:
+    """A connection's writer that is stopped once, before the first byte of a request or in its middle."""
+
+    def __init__(self, writer: Any, failpoint: Failpoint, *, half: bool) -> None:
+        self._writer = writer
+        self._failpoint: Failpoint | None = failpoint
+        self._half = half
+
+    def write(self, data: bytes) -> None:
+        if self._failpoint is not None:
+            first, data = (data[: len(data) // 2], data[len(data) // 2 :]) if self._half else (b"", data)
+            self._writer.write(first)
+            self._failpoint.stop()
+            self._failpoint = None
+        self._writer.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._writer, name)
+
+
+def _failing_send(failpoint: Failpoint) -> Callable[..., Awaitable[Any]]:
+    send: Callable[..., Awaitable[Any]] = AIOKafkaConnection.send
+
+    def failing_send(self: AIOKafkaConnection, request: Any, **how: Any) -> Awaitable[Any]:
+        if isinstance(request, ProduceRequest) and request._topics[0][0].endswith(CHANGELOG):
+            for place in ("sending", "half_sent"):
+                if failpoint.reached(place):
+                    self._writer = _Stopping(self._writer, failpoint, half=place == "half_sent")
+        return send(self, request, **how)
+
+    return failing_send
 
 
 def install(failpoint: Failpoint) -> None:
@@ -113,6 +157,7 @@ def install(failpoint: Failpoint) -> None:
         (OwnedPartitions, "assigned", failing_assigned),
         (BatchConsumerThread, "fetch", failing_fetch),
         (CountingReader, "read_all", failing_read_all),
+        (AIOKafkaConnection, "send", _failing_send(failpoint)),
     ):
         setattr(owner, name, failing)
 

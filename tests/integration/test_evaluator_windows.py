@@ -8,14 +8,13 @@ import signal
 import pytest
 
 from services.evaluator.changelog.records import CLAIM, CONTACT, Stamp, stamp_of
-from services.evaluator.changelog.writer import ChangelogWriter
-from shared.clock import system_clock
 from shared.log import LogRecord
 from shared.messages.topics import CHANGELOG, COMMANDS, INCARNATION_KEY, JOURNAL
 from tests.e2e.processes import Process, wait_until
 from tests.e2e.scenario import decoded_journal
 from tests.integration.evaluator_worker import EXIT_CODE
 from tests.integration.evaluator_world import PARTITIONS, World, highest_terms, lines_of
+from tests.unfenced import append_unfenced
 
 pytestmark = pytest.mark.integration
 
@@ -147,7 +146,7 @@ def newest(part: list[LogRecord]) -> dict[bytes, LogRecord]:
 
 
 def write_stale(world: World) -> dict[int, list[bytes]]:
-    """Write over contacts as a worker of the first term would whose bytes were still in its socket: old rows, and none.
+    """Write over contacts as a worker of the first term would whom no broker shuts out: old rows, and none.
 
     Return their keys.
     """
@@ -157,11 +156,8 @@ def write_stale(world: World) -> dict[int, list[bytes]]:
         stale[number] = [(key, rows[0][1].value if n % 2 else None) for n, (key, _) in enumerate(rows)]
 
     async def write() -> None:
-        writer = ChangelogWriter(world.bootstrap, prefix=world.prefix, clock=system_clock)
-        await writer.start()
         for number, records in stale.items():
-            await writer.append(number, records, Stamp(1, 1_000_000))
-        await writer.stop()
+            await append_unfenced(world.settings, number, records, Stamp(1, 1_000_000))
 
     asyncio.run(write())
     return {number: [key for key, _ in records] for number, records in stale.items()}

@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
 
 import msgspec
 import structlog
 
 from services.evaluator.changelog.image import Image
+from services.evaluator.changelog.ports import FencedError, Writer
 from services.evaluator.changelog.records import (
     CLAIM,
     META,
@@ -26,24 +26,12 @@ from services.evaluator.changelog.records import (
 from services.evaluator.changelog.rows import Rows
 from services.evaluator.epoch import Epoch
 from services.evaluator.meta import Meta, decode_meta, encode_meta
-from shared.errors import KikkakeError
 from shared.log import LogReader, LogRecord, LogRecreatedError, LogUnavailableError, Output, Publisher
 from shared.messages.topics import CHANGELOG, INCARNATION_KEY
 
 _LOG = structlog.get_logger(__name__)
 _RETRY = 0.2
 _FIRST_RECORDS = 16
-
-
-class FencedError(KikkakeError):
-    """Another worker has claimed this partition: nothing more may be written for it here."""
-
-
-class Writer(Protocol):
-    """Appends one record batch, whole or not at all (``ChangelogWriter``)."""
-
-    async def append(self, partition: int, records: Sequence[tuple[bytes, bytes | None]], stamp: Stamp) -> int:
-        """Return the first record's offset once acknowledged; raises LogUnavailableError; any other error is final."""
 
 
 class PartitionChangelog:
@@ -172,6 +160,9 @@ class PartitionChangelog:
             except LogUnavailableError as error:
                 _LOG.warning("changelog_unavailable", partition=self.partition, error=str(error))
                 await asyncio.sleep(_RETRY)
+            except FencedError:
+                self.fenced = True
+                raise
             else:
                 break
         if first < end:
@@ -235,8 +226,10 @@ async def open_partition(
     while True:
         read += await _read_on(image, reader, partition)
         claim = Claim(image.term + 1, owner)
-        record = (CLAIM, encode_claim(claim))
-        offset = await writer.append(partition, [record], Stamp(claim.term, 0))
+        try:
+            offset = await _claimed(writer, partition, claim)
+        except FencedError:  # by a claim that the next turn reads
+            continue
         while image.next_offset <= offset:
             read += await _read_on(image, reader, partition, offset)
         # Somebody else's claim of the same or a higher term stood before ours: it counts, so claim above it. One that
@@ -249,6 +242,18 @@ async def open_partition(
     where = {"partition": partition, "term": claim.term, "begin": begin, "end": offset}
     _LOG.info("partition_restored", **where, read=read, resent=resent)
     return changelog
+
+
+async def _claimed(writer: Writer, partition: int, claim: Claim) -> int:
+    """Append ``claim`` and return its offset."""
+    await writer.take_over(partition)
+    record = (CLAIM, encode_claim(claim))
+    while True:
+        try:
+            return await writer.append(partition, [record], Stamp(claim.term, 0))
+        except LogUnavailableError as error:
+            _LOG.warning("changelog_unavailable", partition=partition, error=str(error))
+            await asyncio.sleep(_RETRY)
 
 
 async def read_incarnation(reader: LogReader, partition: int) -> str:

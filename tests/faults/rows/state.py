@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 
 from services.evaluator.changelog.records import Stamp, contact_record_key
-from services.evaluator.changelog.writer import ChangelogWriter
 from services.evaluator.partitions import EXIT_FATAL
 from services.evaluator.rows import ROW_VERSION
 from shared.clock import system_clock
@@ -15,6 +14,7 @@ from tests.faults.setting import Setting
 from tests.faults.workers import Worker
 from tests.faults.workload import Crowd
 from tests.faults.world import World, world
+from tests.unfenced import append_unfenced
 
 _HEAD = 13
 _SPOILT: dict[str, tuple[Callable[[bytes], bytes], str]] = {
@@ -77,9 +77,4 @@ async def _write(made: World, partition: int, contact: str, row: bytes) -> None:
     """Overwrite the row as its present owner would."""
     await made.follow_up()
     image = made.changelog.images[partition]
-    writer = ChangelogWriter(made.settings.kafka_bootstrap, prefix=made.settings.topic_prefix, clock=system_clock)
-    await writer.start()
-    try:
-        await writer.append(partition, [(contact_record_key(contact), row)], Stamp(image.term, 0))
-    finally:
-        await writer.stop()
+    await append_unfenced(made.settings, partition, [(contact_record_key(contact), row)], Stamp(image.term, 0))

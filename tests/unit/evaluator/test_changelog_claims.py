@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.evaluator.changelog.image import Image
-from services.evaluator.changelog.partition import FencedError
+from services.evaluator.changelog.ports import FencedError
 from services.evaluator.changelog.records import CLAIM, Claim, Stamp, encode_claim, stamp_of
 from services.evaluator.changelog.rows import MemoryRows
 from services.evaluator.meta import decode_meta

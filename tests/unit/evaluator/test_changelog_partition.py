@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from services.evaluator.changelog.partition import FencedError
+from services.evaluator.changelog.ports import FencedError
 from services.evaluator.changelog.records import CLAIM, OUTBOX, SLOTS, Stamp, contact_record_key, stamp_of
 from services.evaluator.meta import decode_meta
 from shared.log import LogRecord, LogRecreatedError, LogUnavailableError
