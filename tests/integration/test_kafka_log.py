@@ -13,6 +13,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.conn import AIOKafkaConnection
+from aiokafka.protocol.fetch import FetchRequest
 
 from shared.errors import ConfigurationError
 from shared.kafka.admin import ensure_topics, read_incarnations, require_topics
@@ -175,6 +177,24 @@ class TestReader:
             assert [b"x"] == await values(settings)
             assert 3 == end
             assert [] == await a_reader(settings).read(EVENTS, 0, end - 1, 10)
+
+    async def test_the_next_fetch_is_under_way_while_one_is_worked_on(
+        self, settings: KafkaSettings, publisher: KafkaPublisher, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Or the reader and the broker would wait for each other in turn: a restore takes a quarter longer."""
+        await ensure_topics(settings)
+        await publisher.publish([an_output(b"x" * 900_000)] * 11)
+        fetches: list[object] = []
+        send = AIOKafkaConnection.send
+
+        def counting(self: AIOKafkaConnection, request: object, **how: bool) -> object:
+            if isinstance(request, FetchRequest):
+                fetches.append(request)
+            return send(self, request, **how)
+
+        monkeypatch.setattr(AIOKafkaConnection, "send", counting)
+        found = [len(fetches) async for _ in a_reader(settings).read_all(EVENTS, 0)]
+        assert [2, 3, 4] == found[:3]
 
     async def test_it_reads_a_large_partition_whole(self, settings: KafkaSettings, publisher: KafkaPublisher) -> None:
         await ensure_topics(settings)
