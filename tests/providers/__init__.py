@@ -9,6 +9,7 @@ from tests.providers.postmark import POSTMARK
 from tests.providers.sendgrid import SENDGRID
 from tests.providers.ses import SES
 from tests.providers.slack import SLACK
+from tests.providers.twilio import TWILIO, TWILIO_WHATSAPP
 from tests.providers.webhook import WEBHOOK
 
 CASES: dict[str, Case] = {
@@ -18,6 +19,8 @@ CASES: dict[str, Case] = {
         SENDGRID,
         MAILGUN,
         POSTMARK,
+        TWILIO,
+        TWILIO_WHATSAPP,
         LINE,
         SLACK,
         WEBHOOK,

@@ -10,6 +10,7 @@ from services.dispatcher.channels.postmark import POSTMARK
 from services.dispatcher.channels.sendgrid import SENDGRID
 from services.dispatcher.channels.ses import SES
 from services.dispatcher.channels.slack import SLACK
+from services.dispatcher.channels.twilio import TWILIO, TWILIO_WHATSAPP
 from services.dispatcher.channels.webhook import WEBHOOK
 
 KINDS: dict[str, Kind] = {
@@ -20,6 +21,8 @@ KINDS: dict[str, Kind] = {
         SENDGRID,
         MAILGUN,
         POSTMARK,
+        TWILIO,
+        TWILIO_WHATSAPP,
         LINE,
         SLACK,
         WEBHOOK,
