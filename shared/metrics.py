@@ -94,6 +94,20 @@ class Metrics:
             "ambiguous_sends", "Messages in the provider's hands at a crash: sent or not is unknown", "channel"
         )
         self.provider = self._histogram("provider_seconds", "Duration of one provider call", "channel", "provider")
+        self.provider_answers = self._counter(
+            "provider_answers",
+            "Calls of providers by what they came to: accepted, refused, dead_address, later, unavailable,"
+            " misconfigured or ambiguous",
+            "channel",
+            "provider",
+            "answer",
+        )
+        self.provider_left_alone = self._gauge(
+            "provider_left_alone",
+            "Servers of a provider that are left alone for now: it has one, webhooks have one an address",
+            "channel",
+            "provider",
+        )
         self.calls = self._counter("calls", "Calls of connectors by how they ended", "connector", "reason")
         self.connector = self._histogram("connector_seconds", "Duration of one call of a connector", "connector")
 

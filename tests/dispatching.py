@@ -12,7 +12,7 @@ from services.dispatcher.channels.base import Provider
 from services.dispatcher.connectors.base import Connector
 from services.dispatcher.core.rows import Work
 from services.dispatcher.delivery import Deliverer
-from services.dispatcher.lanes import Lane
+from services.dispatcher.lanes import Lane, LaneOptions
 from services.dispatcher.ports import AlwaysFresh, Claims, Clocks, DeliveryOptions, Freshness, Ledger
 from services.dispatcher.worker import PartitionWorker, WorkerLimits
 from shared.log import LogRecord, Output
@@ -97,6 +97,7 @@ class Bench:
         lane_width: int = 8,
         held: int = WorkerLimits().held,
         connectors: Mapping[str, Connector] | None = None,
+        lanes: Callable[[Bench], Mapping[str, Sequence[Lane[Provider]]]] | None = None,
         **options: Any,
     ) -> None:
         self.journey = NOON
@@ -110,8 +111,13 @@ class Bench:
         self.deliverer = Deliverer(
             ledger=self.ledger,
             claims=claims or ScriptedClaims(),
-            channels={channel.id: [Lane(channel, lane_width)] for channel in channels or (self.channel,)},
-            connectors={name: Lane(connector, lane_width) for name, connector in (connectors or {}).items()},
+            channels={one.id: [self.lane(one, lane_width)] for one in channels or (self.channel,)}
+            if lanes is None
+            else lanes(self),
+            connectors={
+                name: Lane(one, lane_width, name=name, options=self.of_lanes())
+                for name, one in (connectors or {}).items()
+            },
             options=DeliveryOptions(
                 clocks=Clocks(lambda: self.journey, lambda: self.machine),
                 freshness=freshness or AlwaysFresh(),
@@ -120,6 +126,14 @@ class Bench:
         )
         limits = WorkerLimits(in_flight=8, held=held, tick=0.001, pause=0.001)
         self.worker = PartitionWorker(3, deliverer=self.deliverer, ledger=self.ledger, limits=limits)
+
+    def of_lanes(self, **options: Any) -> LaneOptions:
+        """Return the options of a lane on this bench's clock."""
+        return LaneOptions(clock=lambda: self.machine, jitter=lambda: 0.5, **options)
+
+    def lane(self, provider: Provider, width: int = 8, **options: Any) -> Lane[Provider]:
+        """Return ``provider`` with ``width`` connections."""
+        return Lane(provider, width, name=provider.id, options=self.of_lanes(**options))
 
     async def deliver(self, command: CommandRecord, **work: Any) -> str | None:
         """Deliver ``command`` once and return the status of its row."""

@@ -236,6 +236,10 @@ class MemoryLedger:
             self.history.append(row.status)
         self._step()
 
+    async def load(self, command_ids: Sequence[str]) -> list[Delivery]:
+        rows = (self.rows.get(command_id) for command_id in command_ids)
+        return [row for row in rows if row is not None and row.status == "deferred"]
+
     def open(self) -> Iterator[Delivery]:
         return iter([row for row in self.rows.values() if row.status in ("deferred", "sending", "settled")])
 

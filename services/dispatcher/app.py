@@ -19,8 +19,9 @@ from services.dispatcher.consumer import Dispatcher, Membership, make_consumer
 from services.dispatcher.lanes import Lane
 from services.dispatcher.partition import OwnedPartition, Surroundings
 from services.dispatcher.ports import Clocks
+from services.dispatcher.providers import Limiter, ProviderEntry, read_providers
 from services.dispatcher.providers import lanes_of as lanes_of_providers
-from services.dispatcher.providers import read_providers
+from services.dispatcher.redis_rates import RedisRate
 from services.dispatcher.settings import DispatcherSettings
 from services.dispatcher.telemetry import MetricsTelemetry
 from services.dispatcher.worker import WorkerLimits
@@ -38,23 +39,33 @@ _SMTP_STEPS = 4
 Channels = Mapping[str, Sequence[Lane[Provider]]]
 
 
-def make_channels(settings: DispatcherSettings, environment: Mapping[str, str]) -> Channels:
-    """Return the providers of each channel, best first; e-mail that is not in their file goes by ``KIKKAKE_SMTP_URL``.
+def make_channels(
+    settings: DispatcherSettings, entries: Mapping[str, Sequence[ProviderEntry]], limiter: Limiter
+) -> Channels:
+    """Return the providers of each channel, best first; e-mail that ``entries`` lacks goes by ``KIKKAKE_SMTP_URL``.
 
-    Raises ConfigurationError and JourneyFaultsError.
+    Raises ConfigurationError.
     """
-    entries = {} if settings.providers is None else read_providers(settings.providers, environment)
     if "email" in entries:
-        return lanes_of_providers(entries)
+        return lanes_of_providers(entries, limiter)
     server = parse_smtp_url(settings.smtp_url, timeout=settings.smtp_timeout, reply_timeout=settings.smtp_reply_timeout)
     email = EmailChannel(server, mail_settings(settings.email_from, settings.email_reply_to, "smtp"))
-    return {**lanes_of_providers(entries), "email": [Lane(email, settings.smtp_connections)]}
+    return {**lanes_of_providers(entries, limiter), "email": [Lane(email, settings.smtp_connections, name=email.id)]}
 
 
-def _lease(settings: DispatcherSettings, asked: Mapping[str, HttpSettings]) -> int:
+def _lease(
+    settings: DispatcherSettings,
+    asked: Mapping[str, HttpSettings],
+    entries: Mapping[str, Sequence[ProviderEntry]],
+) -> int:
     """Return how long one hand-over may take, in ms: longer than the slowest of them."""
+    providers = [entry.settings.values for listed in entries.values() for entry in listed]
     longest = max(
-        [_SMTP_STEPS * settings.smtp_timeout + settings.smtp_reply_timeout, *(it.timeout for it in asked.values())]
+        [
+            _SMTP_STEPS * settings.smtp_timeout + settings.smtp_reply_timeout,
+            *(it.timeout for it in asked.values()),
+            *(_SMTP_STEPS * it.get("timeout", 0.0) + it.get("reply_timeout", 0.0) for it in providers),
+        ]
     )
     return int((longest + 10) * 1000)
 
@@ -68,7 +79,11 @@ async def run(settings: DispatcherSettings, environment: Mapping[str, str], stop
     connectors = lanes_of(asked)
     await ensure_topics(settings)
     metrics = Metrics()
-    channels = make_channels(settings, environment)
+    redis = connect(settings.redis_url)
+    entries = {} if settings.providers is None else read_providers(settings.providers, environment)
+    channels = make_channels(
+        settings, entries, lambda name, rate: RedisRate(redis, name, rate, prefix=settings.topic_prefix)
+    )
     membership = Membership(int(settings.session_timeout * 1000))
     publisher = KafkaPublisher(
         settings.kafka_bootstrap,
@@ -77,7 +92,8 @@ async def run(settings: DispatcherSettings, environment: Mapping[str, str], stop
         client_id="kikkake-dispatcher",
     )
     consumer = make_consumer(settings)
-    redis = connect(settings.redis_url)
+    telemetry = MetricsTelemetry(metrics)
+    telemetry.watch(channels)
     around = Surroundings(
         consumer=consumer,
         publisher=publisher,
@@ -85,11 +101,11 @@ async def run(settings: DispatcherSettings, environment: Mapping[str, str], stop
         redis=redis,
         channels=channels,
         connectors=connectors,
-        telemetry=MetricsTelemetry(metrics),
+        telemetry=telemetry,
         clocks=Clocks(),
         prefix=settings.topic_prefix,
         limits=WorkerLimits(in_flight=settings.in_flight, held=settings.max_held_bytes),
-        lease=_lease(settings, asked),
+        lease=_lease(settings, asked, entries),
         owned=membership.valid,
         new_token=lambda: secrets.token_hex(16),
     )

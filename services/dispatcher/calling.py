@@ -6,7 +6,7 @@ under way at a crash is made again and not left open.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -14,8 +14,8 @@ import msgspec
 from services.dispatcher.connectors.base import AnswerTooLargeError, Connector, Request
 from services.dispatcher.core.rows import End, Work
 from services.dispatcher.errors import RefusedError, TemporaryError
-from services.dispatcher.handover import Handover
-from services.dispatcher.lanes import Lane
+from services.dispatcher.handover import Handover, Untaken, Way
+from services.dispatcher.lanes import Lane, Place
 from shared.messages.command import CallCommand
 from shared.messages.delivery import Delivery
 
@@ -31,27 +31,38 @@ class Caller:
         self._connectors = connectors
         self._options = handover.options
 
-    async def call(self, work: Work, command: CallCommand) -> Delivery | None:
+    async def call(self, work: Work, command: CallCommand, aside: Callable[[], None]) -> Delivery | None:
         """Take the call of ``command`` as far as it goes now; None: claims cannot be had."""
         lane = self._connectors.get(command.connector)
         if lane is None:
             return await self._handover.end(work, End("failed", "no_connector"))
-        return await self._handover.attempt(work, lane, lambda begun: self._ask(begun, command, lane.provider))
+        way = Way(lane=lane, aside=aside)
+        result = await self._handover.attempt(work, way, lambda begun, place: self._ask(begun, command, place))
+        if not isinstance(result, Untaken):
+            return result
+        if result.error is None:
+            return await self._handover.wait(result.work)
+        again = self._handover.again(result.work, result.error, self._options.call_retry)
+        if again is None:
+            return await self._handover.settle(result.work, End("failed", "gave_up", str(result.error)))
+        return await self._handover.defer(*again)
 
-    async def _ask(self, work: Work, command: CallCommand, connector: Connector) -> Delivery:
+    def lanes(self, command: CallCommand) -> tuple[Lane[Connector], ...]:
+        """Return who is asked for ``command``."""
+        lane = self._connectors.get(command.connector)
+        return () if lane is None else (lane,)
+
+    async def _ask(self, work: Work, command: CallCommand, place: Place[Connector]) -> Delivery | Untaken:
         request = Request(command_id=command.command_id, contact=command.contact, arguments=command.arguments)
         try:
             with self._options.telemetry.connector(command.connector):
-                data = await connector.call(request)
+                data = await place.ask(place.lane.provider.call(request))
         except AnswerTooLargeError as error:
             return await self._handover.settle(work, End("failed", "answer_too_large", str(error)))
         except RefusedError as error:
             return await self._handover.settle(work, End("failed", "refused", str(error)))
         except TemporaryError as error:
-            again = self._handover.again(work, error, self._options.call_retry)
-            if again is None:
-                return await self._handover.settle(work, End("failed", "gave_up", str(error)))
-            return await self._handover.defer(*again)
+            return Untaken(work, error)
         if _size(data) > ANSWER_BYTES:
             return await self._handover.settle(work, End("failed", "answer_too_large", f"over {ANSWER_BYTES} bytes"))
         return await self._handover.settle(work, End("sent", data=data))

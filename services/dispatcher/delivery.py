@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import assert_never
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, assert_never
 
 from services.dispatcher.calling import Caller
 from services.dispatcher.channels.base import Provider
@@ -11,12 +11,31 @@ from services.dispatcher.connectors.base import Connector
 from services.dispatcher.core.policy import Defer, Drop
 from services.dispatcher.core.rows import End, Work, work_of
 from services.dispatcher.handover import Handover
-from services.dispatcher.lanes import Lane
+from services.dispatcher.lanes import Lane, choose
 from services.dispatcher.ports import Claims, DeliveryOptions, Ledger
 from services.dispatcher.sending import Sender
 from shared.log import Output
 from shared.messages.command import CallCommand, SendCommand
 from shared.messages.delivery import Delivery
+
+_ALWAYS = 1_000_000
+
+
+def _nothing() -> None:
+    return None
+
+
+class Line(NamedTuple):
+    """What deferred commands wait for: room in one of ``lanes``; none: nobody is asked for them."""
+
+    lanes: tuple[Lane[Any], ...]
+    urgent: bool
+
+    @property
+    def room(self) -> int:
+        """How many may be tried now."""
+        lane = choose(self.lanes, urgent=self.urgent) if self.lanes else None
+        return lane.room(urgent=self.urgent) if lane is not None else 0 if self.lanes else _ALWAYS
 
 
 class Deliverer:
@@ -39,8 +58,10 @@ class Deliverer:
         self.clocks = options.clocks
         self.telemetry = options.telemetry
 
-    async def deliver(self, work: Work) -> Delivery | None:
+    async def deliver(self, work: Work, aside: Callable[[], None] = _nothing) -> Delivery | None:
         """Take ``work`` as far as it goes now and return its durable row: ``deferred`` or ``reported``.
+
+        ``aside`` is called when it begins to wait for its provider, whose lane bounds how many do.
 
         None: claims cannot be had; nothing was written or sent, ask again shortly. Raises FencedError. If this runs
         twice: a final row is returned as it is, a settled one is reported again under the same id, and a deferred one
@@ -60,9 +81,9 @@ class Deliverer:
                 pass
         match work.command:
             case SendCommand():
-                return await self._sender.send(work, work.command)
+                return await self._sender.send(work, work.command, aside)
             case CallCommand():
-                return await self._caller.call(work, work.command)
+                return await self._caller.call(work, work.command, aside)
             case _:
                 assert_never(work.command)
 
@@ -85,6 +106,28 @@ class Deliverer:
                 return await self._handover.defer(work)
             case _:
                 assert_never(row.command)
+
+    def line(self, row: Delivery) -> Line:
+        """Return what the deferred ``row``, which carries its command, waits for."""
+        command = row.command
+        urgent = command is not None and command.purpose == "transactional"
+        match command:
+            case SendCommand():
+                return Line(self._sender.lanes(command, row.provider), urgent)
+            case CallCommand():
+                return Line(self._caller.lanes(command), urgent)
+            case _:
+                return Line((), urgent)
+
+    def overdue(self, row: Delivery) -> bool:
+        """Return whether ``row``, whose line has no room, need not wait for that: it ends, or its wait begins to count.
+
+        Asked of a few now and then, so that an outage hides no expiry.
+        """
+        if row.command is None:
+            return False
+        work = work_of(row, row.command)
+        return isinstance(self._handover.look(work), Drop) or self._sender.is_overdue(work)
 
     async def fail(self, work: Work, dead_letter: Sequence[Output]) -> Delivery:
         """End a command that our own code cannot deliver, with its dead letter. Repeating repeats the same outcome."""

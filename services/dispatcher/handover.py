@@ -16,9 +16,9 @@ import structlog
 
 from services.dispatcher.core.policy import ClockName, Defer, Deliver, Drop, Facts, Verdict, recheck
 from services.dispatcher.core.retry import RetryAt, RetryPolicy, Setback, next_attempt
-from services.dispatcher.core.rows import End, Work, ended, row_of
+from services.dispatcher.core.rows import End, Work, ended, in_hand, row_of
 from services.dispatcher.errors import TemporaryError
-from services.dispatcher.lanes import Lane
+from services.dispatcher.lanes import Lane, Place
 from services.dispatcher.ports import Claims, ClaimsUnavailableError, DeliveryOptions, Ledger
 from shared.log import LogUnavailableError, Output
 from shared.messages.answer import Answer
@@ -28,6 +28,21 @@ from shared.messages.outcome import Outcome
 from shared.messages.topics import EVENTS
 
 _LOG = structlog.get_logger(__name__)
+
+
+class Way(msgspec.Struct, frozen=True, kw_only=True):
+    """By whom and where to. ``aside`` is called once it is the provider's place that a message takes, no more ours."""
+
+    lane: Lane[Any]
+    address: str = ""
+    aside: Callable[[], None]
+
+
+class Untaken(msgspec.Struct, frozen=True):
+    """The provider does not have ``work``: it said so by ``error``, or (None) it was not asked, for it had no room."""
+
+    work: Work
+    error: TemporaryError | None = None
 
 
 class Handover:
@@ -69,24 +84,37 @@ class Handover:
         return verdict if self.options.freshness.allows(command.decided_at, now) else Defer(now, "machine")
 
     async def attempt(
-        self, work: Work, lane: Lane[Any], hand_over: Callable[[Work], Awaitable[Delivery]]
-    ) -> Delivery | None:
-        """Hand ``work`` over by ``lane``, past an acknowledged ``sending`` and under a claim; None: no claims now."""
-        async with lane.slot(self.options.patience) as free:
-            if not free:
-                return await self.defer(work, self.options.clocks.machine() + int(self.options.pause * 1000))
+        self, work: Work, way: Way, hand_over: Callable[[Work, Place[Any]], Awaitable[Delivery | Untaken]]
+    ) -> Delivery | Untaken | None:
+        """Hand ``work`` over by ``way``, past an acknowledged ``sending`` and under a claim; None: no claims now."""
+        place = way.lane.enter(way.address, urgent=work.command.purpose == "transactional")
+        if place is None:
+            return Untaken(work)
+        try:
             # No command in particular: a claim without its row would hold the next owner off for nothing.
             if not await self._claim(None):
                 return None
-            work = msgspec.structs.replace(work, since=work.since or self.options.clocks.machine())
-            await self.save([row_of(work, "sending", self.options.clocks.machine())])
+            way.aside()
+            if not await place.connect(self.options.patience):
+                return Untaken(work)
+            now = self.options.clocks.machine()
+            work = msgspec.structs.replace(work, since=work.since or now)
+            await self.save([row_of(in_hand(work, way.lane.name, now), "sending", now)])
             certain = await self._claim(work.command.command_id) and self.options.owned()
             if not certain or not isinstance(self.look(work), Deliver):
                 # Nothing was handed over; the schedule brings it back to the first check at once.
                 return await self.defer(work)
-            row = await hand_over(work)
+            row = await hand_over(work, place)
             await self._claims.release(work.command.command_id)
             return row
+        finally:
+            place.leave()
+
+    async def wait(self, work: Work) -> Delivery:
+        """Let ``work`` wait in ``deliveries`` until somebody has room for it; where it does so already, it goes on."""
+        row = self._ledger.get(work.command.command_id)
+        waits = row is not None and row.status == "deferred" and row.since == work.since
+        return row if row is not None and waits else await self.defer(work)
 
     def again(self, work: Work, error: TemporaryError, policy: RetryPolicy) -> tuple[Work, int] | None:
         """Return ``work`` with one attempt more and when to try it, or None when ``policy`` gives up."""

@@ -112,6 +112,11 @@ class KafkaLedger:
         for row, value in zip(rows, values, strict=True):
             self._apply(row, len(value))
 
+    async def load(self, command_ids: Sequence[str]) -> list[Delivery]:
+        """Return the ``deferred`` rows among those of ``command_ids``, each with its command."""
+        rows = (self._rows.get(command_id) for command_id in command_ids)
+        return [row for row in rows if row is not None and row.status == "deferred"]
+
     def open(self) -> Iterator[Delivery]:
         """Yield the rows that are not final."""
         return iter([row for row in self._rows.values() if row.status in _OPEN])

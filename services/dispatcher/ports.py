@@ -35,13 +35,19 @@ class Ledger(Protocol):
         """Bytes of the rows that are kept in memory because they are not final, as they are written; 0: none is."""
 
     def get(self, command_id: str) -> Delivery | None:
-        """Return the durable row of ``command_id``; a final row may have kept only its status."""
+        """Return the durable row of ``command_id``; a final or deferred row may have kept only its status."""
 
     async def put(self, deliveries: Sequence[Delivery], outputs: Sequence[Output] = ()) -> None:
         """Return once all is durable; the outputs are so before the rows that speak of them.
 
         Raises LogUnavailableError: it may or may not have been written; the same call may be repeated. Many calls at
         once share one write. A row written twice is the row.
+        """
+
+    async def load(self, command_ids: Sequence[str]) -> list[Delivery]:
+        """Return the ``deferred`` rows among those of ``command_ids``, each with its command.
+
+        Raises LogUnavailableError.
         """
 
     def open(self) -> Iterator[Delivery]:
@@ -119,7 +125,7 @@ class DeliveryOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     ``headers`` adds to a message (List-Unsubscribe); ``stopped`` knows stopped journeys; ``owned`` is asked right
     before each provider call; ``call_retry`` is quicker than ``retry``, for a run waits for the answer; ``patience``
-    (seconds) is how long a message waits for a free hand of its channel.
+    (seconds) is how long a message waits in line for a connection to its provider.
     """
 
     clocks: Clocks = Clocks()
@@ -128,7 +134,7 @@ class DeliveryOptions(msgspec.Struct, frozen=True, kw_only=True):
     retry: RetryPolicy = RetryPolicy()
     call_retry: RetryPolicy = RetryPolicy(base=SECOND, longest=15 * SECOND, age=HOUR)
     max_age: int | None = None
-    patience: float = 0.5
+    patience: float = 2.0
     pause: float = 0.5
     jitter: Callable[[], float] = random.random
     headers: Callable[[SendCommand, str], Mapping[str, str]] = lambda _command, _channel: {}

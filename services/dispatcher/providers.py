@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +12,9 @@ import msgspec
 from services.dispatcher.channels.base import Provider
 from services.dispatcher.channels.kinds import Kind, Settings, read_word
 from services.dispatcher.channels.registry import KINDS
-from services.dispatcher.lanes import Lane
+from services.dispatcher.core.rate import Rate
+from services.dispatcher.lanes import Lane, LaneOptions
+from services.dispatcher.rates import RateLimit
 from shared.clock import HOUR, MINUTE, SECOND
 from shared.errors import ConfigurationError
 from shared.journeys.conditions import CHANNELS
@@ -21,7 +23,7 @@ from shared.journeys.faults import Fault, JourneyFaultsError
 from shared.journeys.reader import Node
 
 SCHEMA = "providers/v1"
-COMMON = ("id", "kind", "connections", "rate")
+COMMON = ("id", "kind", "connections", "rate", "overflow")
 """The words that every kind of provider has."""
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _RATE = re.compile(r"(\d{1,7})/(s|min|h)")
@@ -29,20 +31,17 @@ _PER = {"s": SECOND, "min": MINUTE, "h": HOUR}
 _CONNECTIONS = 16
 
 
-class Rate(msgspec.Struct, frozen=True):
-    """``count`` messages in ``per`` ms at most, over all dispatchers together."""
-
-    count: int
-    per: int
-
-
 class ProviderEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One provider of the file: what it is asked at once (``connections``) and over time (``rate``; None: no limit)."""
+    """One provider of the file: what it is asked at once (``connections``) and over time (``rate``; None: no limit).
+
+    ``overflow``: what it has no room for goes to the next one.
+    """
 
     kind: Kind
     settings: Settings
     connections: int = _CONNECTIONS
     rate: Rate | None = None
+    overflow: bool = False
 
     def make(self) -> Provider:
         """Return the provider. Raises ConfigurationError for what its words cannot say."""
@@ -63,9 +62,24 @@ def read_providers(path: Path, environment: Mapping[str, str]) -> dict[str, tupl
     return parse_providers(str(path), text, environment)
 
 
-def lanes_of(entries: Mapping[str, Sequence[ProviderEntry]]) -> dict[str, list[Lane[Provider]]]:
-    """Return the providers of ``entries`` by channel, each with its number of hands."""
-    return {channel: [Lane(entry.make(), entry.connections) for entry in listed] for channel, listed in entries.items()}
+Limiter = Callable[[str, Rate], RateLimit]
+"""Makes the rate limit of the provider with that id."""
+
+
+def lanes_of(entries: Mapping[str, Sequence[ProviderEntry]], limiter: Limiter) -> dict[str, list[Lane[Provider]]]:
+    """Return the providers of ``entries`` by channel, each with its connections, its rate and its breaker."""
+    return {channel: [_lane(entry, limiter) for entry in listed] for channel, listed in entries.items()}
+
+
+def _lane(entry: ProviderEntry, limiter: Limiter) -> Lane[Provider]:
+    name = entry.settings.id
+    options = LaneOptions(
+        rate=None if entry.rate is None else limiter(name, entry.rate),
+        overflow=entry.overflow,
+        key_age=entry.kind.key_age,
+        party=entry.kind.party,
+    )
+    return Lane(entry.make(), entry.connections, name=name, options=options)
 
 
 def parse_providers(file: str, text: str, environment: Mapping[str, str]) -> dict[str, tuple[ProviderEntry, ...]]:
@@ -111,6 +125,7 @@ def _entry(node: Node, *, channel: str, environment: Mapping[str, str], seen: se
         ),
         connections=fields["connections"].integer(1, 1000) if "connections" in fields else _CONNECTIONS,
         rate=_rate(fields["rate"]) if "rate" in fields else None,
+        overflow="overflow" in fields and fields["overflow"].boolean(),
     )
 
 

@@ -1,45 +1,88 @@
-"""Deferred and retried commands in the order of their time, on two clocks. Holds ids only: the ledger has the rows."""
+"""Deferred and retried commands in lines: each waits for its time, and for room at whoever is asked for it.
+
+Holds ids only: the ledger has the rows. Built from ``deliveries`` at the start; never sleeps, never forgets.
+"""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Iterator
+
+import msgspec
 
 from services.dispatcher.core.policy import ClockName
+from services.dispatcher.delivery import Line
 from shared.messages.delivery import Delivery
+
+Entry = tuple[int, str]
+"""When it may be tried, and the command's id."""
+
+
+class _Waiting:
+    """One line on its two clocks; ``looked`` is how far through it the last glance came."""
+
+    def __init__(self) -> None:
+        self.heaps: dict[ClockName, list[Entry]] = {"journey": [], "machine": []}
+        self.looked = 0
+
+
+class Times(msgspec.Struct, frozen=True):
+    """Now, on both clocks."""
+
+    journey: int
+    machine: int
+
+    def of(self, clock: ClockName) -> int:
+        """Return now on ``clock``."""
+        return self.journey if clock == "journey" else self.machine
 
 
 class Schedule:
-    """What is to be tried again. Built from ``deliveries`` at the start; never sleeps, never forgets.
+    """What is to be tried again. An entry whose row has moved on meanwhile is its taker's to pass over."""
 
-    An entry whose row has moved on meanwhile (cancelled, sent, deferred anew) is passed over, so nothing is removed.
-    """
-
-    def __init__(self, get: Callable[[str], Delivery | None]) -> None:
-        self._get = get
-        self._heaps: dict[ClockName, list[tuple[int, str]]] = {"journey": [], "machine": []}
+    def __init__(self) -> None:
+        self._lines: dict[Line, _Waiting] = {}
 
     def __len__(self) -> int:
-        """Count the entries, passed-over ones included."""
-        return sum(len(heap) for heap in self._heaps.values())
+        """Count the entries, those included that have moved on."""
+        return sum(len(heap) for waiting in self._lines.values() for heap in waiting.heaps.values())
 
-    def put(self, row: Delivery) -> None:
-        """Add a deferred ``row``; twice is passed over when it is taken."""
-        heapq.heappush(self._heaps[row.clock], (row.retry_at or 0, row.command_id))
+    def put(self, row: Delivery, line: Line) -> None:
+        """Add a deferred ``row`` to ``line``."""
+        heap = self._lines.setdefault(line, _Waiting()).heaps[row.clock]
+        heapq.heappush(heap, (row.retry_at or 0, row.command_id))
 
-    def take_due(self, journey_now: int, machine_now: int, limit: int) -> list[Delivery]:
-        """Remove and return at most ``limit`` rows that are due, the most overdue of each clock first."""
-        due: dict[str, Delivery] = {}
-        for clock, now in (("journey", journey_now), ("machine", machine_now)):
-            heap = self._heaps["journey" if clock == "journey" else "machine"]
-            while heap and heap[0][0] <= now and len(due) < limit:
-                at, command_id = heapq.heappop(heap)
-                row = self._get(command_id)
-                if row is not None and row.status == "deferred" and row.clock == clock and (row.retry_at or 0) == at:
-                    due[command_id] = row
-        return list(due.values())
+    def take(self, now: Times, limit: int) -> list[Entry]:
+        """Remove and return the entries that are due: of each line those due for longest, as many as there is room for.
 
-    def next_at(self, clock: ClockName) -> int | None:
-        """Return the earliest time on ``clock`` at which something may be due."""
-        heap = self._heaps[clock]
-        return heap[0][0] if heap else None
+        The urgent lines come first; at most ``limit`` of a line.
+        """
+        found: list[Entry] = []
+        for line in sorted(self._lines, key=lambda line: not line.urgent):
+            waiting = self._lines[line]
+            if not any(heap and heap[0][0] <= now.of(clock) for clock, heap in waiting.heaps.items()):
+                continue
+            room = min(limit, line.room)
+            for clock, heap in waiting.heaps.items():
+                while room > 0 and heap and heap[0][0] <= now.of(clock):
+                    found.append(heapq.heappop(heap))
+                    room -= 1
+        self._lines = {line: one for line, one in self._lines.items() if any(one.heaps.values())}
+        return found
+
+    def glance(self, limit: int) -> list[str]:
+        """Return the ids of the next ``limit`` of each line without room, which stay in it; round and round."""
+        return [command_id for line, one in self._lines.items() if not line.room for command_id in _next(one, limit)]
+
+
+def _next(waiting: _Waiting, limit: int) -> Iterator[str]:
+    entries = [heap for heap in waiting.heaps.values() if heap]
+    size = sum(map(len, entries))
+    for number in range(waiting.looked, min(waiting.looked + limit, size)):
+        place = number
+        for heap in entries:
+            if place < len(heap):
+                yield heap[place][1]
+                break
+            place -= len(heap)
+    waiting.looked = 0 if waiting.looked + limit >= size else waiting.looked + limit

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 import structlog
 
 from services.dispatcher.channels.base import Message, Provider
 from services.dispatcher.core.retry import RetryAt, Setback, next_attempt
-from services.dispatcher.core.rows import End, Work, attempted, refusal_of, through, with_channels
-from services.dispatcher.errors import AmbiguousError, DeadAddressError, RefusedError, TemporaryError
-from services.dispatcher.handover import Handover
-from services.dispatcher.lanes import Lane
+from services.dispatcher.core.rows import End, Work, attempted, free, in_hand, refusal_of, through, with_channels
+from services.dispatcher.errors import AmbiguousError, DeadAddressError, RefusedError, TemporaryError, UnavailableError
+from services.dispatcher.handover import Handover, Untaken, Way
+from services.dispatcher.lanes import Lane, Place, choose
 from shared.messages.command import SendCommand
 from shared.messages.delivery import Delivery
 from shared.rendering import TemplateError, render
 
 _LOG = structlog.get_logger(__name__)
+
+Lanes = tuple[Lane[Provider], ...]
 
 
 class Sender:
@@ -28,46 +30,122 @@ class Sender:
         self._channels = channels
         self._options = handover.options
 
-    async def send(self, work: Work, command: SendCommand) -> Delivery | None:
+    async def send(self, work: Work, command: SendCommand, aside: Callable[[], None]) -> Delivery | None:
         """Take the message of ``command`` as far as it goes now; None: claims cannot be had."""
-        way = next(self._ways(command), None)
-        if way is None:
+        name, lanes = next(self._ways(command), ("", ()))
+        if not lanes:
             return await self._handover.end(work, End("skipped", "unreachable", tried=work.tried))
-        name, lane = way
         command = through(command, name)
+        work = msgspec.structs.replace(work, command=command)
+        if work.provider is not None:
+            lanes = tuple(lane for lane in lanes if lane.name == work.provider)
+            if not lanes or not self._knows_its_key(lanes[0], work):
+                return await self._ambiguous(work, command, "the provider may have it and cannot be asked again")
+        if self._choose(lanes, command) is None:
+            return await self._wait(work, command, lanes)
         try:
             parts = render(command.content[name], command.data).parts
         except TemplateError as error:
             end = End("skipped", "template_error", str(error), tried=work.tried)
-            return await self._handover.end(_with(work, command), end)
-        return await self._handover.attempt(
-            _with(work, command), lane, lambda begun: self._hand_over(begun, command, lane.provider, parts)
-        )
+            return await self._handover.end(work, end)
+        return await self._by_one_of(lanes, work, parts, aside)
 
     async def recover(self, work: Work, command: SendCommand) -> Delivery:
         """Settle a message that may be with its provider."""
-        lane = self._lane(command, command.channels[0])
-        if lane is not None and lane.provider.idempotent:
+        lane = next((lane for lane in self._lanes(command, command.channels[0]) if lane.name == work.provider), None)
+        if lane is not None and self._knows_its_key(lane, work):
             return await self._handover.defer(work)
-        return await self._ambiguous(work, command, "restart", work.provider)
+        return await self._ambiguous(work, command, "restart")
 
-    def _ways(self, command: SendCommand) -> Iterator[tuple[str, Lane[Provider]]]:
-        """Yield the channels left to try that reach the receiver, best first, each with its provider."""
+    def lanes(self, command: SendCommand, provider: str | None) -> Lanes:
+        """Return who is asked next for ``command``; ``provider`` alone, where it may have the message."""
+        _, lanes = next(self._ways(command), ("", ()))
+        return lanes if provider is None else tuple(lane for lane in lanes if lane.name == provider)
+
+    def is_overdue(self, work: Work) -> bool:
+        """Return whether ``work`` waits for somebody that is away, and is to give up or to begin to count."""
+        command = work.command
+        if not isinstance(command, SendCommand):
+            return False
+        name, _ = next(self._ways(command), ("", ()))
+        lanes = self.lanes(command, work.provider)
+        if not lanes or any(lane.ready(command.addresses[name]) for lane in lanes):
+            return False
+        return work.since is None or self._options.clocks.machine() - work.since >= self._options.retry.age
+
+    async def _by_one_of(
+        self, lanes: Lanes, work: Work, parts: Mapping[str, str], aside: Callable[[], None]
+    ) -> Delivery | None:
+        """Ask one of ``lanes`` after the other, as long as each says that it does not have the message."""
+        command = work.command
+        assert isinstance(command, SendCommand)  # noqa: S101 - what was made a work of in ``send``
+        until: int | None = None
+        while (lane := self._choose(lanes, command)) is not None:
+            way = Way(lane=lane, address=command.addresses[command.channels[0]], aside=aside)
+            result = await self._handover.attempt(
+                work, way, lambda begun, place: self._hand_over(begun, command, place, parts)
+            )
+            if result is None and until is not None:
+                # The row says that the former one has it in hand.
+                break
+            if not isinstance(result, Untaken):
+                return result
+            work, lanes = result.work, tuple(other for other in lanes if other is not lane)
+            if result.error is not None:
+                again = self._handover.again(work, result.error, self._options.retry)
+                if again is None:
+                    return await self._give_up(work, command, lane, str(result.error))
+                work, until = again
+            elif not lane.options.overflow:
+                break
+        return await self._handover.wait(work) if until is None else await self._handover.defer(work, until)
+
+    async def _give_up(self, work: Work, command: SendCommand, lane: Lane[Provider], detail: str) -> Delivery:
+        if work.provider is not None:
+            return await self._ambiguous(work, command, detail)
+        return await self._next_channel(work, command, End("failed", "gave_up", detail, provider=lane.name))
+
+    async def _wait(self, work: Work, command: SendCommand, lanes: Lanes) -> Delivery:
+        """Wait for one of ``lanes``; who waits for somebody that is away for too long goes on with the next channel."""
+        address = command.addresses[command.channels[0]]
+        if any(lane.ready(address) for lane in lanes):
+            return await self._handover.wait(work)
+        now = self._options.clocks.machine()
+        if work.since is not None and now - work.since >= self._options.retry.age:
+            return await self._give_up(work, command, lanes[0], "left alone")
+        work = msgspec.structs.replace(work, since=work.since or now)
+        if all(lane.options.party is None for lane in lanes):
+            return await self._handover.wait(work)
+        # One of many servers is away: the others' messages do not wait in line behind this one.
+        return await self._handover.defer(work, max(now + 500, min(lane.closed_until(address) for lane in lanes)))
+
+    def _choose(self, lanes: Lanes, command: SendCommand) -> Lane[Provider] | None:
+        address = command.addresses[command.channels[0]]
+        return choose(lanes, address, urgent=command.purpose == "transactional")
+
+    def _ways(self, command: SendCommand) -> Iterator[tuple[str, Lanes]]:
+        """Yield the channels left to try that reach the receiver, best first, each with its providers."""
         for name in command.channels:
-            lane = self._lane(command, name)
-            if lane is not None and command.content.get(name):
-                yield name, lane
+            lanes = self._lanes(command, name)
+            if lanes and command.content.get(name):
+                yield name, lanes
 
-    def _lane(self, command: SendCommand, name: str) -> Lane[Provider] | None:
-        """Return the first provider of channel ``name`` for the kind of address that there is."""
+    def _lanes(self, command: SendCommand, name: str) -> Lanes:
+        """Return the providers of channel ``name`` for the kind of address that there is, best first."""
         address = command.addresses.get(name)
-        lanes = self._channels.get(name, ()) if address else ()
-        return next((lane for lane in lanes if lane.provider.takes(address or "")), None)
+        if not address:
+            return ()
+        return tuple(lane for lane in self._channels.get(name, ()) if lane.provider.takes(address))
+
+    def _knows_its_key(self, lane: Lane[Provider], work: Work) -> bool:
+        """Return whether ``lane`` drops a repeat of what it was handed at ``provider_since``."""
+        age, since = lane.options.key_age, work.provider_since or 0
+        return lane.provider.idempotent and (age is None or self._options.clocks.machine() - since < age)
 
     async def _hand_over(
-        self, work: Work, command: SendCommand, provider: Provider, parts: Mapping[str, str]
-    ) -> Delivery:
-        channel = command.channels[0]
+        self, work: Work, command: SendCommand, place: Place[Provider], parts: Mapping[str, str]
+    ) -> Delivery | Untaken:
+        channel, provider = command.channels[0], place.lane.provider
         message = Message(
             command_id=command.command_id,
             address=command.addresses[channel],
@@ -79,28 +157,31 @@ class Sender:
             step=command.step,
             expires_at=command.expires_at,
         )
-        telemetry = self._options.telemetry
+        telemetry, began = self._options.telemetry, self._options.clocks.machine()
         try:
             with telemetry.provider(channel, provider.id):
-                receipt = await provider.send(message)
+                receipt = await place.ask(provider.send(message))
         except DeadAddressError as error:
             return await self._next_channel(work, command, refusal_of(provider.id, str(error), error.why))
         except RefusedError as error:
             return await self._next_channel(work, command, refusal_of(provider.id, str(error)))
         except TemporaryError as error:
-            again = self._handover.again(work, error, self._options.retry)
-            if again is None:
-                end = End("failed", "gave_up", str(error), provider=provider.id)
-                return await self._next_channel(work, command, end)
-            return await self._handover.defer(*again)
+            return Untaken(work, error)
         except AmbiguousError as error:
-            return await self._ambiguous(work, command, str(error), provider.id)
+            detail = str(error)
         except Exception as error:  # noqa: BLE001  an adapter's bug: whether it had sent by then, nobody knows
             _LOG.exception("dispatcher.provider_raised", provider=provider.id, command=command.command_id)
-            return await self._ambiguous(work, command, type(error).__name__, provider.id)
-        telemetry.accepted(command.decided_at, self._options.clocks.journey())
-        end = End("sent", None, receipt.detail, receipt.provider_id, provider=provider.id, tried=work.tried)
-        return await self._handover.settle(work, end)
+            detail = type(error).__name__
+        else:
+            telemetry.accepted(command.decided_at, self._options.clocks.journey())
+            end = End("sent", None, receipt.detail, receipt.provider_id, provider=provider.id, tried=work.tried)
+            return await self._handover.settle(work, end)
+        work = in_hand(work, place.lane.name, began)
+        if self._knows_its_key(place.lane, work):
+            again = self._handover.again(work, UnavailableError(detail), self._options.retry)
+            if again is not None:
+                return await self._handover.defer(*again)
+        return await self._ambiguous(work, command, detail)
 
     async def _next_channel(self, work: Work, command: SendCommand, end: End) -> Delivery:
         """Go on with the next channel as another attempt of the same command, or come to ``end``."""
@@ -110,7 +191,7 @@ class Sender:
         tried = (*work.tried, attempted(command.channels[0], end))
         return await self._handover.defer(Work(with_channels(command, rest), recorded_at=work.recorded_at, tried=tried))
 
-    async def _ambiguous(self, work: Work, command: SendCommand, detail: str, provider: str | None) -> Delivery:
+    async def _ambiguous(self, work: Work, command: SendCommand, detail: str) -> Delivery:
         self._options.telemetry.ambiguous(command.channels[0])
         _LOG.warning("dispatcher.ambiguous", command=command.command_id, policy=command.on_ambiguous)
         if command.on_ambiguous == "retry":
@@ -119,10 +200,6 @@ class Sender:
             again = next_attempt(setback, now, self._options.jitter(), self._options.retry)
             if isinstance(again, RetryAt):
                 tried = msgspec.structs.replace(work, attempt=setback.attempt, since=setback.since)
-                return await self._handover.defer(tried, again.at)
-        end = End("ambiguous", None, detail, provider=provider, tried=work.tried)
+                return await self._handover.defer(free(tried), again.at)
+        end = End("ambiguous", None, detail, provider=work.provider, tried=work.tried)
         return await self._handover.settle(work, end)
-
-
-def _with(work: Work, command: SendCommand) -> Work:
-    return msgspec.structs.replace(work, command=command)

@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
+from services.dispatcher.errors import (
+    DeadAddressError,
+    MisconfiguredError,
+    RefusedError,
+    TemporaryError,
+    UnavailableError,
+)
+from services.dispatcher.lanes import Lane
 from shared.messages.answer import Answer
 from shared.messages.outcome import Outcome
 from shared.metrics import Metrics
+
+# The first that fits.
+_ANSWERS: tuple[tuple[type[Exception], str], ...] = (
+    (DeadAddressError, "dead_address"),
+    (RefusedError, "refused"),
+    (MisconfiguredError, "misconfigured"),
+    (UnavailableError, "unavailable"),
+    (TemporaryError, "later"),
+)
 
 
 class Telemetry(Protocol):
@@ -63,9 +82,25 @@ class MetricsTelemetry:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
-    def provider(self, channel: str, provider: str) -> AbstractContextManager[object]:
-        """Time one call in ``kikkake_provider_seconds``."""
-        return self._metrics.provider.labels(channel, provider).time()
+    @contextlib.contextmanager
+    def provider(self, channel: str, provider: str) -> Iterator[object]:
+        """Time one call in ``kikkake_provider_seconds``; ``kikkake_provider_answers_total`` counts what it came to."""
+        answer = "accepted"
+        try:
+            with self._metrics.provider.labels(channel, provider).time():
+                yield None
+        except Exception as error:
+            answer = next((name for kind, name in _ANSWERS if isinstance(error, kind)), "ambiguous")
+            raise
+        finally:
+            self._metrics.provider_answers.labels(channel, provider, answer).inc()
+
+    def watch(self, channels: Mapping[str, Sequence[Lane[Any]]]) -> None:
+        """Show in ``kikkake_provider_left_alone`` what the breakers of ``channels`` say."""
+        for channel, lanes in channels.items():
+            for lane in lanes:
+                gauge = self._metrics.provider_left_alone.labels(channel, lane.name)
+                gauge.set_function(partial(getattr, lane, "left_alone"))
 
     def connector(self, name: str) -> AbstractContextManager[object]:
         """Time one call in ``kikkake_connector_seconds``."""

@@ -13,15 +13,17 @@ from services.dispatcher.core.rows import Place, Work, dead_letter, work_of
 from services.dispatcher.delivery import Deliverer
 from services.dispatcher.ports import FencedError, Ledger
 from services.dispatcher.progress import Progress
-from services.dispatcher.schedule import Schedule
+from services.dispatcher.schedule import Schedule, Times
 from shared.errors import BadMessageError
-from shared.log import LogRecord, Output
+from shared.log import LogRecord, LogUnavailableError, Output
 from shared.messages import codec
 from shared.messages.command import Cancel, CommandRecord, Mark
 from shared.messages.delivery import Delivery
 from shared.messages.topics import CANCELS, COMMANDS, INCARNATION_KEY, TopicName
 
 _LOG = structlog.get_logger(__name__)
+_GLANCE = 20
+"""Every so many looks at the schedule some are asked that wait for a provider without room: they may have expired."""
 
 
 class WorkerLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +36,18 @@ class WorkerLimits(msgspec.Struct, frozen=True, kw_only=True):
     held: int = 64 * 1024 * 1024
     tick: float = 0.05
     pause: float = 0.5
+
+
+class _Slot:
+    """A command's place among those in hand; given back when it ends or waits for its provider, once."""
+
+    def __init__(self, slots: asyncio.Semaphore) -> None:
+        self._slots: asyncio.Semaphore | None = slots
+
+    def release(self) -> None:
+        slots, self._slots = self._slots, None
+        if slots is not None:
+            slots.release()
 
 
 class PartitionWorker:
@@ -55,7 +69,7 @@ class PartitionWorker:
         self._deliverer = deliverer
         self._ledger = ledger
         self._limits = limits or WorkerLimits()
-        self._schedule = Schedule(ledger.get)
+        self._schedule = Schedule()
         self._slots = asyncio.Semaphore(self._limits.in_flight)
         self._commands, self._cancels = Progress(), Progress()
         self._active: dict[str, asyncio.Task[Any]] = {}
@@ -117,8 +131,8 @@ class PartitionWorker:
                 continue
             await self._room()
             await self._slots.acquire()
-            work = Work(command, recorded_at=record.timestamp)
-            self._spawn(self._first(work, record), command.command_id)
+            work, slot = Work(command, recorded_at=record.timestamp), _Slot(self._slots)
+            self._spawn(self._first(work, record, slot), command.command_id, slot)
 
     async def _room(self) -> None:
         """Return once there is room in memory for another command: those that wait for another try end by and by."""
@@ -193,8 +207,10 @@ class PartitionWorker:
         while (task := self._active.get(cancel.command_id)) is not None:
             await asyncio.wait([task])
         row = self._ledger.get(cancel.command_id)
-        if row is not None and row.status == "deferred" and row.command is not None:
-            await self._deliverer.deliver(work_of(row, row.command))
+        if row is not None and row.status == "deferred":
+            for waiting in await self._load([cancel.command_id]):
+                if waiting.command is not None:
+                    await self._deliverer.deliver(work_of(waiting, waiting.command))
             self._forget(cancel, offset)
         else:
             await self._apply([(offset, cancel)])
@@ -203,23 +219,23 @@ class PartitionWorker:
         self._deliverer.cancelling.pop(cancel.command_id, None)
         self._cancels.finish(offset)
 
-    async def _first(self, work: Work, record: LogRecord) -> None:
+    async def _first(self, work: Work, record: LogRecord, slot: _Slot) -> None:
         """Bring one command to a durable row, then let its offset go."""
         row = self._ledger.get(work.command.command_id)
         # Its record was read twice, and the first reading's task has deferred it just now.
         if row is None or row.status != "deferred":
-            await self._bring(work, record)
+            await self._bring(work, record, slot)
         self._commands.finish(record.offset)
 
-    async def _again(self, row: Delivery, command: CommandRecord) -> None:
-        await self._bring(work_of(row, command), None)
+    async def _again(self, row: Delivery, command: CommandRecord, slot: _Slot) -> None:
+        await self._bring(work_of(row, command), None, slot)
 
-    async def _bring(self, work: Work, record: LogRecord | None) -> None:
+    async def _bring(self, work: Work, record: LogRecord | None, slot: _Slot) -> None:
         try:
-            row = await self._deliverer.deliver(work)
+            row = await self._deliverer.deliver(work, slot.release)
             while row is None:
                 await self._pause()
-                row = await self._deliverer.deliver(work)
+                row = await self._deliverer.deliver(work, slot.release)
         except FencedError:
             raise
         except Exception as error:  # noqa: BLE001  our own bug: this one command ends, every other goes on
@@ -240,26 +256,26 @@ class PartitionWorker:
 
     def _note(self, row: Delivery) -> None:
         if row.status == "deferred":
-            self._schedule.put(row)
+            self._schedule.put(row, self._deliverer.line(row))
 
-    def _spawn(self, run: Coroutine[Any, Any, None], command_id: str | None = None) -> None:
+    def _spawn(self, run: Coroutine[Any, Any, None], command_id: str | None = None, slot: _Slot | None = None) -> None:
         """Start ``run``; with a ``command_id``, after that command's former task and in a slot taken for it."""
         former = None if command_id is None else self._active.get(command_id)
-        task = asyncio.create_task(self._run(run, former, slot=command_id is not None))
+        task = asyncio.create_task(self._run(run, former, slot))
         self._tasks.add(task)
         if command_id is not None:
             self._active[command_id] = task
         task.add_done_callback(lambda done: self._ended(done, command_id))
 
-    async def _run(self, run: Coroutine[Any, Any, None], former: asyncio.Task[Any] | None, *, slot: bool) -> None:
+    async def _run(self, run: Coroutine[Any, Any, None], former: asyncio.Task[Any] | None, slot: _Slot | None) -> None:
         try:
             if former is not None:
                 await asyncio.wait([former])
             await run
         finally:
             run.close()
-            if slot:
-                self._slots.release()
+            if slot is not None:
+                slot.release()
 
     def _ended(self, task: asyncio.Task[Any], command_id: str | None) -> None:
         self._tasks.discard(task)
@@ -274,17 +290,38 @@ class PartitionWorker:
             raise self.failure
 
     async def _run_schedule(self) -> None:
-        clocks = self._deliverer.clocks
+        clocks, looks = self._deliverer.clocks, 0
         while not self._closing.is_set():
             if self._deliverer.freshness.allows(0, clocks.machine()):
-                for row in self._schedule.take_due(clocks.journey(), clocks.machine(), self._limits.in_flight):
-                    if row.command is not None:
-                        await self._slots.acquire()
-                        self._spawn(self._again(row, row.command), row.command_id)
+                now = Times(clocks.journey(), clocks.machine())
+                due = {command_id: at for at, command_id in self._schedule.take(now, self._limits.in_flight)}
+                for row in await self._load(list(due)):
+                    if due[row.command_id] == (row.retry_at or 0):
+                        await self._retry(row)
+                looks += 1
+                if looks % _GLANCE == 0:
+                    for row in await self._load(self._schedule.glance(self._limits.in_flight)):
+                        if row.command_id not in self._active and self._deliverer.overdue(row):
+                            await self._retry(row)
             try:
                 await asyncio.wait_for(self._closing.wait(), self._limits.tick)
             except TimeoutError:
                 continue
+
+    async def _retry(self, row: Delivery) -> None:
+        if row.command is not None:
+            await self._slots.acquire()
+            slot = _Slot(self._slots)
+            self._spawn(self._again(row, row.command, slot), row.command_id, slot)
+
+    async def _load(self, command_ids: Sequence[str]) -> list[Delivery]:
+        while command_ids:
+            try:
+                return await self._ledger.load(command_ids)
+            except LogUnavailableError as error:
+                _LOG.warning("dispatcher.ledger_unavailable", error=str(error))
+                await self._pause()
+        return []
 
     async def _dead_letter(self, topic: TopicName, record: LogRecord, reason: str, detail: str) -> None:
         await self._deliverer.save([], [self._letter(topic, record, reason, detail)])

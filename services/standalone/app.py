@@ -21,6 +21,7 @@ from services.dispatcher.connectors.file import lanes_of, read_connectors
 from services.dispatcher.lanes import Lane
 from services.dispatcher.providers import lanes_of as lanes_of_providers
 from services.dispatcher.providers import read_providers
+from services.dispatcher.rates import LocalRate
 from services.evaluator.core.catalog import catalog_of
 from services.ingest.app import create_app
 from services.ingest.auth import Admin
@@ -141,7 +142,7 @@ def compose(settings: StandaloneSettings, environment: Mapping[str, str] | None 
     dispatch = Dispatch(
         log=log,
         deliveries=deliveries,
-        channels={**channels, **{name: [Lane(inbox, WIDTH)] for name, inbox in inboxes.items()}},
+        channels={**channels, **{name: [Lane(inbox, WIDTH, name=inbox.id)] for name, inbox in inboxes.items()}},
         connectors=lanes_of(connectors),
         clock=clock,
         metrics=metrics,
@@ -248,12 +249,13 @@ class _JourneyTime:
 def _channels(settings: StandaloneSettings, environment: Mapping[str, str]) -> Mapping[str, Sequence[Lane[Provider]]]:
     """Return the providers of each channel that has some."""
     entries = {} if settings.providers is None else read_providers(settings.providers, environment)
+    lanes = lanes_of_providers(entries, lambda _, rate: LocalRate(rate, system_clock))
     if settings.smtp is None:
-        return lanes_of_providers(entries)
+        return lanes
     if "email" in entries:
         raise ConfigurationError(f"mails go by --smtp or by `email` in {settings.providers}: leave one of them out")
-    server, sender = parse_smtp_url(settings.smtp), mail_settings(settings.email_from, None, "smtp")
-    return {**lanes_of_providers(entries), "email": [Lane(EmailChannel(server, sender), WIDTH)]}
+    email = EmailChannel(parse_smtp_url(settings.smtp), mail_settings(settings.email_from, None, "smtp"))
+    return {**lanes, "email": [Lane(email, WIDTH, name=email.id)]}
 
 
 async def _ready() -> bool:

@@ -72,6 +72,8 @@ class Dispatch:
         )
         self._freshness = CancelsRead(log)
         self._freshness.offset = deliveries.cursor(CANCELS)
+        telemetry = MetricsTelemetry(metrics)
+        telemetry.watch(channels)
         deliverer = Deliverer(
             ledger=deliveries,
             claims=LocalClaims(),
@@ -80,7 +82,7 @@ class Dispatch:
             options=DeliveryOptions(
                 clocks=Clocks(journey=clock, machine=system_clock),
                 freshness=self._freshness,
-                telemetry=MetricsTelemetry(metrics),
+                telemetry=telemetry,
             ),
         )
         self.worker = PartitionWorker(PARTITION, deliverer=deliverer, ledger=deliveries)

@@ -57,6 +57,7 @@ class ProviderServer:
     def __init__(self, face: Face) -> None:
         self._face = face
         self._script: deque[Trouble | Reply] = deque()
+        self._always: Trouble | Reply | None = None
         self._keys: set[str] = set()
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
@@ -73,6 +74,10 @@ class ProviderServer:
     def script(self, *steps: Trouble | Reply) -> None:
         """Do ``steps`` with the next requests, one each; a ``Reply`` is a refusal: its message is not accepted."""
         self._script += steps
+
+    def always(self, step: Trouble | Reply | None) -> None:
+        """Do ``step`` with every request from now on for which there is no script; None: be well again."""
+        self._always = step
 
     def release(self) -> None:
         """Let what is ``slow`` go on."""
@@ -94,7 +99,7 @@ class ProviderServer:
         try:
             while (asked := await _read(reader)) is not None:
                 self.asked.append(asked)
-                step = self._script.popleft() if self._script else None
+                step = self._script.popleft() if self._script else self._always
                 if isinstance(step, Reply):
                     _write(writer, step)
                     continue

@@ -12,9 +12,9 @@ import msgspec
 
 from services.dispatcher.errors import (
     AmbiguousError,
+    BusyError,
     MisconfiguredError,
     RefusedError,
-    TemporaryError,
     UnavailableError,
 )
 from services.dispatcher.guard import Guard
@@ -143,9 +143,9 @@ def raise_for(answer: Answer, detail: str, *, kept: bool = True) -> None:
     if 200 <= status < 300:
         return
     if status in _TRY_LATER:
-        raise TemporaryError(detail, retry_after=answer.retry_after)
+        raise BusyError(detail, retry_after=answer.retry_after)
     if status >= 500:
-        raise (AmbiguousError(detail) if kept else TemporaryError(detail, retry_after=answer.retry_after))
+        raise (AmbiguousError(detail) if kept else BusyError(detail, retry_after=answer.retry_after))
     if status in _REFUSES_US or 300 <= status < 400:
         raise MisconfiguredError(detail)
     raise RefusedError(detail)

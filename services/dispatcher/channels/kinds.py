@@ -51,13 +51,20 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of the table of providers. ``make`` raises ConfigurationError for what its words cannot say."""
+    """A row of the table of providers. ``make`` raises ConfigurationError for what its words cannot say.
+
+    ``key_age`` (ms) is for how long it drops a repeat, None: always; later it is not asked again for a message that it
+    may have. ``party`` gives of an address whose server or account is asked, where each has one of their own: what goes
+    wrong there says nothing of the others.
+    """
 
     name: str
     channels: tuple[str, ...]
     words: tuple[Word, ...]
     make: Callable[[Settings, int], Provider]
     """From its settings and how many of its connections may be open at once."""
+    key_age: int | None = None
+    party: Callable[[str], str] | None = None
 
 
 TIMEOUT = Word(name="timeout", form="duration", default=15.0, about="for the whole exchange, an hour at most")

@@ -11,6 +11,7 @@ from services.dispatcher.channels.base import Message, Receipt
 from services.dispatcher.channels.http import Answer, HttpApi, raise_for
 from services.dispatcher.channels.kinds import TIMEOUT, Kind, Settings, Word, base_url
 from services.dispatcher.errors import DeadAddressError, MisconfiguredError, RefusedError
+from shared.clock import HOUR
 
 # developers.line.biz, "Messaging API reference": ids of users, groups and rooms; a text; messages in one request.
 _ID = re.compile(r"[UCR][0-9a-f]{32}")
@@ -77,8 +78,7 @@ def _raise_for(answer: Answer) -> None:
         raise DeadAddressError(detail, why="invalid")
     if answer.status == 429 and said.startswith(_QUOTA):
         raise MisconfiguredError(f"{detail}: the monthly limit of the account's plan is used up")
-    # It drops repeats of the key, so what may be with it already is simply asked again.
-    raise_for(answer, detail, kept=False)
+    raise_for(answer, detail)
 
 
 def _make(settings: Settings, connections: int) -> LineProvider:
@@ -100,4 +100,6 @@ LINE = Kind(
         base_url("https://api.line.me"),
     ),
     make=_make,
+    # "Retrying an API request": a retry key is known for 24 hours; an hour less, for clocks and the request's own time.
+    key_age=23 * HOUR,
 )

@@ -22,7 +22,7 @@ from services.dispatcher.channels.mail import (
     compose,
     mail_settings_of,
 )
-from services.dispatcher.errors import DeadAddressError, MisconfiguredError, RefusedError, TemporaryError
+from services.dispatcher.errors import BusyError, DeadAddressError, MisconfiguredError, RefusedError
 
 # "10 MB for our Email API", attachments included.
 _LONGEST = 10 * 1024 * 1024
@@ -123,7 +123,7 @@ def _raise(answer: Answer) -> None:
     if code == _INACTIVE:
         raise DeadAddressError(detail, why="unregistered")
     if code in (_MAINTENANCE, _TOO_MANY):
-        raise TemporaryError(detail, retry_after=answer.retry_after)
+        raise BusyError(detail, retry_after=answer.retry_after)
     if code == _INVALID and text.startswith(("Error parsing 'To'", "Invalid 'To'")):
         raise DeadAddressError(detail, why="invalid")
     if code in _REFUSES_US or text.startswith(("Error parsing 'From'", "Invalid 'From'")) or "MessageStream" in text:

@@ -24,7 +24,7 @@ from services.dispatcher.channels.mail import (
     compose,
     mail_settings_of,
 )
-from services.dispatcher.errors import DeadAddressError, MisconfiguredError, TemporaryError
+from services.dispatcher.errors import BusyError, DeadAddressError, MisconfiguredError
 from shared.clock import HOUR
 
 # "The total size of your email, including attachments, must be less than 30MB."
@@ -110,7 +110,7 @@ def _raise(answer: Answer) -> None:
     """Raise what a refusal means: by the field at fault, since a message may quote the address."""
     detail = f"HTTP {answer.status}"
     if answer.status == 429:
-        raise TemporaryError(detail, retry_after=answer.retry_after or _until_reset(answer))
+        raise BusyError(detail, retry_after=answer.retry_after or _until_reset(answer))
     if answer.status == 400:
         for field in _fields_at_fault(answer):
             if field.startswith("personalizations.0.to"):

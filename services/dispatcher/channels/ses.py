@@ -22,7 +22,7 @@ from services.dispatcher.channels.mail import (
 )
 from services.dispatcher.channels.mime import mime
 from services.dispatcher.channels.sigv4 import AwsKey, signed
-from services.dispatcher.errors import MisconfiguredError, TemporaryError
+from services.dispatcher.errors import BusyError, MisconfiguredError
 from shared.clock import Clock, system_clock
 
 _PATH = "/v2/email/outbound-emails"
@@ -115,7 +115,7 @@ def _raise(answer: Answer) -> None:
     kind = (answer.headers.get("x-amzn-errortype") or str(said.get("__type", ""))).partition(":")[0].rpartition("#")[2]
     detail = f"HTTP {answer.status} {kind}" if kind.isalnum() and len(kind) < 60 else f"HTTP {answer.status}"
     if kind in _TRY_LATER:
-        raise TemporaryError(detail, retry_after=answer.retry_after)
+        raise BusyError(detail, retry_after=answer.retry_after)
     text = str(said.get("message") or said.get("Message") or "")
     if kind in _REFUSES_US or (kind == "MessageRejected" and text.startswith(_NOT_VERIFIED)):
         raise MisconfiguredError(detail)

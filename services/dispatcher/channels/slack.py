@@ -64,4 +64,6 @@ SLACK = Kind(
         ),
     ),
     make=_make,
+    # A webhook is one channel of one workspace, with a rate of its own.
+    party=lambda address: address,
 )

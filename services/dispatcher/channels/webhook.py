@@ -9,13 +9,14 @@ from __future__ import annotations
 import binascii
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from standardwebhooks import Webhook
 
 from services.dispatcher.channels.base import Message, Receipt
 from services.dispatcher.channels.http import HttpApi
 from services.dispatcher.channels.kinds import ALLOW, TIMEOUT, Kind, Settings, Word
-from services.dispatcher.errors import DeadAddressError, RefusedError, TemporaryError, UnavailableError
+from services.dispatcher.errors import BusyError, DeadAddressError, RefusedError, UnavailableError
 from services.dispatcher.guard import Guard
 from shared.clock import Clock, system_clock
 from shared.errors import ConfigurationError
@@ -63,14 +64,14 @@ class WebhookProvider:
             answer = await self._api.post(message.address, body.encode(), self._signed(message.command_id, body))
         except UnavailableError as error:
             # Nobody there is the receiver's trouble, not ours: it counts as this message's attempt.
-            raise TemporaryError(str(error)) from error
+            raise BusyError(str(error)) from error
         detail = f"HTTP {answer.status}"
         if 200 <= answer.status < 300:
             return Receipt(provider_id=message.command_id)
         if answer.status == 410:
             raise DeadAddressError(detail, why="unregistered")
         if answer.status in _LATER or answer.status >= 500:
-            raise TemporaryError(detail, retry_after=answer.retry_after)
+            raise BusyError(detail, retry_after=answer.retry_after)
         raise RefusedError(detail)
 
     async def close(self) -> None:
@@ -101,6 +102,13 @@ def _signer(secret: str, provider_id: str) -> Webhook:
     )
 
 
+def _server(address: str) -> str:
+    try:
+        return urlsplit(address).netloc
+    except ValueError:
+        return address
+
+
 def _make(settings: Settings, connections: int) -> WebhookProvider:
     return WebhookProvider(
         settings.id,
@@ -123,4 +131,5 @@ WEBHOOK = Kind(
         ALLOW,
     ),
     make=_make,
+    party=_server,
 )

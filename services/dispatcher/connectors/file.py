@@ -52,7 +52,7 @@ def parse_connectors(file: str, text: str, environment: Mapping[str, str]) -> di
 
 def lanes_of(settings: Mapping[str, HttpSettings]) -> dict[str, Lane[Connector]]:
     """Return the connectors of ``settings``, each with its number of hands."""
-    return {name: Lane(HttpConnector(one), one.connections) for name, one in settings.items()}
+    return {name: Lane(HttpConnector(one), one.connections, name=name) for name, one in settings.items()}
 
 
 def _connector(node: Node, environment: Mapping[str, str]) -> HttpSettings | None:

@@ -10,7 +10,7 @@ import httpx2
 import msgspec
 
 from services.dispatcher.connectors.base import AnswerTooLargeError, Request
-from services.dispatcher.errors import RefusedError, TemporaryError, UnavailableError
+from services.dispatcher.errors import BusyError, RefusedError, UnavailableError
 
 BODY_BYTES = 256 * 1024
 """Of an answer, before ``answer`` picks what is kept of it."""
@@ -59,7 +59,7 @@ class HttpConnector:
             raise UnavailableError(type(error).__name__) from error
         if not self._is_well(status):
             if status >= 500 or status in _TRY_LATER:
-                raise TemporaryError(f"HTTP {status}", retry_after=_retry_after(after))
+                raise BusyError(f"HTTP {status}", retry_after=_retry_after(after))
             raise RefusedError(f"HTTP {status}")
         return self._read(content)
 

@@ -71,6 +71,16 @@ def work_of(row: Delivery, command: CommandRecord) -> Work:
     return Work(command, row.attempt, row.since, row.recorded_at, row.provider, row.provider_since, row.tried)
 
 
+def in_hand(work: Work, provider: str, now: int) -> Work:
+    """Return ``work`` as something that ``provider`` has, or may have, since ``now`` at the latest."""
+    return msgspec.structs.replace(work, provider=provider, provider_since=work.provider_since or now)
+
+
+def free(work: Work) -> Work:
+    """Return ``work`` as something that any provider may be asked for."""
+    return msgspec.structs.replace(work, provider=None, provider_since=None)
+
+
 def row_of(
     work: Work,
     status: DeliveryStatus,

@@ -52,6 +52,11 @@ class SqliteDeliveries:
 
         await self._database.write(step, sum(len(row[-1]) for row in rows) + size_of(outputs))
 
+    async def load(self, command_ids: Sequence[str]) -> list[Delivery]:
+        """Return the ``deferred`` rows among those of ``command_ids``."""
+        rows = map(self.get, command_ids)
+        return [row for row in rows if row is not None and row.status == "deferred"]
+
     def open(self) -> Iterator[Delivery]:
         """Yield what a new owner must go on with (``is_open``), by command id."""
         last = ""

@@ -8,10 +8,8 @@ from services.dispatcher.core.freshness import CancelsSeen, may_send
 from services.dispatcher.core.policy import Defer, Deliver, Drop, Facts, Verdict, recheck
 from services.dispatcher.core.retry import GiveUp, RetryAt, RetryPolicy, Setback, next_attempt
 from services.dispatcher.progress import Progress
-from services.dispatcher.schedule import Schedule
 from shared.clock import DAY, HOUR, MINUTE, SECOND
 from shared.messages.command import Hours
-from shared.messages.delivery import Delivery
 from tests.dispatching import NOON, a_command
 
 
@@ -121,25 +119,3 @@ def test_progress_is_the_finished_prefix() -> None:
     assert 6 == progress.committable
     progress.finish(9)
     assert [10, 0] == [progress.committable, progress.unfinished]
-
-
-def test_the_schedule_has_two_clocks_and_passes_over_what_moved_on() -> None:
-    rows: dict[str, Delivery] = {}
-    schedule = Schedule(rows.get)
-    for number, clock in ((1, "machine"), (2, "journey"), (3, "machine")):
-        row = Delivery(
-            command_id=str(number),
-            status="deferred",
-            at=NOON,
-            retry_at=NOON + number,
-            clock="journey" if clock == "journey" else "machine",
-            command=a_command(number),
-        )
-        rows[row.command_id] = row
-        schedule.put(row)
-    assert (NOON + 2, NOON + 1) == (schedule.next_at("journey"), schedule.next_at("machine"))
-    assert [] == schedule.take_due(NOON, NOON, 9)
-    assert ["1"] == [row.command_id for row in schedule.take_due(NOON, NOON + 2, 9)]
-    rows["3"] = Delivery(command_id="3", status="cancelled", at=NOON)
-    assert ["2"] == [row.command_id for row in schedule.take_due(NOON + 9, NOON + 9, 9)]
-    assert 0 == len(schedule)

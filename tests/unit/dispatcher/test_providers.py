@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from services.dispatcher.app import make_channels
-from services.dispatcher.providers import Rate, parse_providers
+from services.dispatcher.core.rate import Rate
+from services.dispatcher.providers import parse_providers, read_providers
+from services.dispatcher.rates import LocalRate
 from services.dispatcher.settings import DispatcherSettings
 from shared.journeys.faults import JourneyFaultsError
 
@@ -67,6 +69,6 @@ def test_what_is_wrong_is_said_with_its_line(line: str, fault: str) -> None:
 def test_mails_go_by_the_file_or_by_the_url(tmp_path: Path, file: str | None, carriers: dict[str, list[str]]) -> None:
     named = tmp_path / "providers.yaml"
     named.write_text(HEAD + (file or ""))
-    settings = DispatcherSettings(providers=named if file else None)
-    made = make_channels(settings, {})
+    entries = read_providers(named, {}) if file else {}
+    made = make_channels(DispatcherSettings(), entries, lambda _, rate: LocalRate(rate, lambda: 0))
     assert carriers == {channel: [lane.provider.id for lane in lanes] for channel, lanes in made.items()}

@@ -48,7 +48,7 @@ def a_dispatch(database: Database, log: SqliteLog, clock: SetClock) -> Dispatch:
     return Dispatch(
         log=log,
         deliveries=SqliteDeliveries(database, log),
-        channels={"email": [Lane(InboxChannel("email"), 1)]},
+        channels={"email": [Lane(InboxChannel("email"), 1, name="email")]},
         connectors={},
         clock=clock,
         metrics=Metrics(),
