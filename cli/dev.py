@@ -33,6 +33,9 @@ from shared.logs import configure_logging
     type=click.Path(path_type=Path, dir_okay=False),
     help="Who carries messages; channels that are not in it go to GET /v1/inbox.",
 )
+@click.option(
+    "--public-url", default=None, envvar="KIKKAKE_PUBLIC_URL", help="Where links in messages lead to this host."
+)
 @click.option("--write-key", "write_keys", multiple=True, help="Accept this write key; may be repeated.")
 @click.option(
     "--keys-file",
@@ -50,7 +53,9 @@ def dev(log_level: str, **options: Any) -> None:
     from services.standalone.settings import StandaloneSettings  # noqa: PLC0415
 
     configure_logging(log_level, "console")
-    settings = StandaloneSettings(**options)
+    # From the environment alone: arguments are seen by everybody on the machine.
+    secrets = tuple(part.strip() for part in os.environ.get("KIKKAKE_LINK_SECRET", "").split(",") if part.strip())
+    settings = StandaloneSettings(**options, link_secrets=secrets)
 
     async def live() -> None:
         listener = listen(settings.host, settings.port)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from pydantic import Field
 
+from shared.link_settings import LinkSettings
 from shared.settings import KafkaSettings
 
 
-class DispatcherSettings(KafkaSettings):
+class DispatcherSettings(KafkaSettings, LinkSettings):
     """How to reach Redis and the providers, and how much to do at once."""
 
     redis_url: str = Field(default="redis://127.0.0.1:6379/0", description="Redis, for claims")

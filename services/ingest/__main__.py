@@ -22,6 +22,7 @@ from services.ingest.evaluators import Evaluators
 from services.ingest.gate import Bounds
 from services.ingest.keys import KeyRing, plain_keys
 from services.ingest.keys_watch import KeysFile
+from services.ingest.link_routes import Links, consents_by
 from services.ingest.origins import Origins
 from services.ingest.pace import Pace
 from services.ingest.rates import Rate
@@ -91,13 +92,16 @@ def build(settings: IngestSettings, draining: Callable[[], bool]) -> FastAPI:
         Admin(admin_token, lambda: ring.keys.admins),
     )
     find = not_set_up if evaluators is None else evaluators.find
+    standards, seals = load_standards(settings.standards), settings.seals()
+    known = None if evaluators is None else consents_by(evaluators.find)
     return create_app(
         publisher=publisher,
         metrics=metrics,
         keys=ring,
         admin_token=admin_token,
         ready=ready,
-        standards=load_standards(settings.standards),
+        standards=standards,
+        links=None if seals is None else Links(seals=seals, workspace=standards.workspace, consents=known),
         hooks={} if settings.webhooks is None else read_webhooks(settings.webhooks, os.environ),
         bounds=Bounds(
             in_flight_bytes=settings.max_in_flight_bytes,

@@ -22,6 +22,7 @@ from services.ingest.errors import CLIENT_GONE, IngestError, error_body, retry_h
 from services.ingest.gate import Bounds, Gate
 from services.ingest.intake import BODY_SECONDS, Intake
 from services.ingest.keys import KeyRing
+from services.ingest.link_routes import Links, create_link_router
 from services.ingest.origins import Origins
 from services.ingest.routes import create_router
 from services.ingest.screening import Screening, Standards, load_standards
@@ -63,6 +64,7 @@ def create_app(  # noqa: PLR0913 - the seams of the composition root, all by nam
     addresses: AddressRule = ADDRESSES,
     standards: Standards | None = None,
     hooks: Mapping[str, Hook] = NO_HOOKS,
+    links: Links | None = None,
     machine_clock: Clock = system_clock,
     ticks: Clock = monotonic_clock,
     body_seconds: float = BODY_SECONDS,
@@ -73,9 +75,10 @@ def create_app(  # noqa: PLR0913 - the seams of the composition root, all by nam
 
     ``ready`` is asked for /readyz while the log has not failed of late. ``admin_token`` None: only the admins of the
     keys file may enrol contacts. ``origins`` None: pages of any site may send; ``standards`` None: events are held to
-    those that everybody has; ``hooks`` are the webhooks that are taken, by name. ``clock`` is journey time;
-    ``machine_clock`` decides whether a key counts, ``ticks`` (monotonic) how fast a source sends. ``extra_routers`` are
-    mounted beside ours, under the same rules for errors and CORS.
+    those that everybody has; ``hooks`` are the webhooks that are taken, by name; ``links`` None: no message has
+    links that lead here. ``clock`` is journey time; ``machine_clock`` decides whether a key counts, ``ticks``
+    (monotonic) how fast a source sends. ``extra_routers`` are mounted beside ours, under the same rules for errors and
+    CORS.
     """
     metrics = metrics or Metrics()
     gate = Gate(publisher, bounds, ticks)
@@ -98,6 +101,8 @@ def create_app(  # noqa: PLR0913 - the seams of the composition root, all by nam
     router, endpoints = create_router(intake)
     app.include_router(router)
     app.include_router(create_webhook_router(intake, hooks))
+    if links is not None:
+        app.include_router(create_link_router(intake, links, clock))
     for router in extra_routers:
         app.include_router(router)
     app.router.routes.extend(health_routes(answers, metrics.registry))

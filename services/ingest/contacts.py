@@ -61,6 +61,7 @@ _EXAMPLE: dict[str, Any] = {
         }
     ],
     "as_of": {"partition": 3, "offset": 1207, "log_time": 1772445660000, "caught_up": True},
+    "suppressed": [{"channel": "sms", "reason": "opted_out", "current": True, "at": 1772445660000}],
 }
 
 

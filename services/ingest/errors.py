@@ -97,6 +97,12 @@ class NotFoundError(IngestError):
     code = "not_found"
 
 
+class TooManyLinksError(IngestError):
+    """More links are followed than may be in a second: try again in a moment."""
+
+    code = "too_many_links"
+
+
 class OverloadedError(IngestError):
     """Too much is under way here: try again in a moment."""
 
@@ -131,6 +137,7 @@ STATUS: dict[type[KikkakeError], int] = {
     NotFoundError: 404,
     TooLargeError: 413,
     ReadTooOftenError: 429,
+    TooManyLinksError: 429,
     NotSetUpError: 501,
     RateLimitedError: 429,
     HeldBackError: 503,

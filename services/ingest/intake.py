@@ -17,6 +17,7 @@ from services.ingest.errors import CLIENT_GONE, IngestError, RateLimitedError, T
 from services.ingest.formats.base import Arrived, Decode, Route, from_body
 from services.ingest.gate import Gate, Place
 from services.ingest.inflow import Inflow
+from services.ingest.keys import Source
 from services.ingest.limits import STANDARD
 from services.ingest.plan import Plan, Sender, plan_calls, plan_enrolment
 from services.ingest.screening import Screening
@@ -139,6 +140,31 @@ class Intake:
             self._of_source(source.name, "accepted").inc(plan.accepted)
             self._of_source(source.name, "rejected").inc(len(plan.rejections))
             return plan
+
+    async def accept_own(self, request: Request, source: Source, calls: Sequence[object]) -> Plan:
+        """Return once ``calls``, which we made of a request ourselves, are durable. Raises as ``accept`` does."""
+        with self._counted(outer_of(request), source.name):
+            with self._gate.place():
+                plan = plan_calls(
+                    Calls(items=calls),
+                    0,
+                    Sender(source=source),
+                    received_at=self._clock(),
+                    new_message_id=self._new_message_id,
+                    screen=self._screen,
+                )
+                await self._publish(plan)
+            self._of_source(source.name, "accepted").inc(plan.accepted)
+            return plan
+
+    def count_refused(self, code: str) -> None:
+        """Count an event that is not even tried."""
+        self._metrics.events_rejected.labels(code).inc()
+
+    async def receive(self, request: Request, most: int) -> bytes:
+        """Return a body of at most ``most`` bytes. Raises IngestError."""
+        with self._gate.place() as place:
+            return await self._receive(request, outer_of(request), place, most)
 
     async def accept_enrolment(self, request: Request, journey: str) -> Plan:
         """Return once the enrolment is durable. Raises as ``accept`` does; an admin alone may ask for it."""

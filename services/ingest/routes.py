@@ -11,7 +11,7 @@ from services.ingest.describe import describe_enrolment, describe_route, describ
 from services.ingest.direct import Endpoint
 from services.ingest.errors import IngestError, NotFoundError, status_of
 from services.ingest.formats import jitsu, posthog, rudderstack, segment
-from services.ingest.formats.base import OK, Route, Setup
+from services.ingest.formats.base import GIF, OK, Route, Setup
 from services.ingest.intake import Intake
 from shared.log import LogUnavailableError
 
@@ -19,10 +19,6 @@ FORMATS = (segment, rudderstack, jitsu, posthog)
 """Every wire format, the one with the most traffic first: paths are looked for in this order."""
 
 _SETUP_MAX_AGE = 3600
-
-_GIF = bytes.fromhex("47494638396101000100800000ffffff00000021f90401000000002c00000000010001000002024401003b")
-"""One transparent dot."""
-
 
 _TAKEN = Response(OK, media_type="application/json")
 """The answer to almost every request; nothing that sends it changes it."""
@@ -81,7 +77,7 @@ def _pixel(intake: Intake, route: Route) -> Endpoint:
         except (IngestError, LogUnavailableError) as error:
             # A browser shows it all the same; the status is for whoever looks at the network.
             status = status_of(error)
-        return Response(_GIF, status, {"cache-control": "no-store"}, media_type="image/gif")
+        return Response(GIF, status, {"cache-control": "no-store"}, media_type="image/gif")
 
     return take
 

@@ -11,12 +11,13 @@ from pydantic_settings import NoDecode
 from services.ingest.client_address import AddressPolicy, ForwardedHeader
 from services.ingest.limits import HIGHEST
 from services.ingest.origins import origins_of
+from shared.link_settings import LinkSettings
 from shared.settings import KafkaSettings
 
 SHORTEST_TOKEN = 16
 
 
-class IngestSettings(KafkaSettings):
+class IngestSettings(KafkaSettings, LinkSettings):
     """Environment variables ``KIKKAKE_*``."""
 
     host: str = Field(default="127.0.0.1", description="address to serve on")

@@ -28,6 +28,7 @@ from services.ingest.auth import Admin
 from services.ingest.contacts import Readers, create_contacts_router
 from services.ingest.keys import plain_keys
 from services.ingest.keys_watch import KeysFile
+from services.ingest.link_routes import Links, consents_by
 from services.ingest.pace import Pace
 from services.ingest.screening import load_standards
 from services.ingest.server import Connection
@@ -47,6 +48,7 @@ from shared.clock import DAY, Clock, system_clock
 from shared.errors import ConfigurationError
 from shared.journeys.conditions import CHANNELS
 from shared.journeys.files import load_definitions
+from shared.link_settings import seals_of
 from shared.messages.topics import EVENTS
 from shared.metrics import Metrics
 from shared.tokens import Tokens
@@ -117,6 +119,7 @@ def compose(settings: StandaloneSettings, environment: Mapping[str, str] | None 
     definitions, standards = load_definitions(settings.journeys), load_standards(settings.journeys)
     channels = _channels(settings, environment or {})
     inboxes: dict[str, InboxChannel] = {name: InboxChannel(name) for name in CHANNELS if name not in channels}
+    seals = seals_of(settings.public_url, settings.link_secrets)
     connectors = {} if settings.connectors is None else read_connectors(settings.connectors, environment or {})
     database = Database(settings.data, settings.durability)
     made = load_credentials(settings.data)
@@ -147,6 +150,7 @@ def compose(settings: StandaloneSettings, environment: Mapping[str, str] | None 
         clock=clock,
         metrics=metrics,
     )
+    find = ContactLookup(contacts, lambda: evaluation.runner.caught_up).find
     app = create_app(
         publisher=log,
         keys=ring,
@@ -156,10 +160,11 @@ def compose(settings: StandaloneSettings, environment: Mapping[str, str] | None 
         metrics=metrics,
         standards=standards,
         hooks={} if settings.webhooks is None else read_webhooks(settings.webhooks, environment or {}),
+        links=None if seals is None else Links(seals=seals, workspace=standards.workspace, consents=consents_by(find)),
         extra_routers=[
             create_inbox_router(inboxes, credentials.admin_token),
             create_contacts_router(
-                ContactLookup(contacts, lambda: evaluation.runner.caught_up).find,
+                find,
                 Readers(Tokens(settings.read_tokens), Admin(credentials.admin_token, lambda: ring.keys.admins)),
                 Pace(READS_PER_SECOND),
                 metrics,

@@ -17,6 +17,7 @@ class StandaloneSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     Who has one of ``read_tokens`` may read contacts. ``keys_file``: sources and admins beside them. ``connectors``: the
     file of those that journeys may call, ``webhooks`` of those that are taken, ``providers`` of who carries messages.
+    ``public_url`` and ``link_secrets``: where links in messages lead, and what seals them.
     ``start``: where journey time begins in a new folder at a ``speed`` other than 1 (ms); None: now.
     """
 
@@ -36,3 +37,5 @@ class StandaloneSettings(msgspec.Struct, frozen=True, kw_only=True):
     webhooks: Path | None = None
     providers: Path | None = None
     start: int | None = None
+    public_url: str | None = None
+    link_secrets: tuple[str, ...] = ()

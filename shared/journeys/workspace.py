@@ -21,12 +21,20 @@ _FIELDS = ("schema", "timezone", "locale", "policy", "topics", "tracking", "bann
 _TRACKING = ("required", "category", "untracked", "keep", "exempt")
 
 
+class TopicText(msgspec.Struct, frozen=True, kw_only=True):
+    """What contacts read of a topic, by language; the key ``""`` is for every other language."""
+
+    name: Mapping[str, str] = {}
+    description: Mapping[str, str] = {}
+
+
 class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     """``timezone`` (an IANA name) is that of contacts without one; ``locale`` that of contacts without one.
 
     ``policy`` is what every marketing journey inherits, ``topics`` what the journeys of a topic do. Topics that are
     listed are all there are; none listed: any name is one. ``tracking`` is what becomes of events without consent to
-    it; ``banned_ids`` are patterns of ids that no contact may have, beside those that nobody may have anywhere.
+    it; ``banned_ids`` are patterns of ids that no contact may have, beside those that nobody may have anywhere;
+    ``topic_texts`` is what contacts read of topics.
     """
 
     timezone: str = UTC.key
@@ -35,6 +43,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     topics: dict[str, Given] = {}
     tracking: Tracking = Tracking()
     banned_ids: tuple[str, ...] = ()
+    topic_texts: dict[str, TopicText] = {}
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,10 +83,10 @@ def _workspace(root: Node) -> Workspace:
     fields = root.fields(_FIELDS, required=("schema",))
     if "schema" in fields:
         fields["schema"].choice((SCHEMA,), "schema")
-    topics = {}
+    topics, texts = {}, {}
     for name, child in fields["topics"].pairs() if "topics" in fields else ():
         parse_id(_named(name, child))
-        topics[name] = {} if child.value is None else _topic(child)
+        topics[name], texts[name] = ({}, TopicText()) if child.value is None else _topic(child)
     return Workspace(
         timezone=_zone(fields["timezone"]) if "timezone" in fields else UTC.key,
         locale=fields["locale"].text() if "locale" in fields else None,
@@ -85,6 +94,7 @@ def _workspace(root: Node) -> Workspace:
         topics=topics,
         tracking=_tracking(fields["tracking"]) if "tracking" in fields else Tracking(),
         banned_ids=_texts(fields["banned_ids"]) if "banned_ids" in fields else (),
+        topic_texts=texts,
     )
 
 
@@ -109,12 +119,17 @@ def _named(name: str, node: Node) -> Node:
     return Node(name, node.file, node.line, node.column, node.faults)
 
 
-def _topic(node: Node) -> Given:
+def _topic(node: Node) -> tuple[Given, TopicText]:
     fields = node.fields(("name", "description", "policy"))
-    for name in ("name", "description"):
-        if name in fields:
-            fields[name].text()
-    return parse_given(fields["policy"], INHERITED) if "policy" in fields else {}
+    texts = {name: _by_language(fields[name]) for name in ("name", "description") if name in fields}
+    return parse_given(fields["policy"], INHERITED) if "policy" in fields else {}, TopicText(**texts)
+
+
+def _by_language(node: Node) -> dict[str, str]:
+    """Return a text that is the same in every language, or one for each."""
+    if isinstance(node.value, dict):
+        return {language: child.text() for language, child in node.pairs()}
+    return {"": node.text()}
 
 
 def _zone(node: Node) -> str:

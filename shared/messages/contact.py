@@ -100,4 +100,4 @@ class ContactView(msgspec.Struct, frozen=True, kw_only=True):
     journeys: tuple[ContactJourney, ...]
     messages: tuple[ContactMessage, ...]
     as_of: AsOf
-    suppressed: tuple[SuppressedAddress, ...] = ()
+    suppressed: tuple[SuppressedAddress, ...]

@@ -16,10 +16,14 @@ FEEDBACK = frozenset(
         "Message Opened",
         "Message Clicked",
         "Message Scanned",
+        "Message Shared",
+        "Message Forwarded",
         "Message Bounced",
         "Message Complained",
     }
 )
+BY_LINK = FEEDBACK | {"Consent Granted", "Consent Revoked", "Unsubscribed"}
+"""What else somebody says by a link of a message, which names the message, too."""
 ID_AT_LEAST = 18
 """Characters of a ``command_id`` (60 bits) that name one message among those of a contact."""
 
@@ -37,7 +41,7 @@ def complete_feedback(draft: Draft, name: str) -> None:
 def is_of_other_row(draft: Draft, name: str, said: dict[str, Any]) -> bool:
     """Tell whether the event ``name`` names a message by its ``command_id`` that this row knows nothing of."""
     command = said.get("command_id")
-    return name in FEEDBACK and isinstance(command, str) and next(_known(draft, command), None) is None
+    return name in BY_LINK and isinstance(command, str) and next(_known(draft, command), None) is None
 
 
 def _known(draft: Draft, command: object) -> Iterator[dict[str, Any]]:

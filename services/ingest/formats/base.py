@@ -13,6 +13,8 @@ from services.ingest.errors import BadBodyError, RateLimitedError
 from services.ingest.plan import Plan
 
 OK = b'{"success": true}'
+GIF = bytes.fromhex("47494638396101000100800000ffffff00000021f90401000000002c00000000010001000002024401003b")
+"""One transparent dot."""
 
 
 class Arrived(NamedTuple):

@@ -25,6 +25,7 @@ from services.ingest.auth import Admin
 from services.ingest.contacts import Readers, create_contacts_router
 from services.ingest.keys import plain_keys
 from services.ingest.keys_file import read_keys
+from services.ingest.link_routes import Links
 from services.ingest.pace import Pace
 from services.ingest.webhooks.file import parse_webhooks
 from services.standalone.inbox import create_inbox_router
@@ -53,6 +54,7 @@ from shared.journeys.model import (
 from shared.journeys.parse import parse_journey
 from shared.journeys.templates import parse_template
 from shared.journeys.workspace import Surroundings, parse_workspace
+from shared.links.seals import Seals
 from shared.metrics import Metrics
 from shared.tokens import Tokens
 from tests.builders import JOURNEYS, ROOT
@@ -290,7 +292,10 @@ def test_every_call_shown_is_answered_as_shown(http: TestClient, command: str, a
 
 def test_every_route_is_named() -> None:
     """The pages' tables and the application's own description agree, in both directions, each format on its page."""
-    app = create_app(publisher=RecordingPublisher(), keys=plain_keys(["k"]), ready=_ready, extra_routers=[_contacts()])
+    links = Links(seals=Seals(["s" * 32]))
+    app = create_app(
+        publisher=RecordingPublisher(), keys=plain_keys(["k"]), ready=_ready, links=links, extra_routers=[_contacts()]
+    )
     described = app.openapi()["paths"]
     routes: dict[str, set[str]] = {}
     for path, methods in described.items():
@@ -298,6 +303,7 @@ def test_every_route_is_named() -> None:
             routes.setdefault(f"docs/sdks/{about['tags'][0]}.md", set()).add(path)
     routes["docs/http.md"] = routes.pop("docs/sdks/segment.md") | routes.pop("docs/sdks/enrolments.md")
     routes["docs/http.md"] |= routes.pop("docs/sdks/contacts.md") | routes.pop("docs/sdks/webhooks.md")
+    routes["docs/http.md"] |= routes.pop("docs/sdks/links.md")
     routes["docs/http.md"] |= {"/v1/inbox", "/livez", "/readyz", "/metrics"}
     for page, paths in routes.items():
         named: set[str] = set()

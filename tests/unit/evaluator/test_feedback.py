@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from services.evaluator.core.advance import advance
 from services.evaluator.core.catalog import build_catalog
 from services.evaluator.core.occurrence import EventArrived
 from services.evaluator.core.state import ContactState, Forward, Message
-from tests.builders import an_event, at
+from tests.builders import an_event, at, consented
 from tests.unit.evaluator.playing import GO, happens, journey, told
 
 MAILS = journey("- {id: mail, MAIL}\n- {id: rest, wait: {for: 2h}}")
@@ -83,3 +84,12 @@ def test_what_names_no_message_stays() -> None:
     gone = ContactState("a:v", forward=Forward("u:c1"))
     for event in (an_event("Message Bounced", at("10:30")), an_event("Browsed", at("10:30"), command_id="x" * 20)):
         assert () == advance(CATALOG, gone, EventArrived(event, at("10:30"))).posted
+
+
+def test_what_is_chosen_by_a_link_follows_the_visitor_to_the_user_too() -> None:
+    """A mail of before the login is unsubscribed by weeks later."""
+    revoked = consented(at("10:30"), "news", "revoked")
+    by_link = msgspec.structs.replace(revoked, properties={**revoked.properties, "command_id": SENT.command_id})
+    gone = ContactState("a:v", forward=Forward("u:c1"))
+    assert (("u:c1", by_link),) == advance(CATALOG, gone, EventArrived(by_link, at("10:30"))).posted
+    assert () == advance(CATALOG, gone, EventArrived(revoked, at("10:30"))).posted

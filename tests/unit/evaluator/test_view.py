@@ -39,6 +39,7 @@ def test_a_contact_of_whom_nothing_is_known() -> None:
         journeys=(),
         messages=(),
         as_of=AS_OF,
+        suppressed=(),
     )
     assert expected == viewed()
 
