@@ -18,7 +18,7 @@ import uvloop
 
 HOST = "127.0.0.1"
 _SAID = {
-    b"EHLO": b"250-sink\r\n250 8BITMIME\r\n",
+    b"EHLO": b"250-sink\r\n250-PIPELINING\r\n250 8BITMIME\r\n",
     b"HELO": b"250 sink\r\n",
     b"DATA": b"354 go on\r\n",
     b"QUIT": b"221\r\n",

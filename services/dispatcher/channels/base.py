@@ -23,7 +23,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One rendered message. ``at`` is journey time and becomes its date; ``headers`` are extra ones (unsubscribe).
 
     ``reference`` is an opaque text that the provider's feedback brings back, where it can carry one: it says to us, and
-    to nobody else, whose message this was. From ``expires_at`` (journey time) on it is not worth showing any more.
+    to nobody else, whose message this was, in A-Z, a-z, 0-9, _ and -. From ``expires_at`` (journey time) on it is not
+    worth showing any more.
     """
 
     command_id: str

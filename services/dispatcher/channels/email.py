@@ -5,12 +5,26 @@ from __future__ import annotations
 import re
 
 from services.dispatcher.channels.base import Message, Receipt
+from services.dispatcher.channels.dkim import Dkim
 from services.dispatcher.channels.kinds import Kind, Settings, Word
-from services.dispatcher.channels.mail import FROM, REPLY_TO, MailSettings, compose, mail_settings_of
+from services.dispatcher.channels.mail import (
+    FROM,
+    REPLY_TO,
+    MailSettings,
+    bounce_domain_of,
+    compose,
+    mail_settings_of,
+    reference_within,
+)
 from services.dispatcher.channels.mime import mime
-from services.dispatcher.channels.smtp import Envelope, SmtpAddress, SmtpPool
+from services.dispatcher.channels.smtp import SmtpPool
+from services.dispatcher.channels.smtp_session import Envelope, SmtpAddress
 from shared.errors import ConfigurationError
 
+_BOUNCE = "b+"
+# RFC 5321, 4.5.3.1.1; and RFC 3461, 4.4.
+_LOCAL_PART = 64
+_ENVELOPE_ID = 100
 _QUEUED = re.compile(r"(?i)\bqueued as <?([\w.@-]{1,100})")
 
 
@@ -19,9 +33,20 @@ class EmailChannel:
 
     idempotent = False
 
-    def __init__(self, server: SmtpAddress, settings: MailSettings, *, provider_id: str = "smtp") -> None:
+    def __init__(
+        self,
+        server: SmtpAddress,
+        settings: MailSettings,
+        *,
+        provider_id: str = "smtp",
+        bounce_domain: str = "",
+        dkim: Dkim | None = None,
+    ) -> None:
+        """``bounce_domain``: where bounces go, to an address that says whose; left out, they go to the sender."""
         self.id = provider_id
         self._settings = settings
+        self._bounce_domain = bounce_domain
+        self._dkim = dkim
         self._pool = SmtpPool(server)
 
     def takes(self, address: str) -> bool:
@@ -31,14 +56,29 @@ class EmailChannel:
     async def send(self, message: Message) -> Receipt:
         """Build the mail and hand it over; the receipt's id is the server's queue id where it tells one."""
         mail = compose(message, self._settings)
-        utf8 = not mail.recipient.isascii()
-        said = await self._pool.deliver(Envelope(mail.sender.address, mail.recipient, mime(mail), utf8))
+        data = mime(mail)
+        said = await self._pool.deliver(
+            Envelope(
+                self._bounces_to(message) or mail.sender.address,
+                mail.recipient,
+                data if self._dkim is None else self._dkim.signed(data),
+                utf8=not mail.recipient.isascii(),
+                id=reference_within(message, _ENVELOPE_ID) or "",
+            )
+        )
         queued = _QUEUED.search(said)
         return Receipt(provider_id=queued[1] if queued else mail.message_id[1:-1])
 
     async def close(self) -> None:
         """Close the idle sessions."""
         await self._pool.close()
+
+    def _bounces_to(self, message: Message) -> str | None:
+        """Return the address that a bounce comes back to, with the message's reference in it where there is room."""
+        if not self._bounce_domain:
+            return None
+        reference = reference_within(message, _LOCAL_PART - len(_BOUNCE))
+        return f"{_BOUNCE}{reference}@{self._bounce_domain}" if reference else f"b@{self._bounce_domain}"
 
 
 def _smtp(settings: Settings, _: int) -> EmailChannel:
@@ -55,7 +95,24 @@ def _smtp(settings: Settings, _: int) -> EmailChannel:
         timeout=settings.seconds("timeout"),
         reply_timeout=settings.seconds("reply_timeout"),
     )
-    return EmailChannel(server, mail_settings_of(settings), provider_id=settings.id)
+    return EmailChannel(
+        server,
+        mail_settings_of(settings),
+        provider_id=settings.id,
+        bounce_domain=bounce_domain_of(settings),
+        dkim=_dkim(settings),
+    )
+
+
+def _dkim(settings: Settings) -> Dkim | None:
+    words = [settings.text(name) for name in ("dkim_domain", "dkim_selector", "dkim_key")]
+    if not any(words):
+        return None
+    if not all(words):
+        raise ConfigurationError(
+            f"`{settings.id}` signs with all of `dkim_domain`, `dkim_selector`, `dkim_key`, or not"
+        )
+    return Dkim(*words)
 
 
 SMTP = Kind(
@@ -71,6 +128,10 @@ SMTP = Kind(
         Word(name="password", form="secret", about="the password of `user`"),
         Word(name="timeout", form="duration", default=15.0, about="for each step of the dialogue"),
         Word(name="reply_timeout", form="duration", default=60.0, about="for the answer to a whole message"),
+        Word(name="bounce_domain", about="where bounces go: to an address there that says whose; left out: to `from`"),
+        Word(name="dkim_domain", about="whose signature mails get, if the server gives them none"),
+        Word(name="dkim_selector", about="where its key is in DNS: `SELECTOR._domainkey.DOMAIN`"),
+        Word(name="dkim_key", form="secret", about="its private key in PEM: RSA or Ed25519"),
     ),
     make=_smtp,
 )

@@ -26,6 +26,7 @@ _LONGEST_ADDRESS = 254
 _LONGEST_WORD = 900
 # Mailgun: a tag is 128 characters of ASCII; SES: letters, digits, _ - . and @ alone.
 _LONGEST_TAG = 128
+_REFERENCE = re.compile(r"[A-Za-z0-9_-]+")
 _NO_TAG = re.compile(r"[^A-Za-z0-9_.@-]+")
 _TYPE = re.compile(r"[a-z]+/[\w.+-]{1,100}", re.IGNORECASE)
 
@@ -122,6 +123,20 @@ def compose(message: Message, settings: MailSettings) -> Mail:
         headers=message.headers,
         attachments=message.attachments,
     )
+
+
+def bounce_domain_of(settings: Settings) -> str:
+    """Return what the word ``bounce_domain`` says; empty where it was left out. Raises ConfigurationError."""
+    domain = settings.text("bounce_domain")
+    if domain and not (_is_address(f"b@{domain}") and domain.isascii()):
+        raise ConfigurationError(f"`bounce_domain` of `{settings.id}` is a domain such as bounces.example.com")
+    return domain
+
+
+def reference_within(message: Message, most: int) -> str | None:
+    """Return the reference of ``message``; None where it has none, or one that is longer than ``most`` characters."""
+    reference = message.reference or ""
+    return reference if _REFERENCE.fullmatch(reference) and len(reference) <= most else None
 
 
 def as_tag(text: str) -> str:

@@ -21,11 +21,14 @@ from services.dispatcher.channels.mail import (
     bounded,
     compose,
     mail_settings_of,
+    reference_within,
 )
 from services.dispatcher.errors import BusyError, DeadAddressError, MisconfiguredError, RefusedError
 
 # "10 MB for our Email API", attachments included.
 _LONGEST = 10 * 1024 * 1024
+# "Metadata": names of 20 characters, values of 80.
+_LONGEST_REFERENCE = 80
 # Its error codes: of the token, the sender's signature, credits, and the account's approval.
 _REFUSES_US = frozenset({10, 400, 401, 405, 412, 413})
 _INVALID, _INACTIVE, _MAINTENANCE, _TOO_MANY = 300, 406, 100, 429
@@ -88,8 +91,8 @@ def _fields(mail: Mail, message: Message, stream: str) -> dict[str, Any]:
         fields["HtmlBody"] = mail.html
     if mail.reply_to is not None:
         fields["ReplyTo"] = _person(mail.reply_to)
-    if message.reference:
-        fields["Metadata"] = {REFERENCE: message.reference}
+    if reference := reference_within(message, _LONGEST_REFERENCE):
+        fields["Metadata"] = {REFERENCE: reference}
     if message.journey:
         fields["Tag"] = as_tag(message.journey)
     if mail.attachments:

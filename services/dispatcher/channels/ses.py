@@ -19,6 +19,7 @@ from services.dispatcher.channels.mail import (
     bounded,
     compose,
     mail_settings_of,
+    reference_within,
 )
 from services.dispatcher.channels.mime import mime
 from services.dispatcher.channels.sigv4 import AwsKey, signed
@@ -28,6 +29,8 @@ from shared.clock import Clock, system_clock
 _PATH = "/v2/email/outbound-emails"
 # Its quotas count the mail after base64: 40 MB.
 _LONGEST = 40 * 1000 * 1000
+# Tags have values of 256 characters.
+_LONGEST_REFERENCE = 256
 _TRY_LATER = frozenset({"TooManyRequestsException", "ThrottlingException", "Throttling", "LimitExceededException"})
 # The account, its sending domain, or the configuration set that we named.
 _REFUSES_US = frozenset(
@@ -85,7 +88,7 @@ class SesProvider:
             "EmailTags": [
                 {"Name": name, "Value": value}
                 for name, value in (
-                    (REFERENCE, message.reference),
+                    (REFERENCE, reference_within(message, _LONGEST_REFERENCE)),
                     ("journey", as_tag(message.journey)),
                     ("step", as_tag(message.step)),
                 )
