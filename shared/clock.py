@@ -18,6 +18,8 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 def system_clock() -> int:
     """Return the machine's wall clock in milliseconds since the epoch."""
@@ -48,6 +50,5 @@ def to_iso(at: int) -> str:
 def from_iso(text: str) -> int:
     """Return the milliseconds of an ISO 8601 instant; one without a zone is UTC. Raises ValueError."""
     moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return round(moment.timestamp() * 1000)
+    since = (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment) - _EPOCH
+    return since.days * DAY + since.seconds * SECOND + round(since.microseconds / 1000)

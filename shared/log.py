@@ -40,7 +40,7 @@ class LogRecord(msgspec.Struct, frozen=True, gc=False):
     headers: tuple[tuple[str, bytes], ...] = ()
 
 
-class Output(msgspec.Struct, frozen=True):
+class Output(msgspec.Struct, frozen=True, gc=False):
     """One record to write. ``partition`` None: the murmur2 hash of ``key`` decides, as every producer of ours does."""
 
     topic: TopicName

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
 import os
 import signal
@@ -37,6 +38,7 @@ from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import KafkaPublisher
 from shared.log import LogUnavailableError
 from shared.logs import configure_logging
+from shared.memory import keep
 from shared.metrics import Metrics
 from shared.tokens import Tokens
 
@@ -139,6 +141,9 @@ def main() -> None:
     app = build(settings, lambda: server.draining)
     config = config_of(app, host=settings.host, port=settings.port, shutdown_seconds=settings.shutdown_seconds)
     server = Server(config, delay=settings.shutdown_delay)
+    keep()
+    # What is there by now stays: no collection has to look through it again, which stops everything for tens of ms.
+    gc.freeze()
     server.run()
 
 

@@ -18,7 +18,7 @@ class Calls(msgspec.Struct, frozen=True, kw_only=True):
     An item that is ``Raw`` is JSON not read yet (``unread``).
     ``event_type`` is the type of each call, None where they say it themselves. ``alone``: the request is one call, so
     that a fault of it is the request's. ``sent_at`` and ``context`` are the batch's; a call's own count more.
-    ``historical``: they are history that somebody imports.
+    ``historical``: they are history that somebody imports. ``numbers_kept``: every reader takes all numbers in them.
     """
 
     items: Sequence[object]
@@ -28,3 +28,4 @@ class Calls(msgspec.Struct, frozen=True, kw_only=True):
     sent_at: object = None
     context: Mapping[str, Any] | None = None
     historical: bool = False
+    numbers_kept: bool = False

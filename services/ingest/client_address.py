@@ -49,7 +49,12 @@ def stamp(context: dict[str, Any], client: ClientAddress) -> None:
 
 def kept_of(said: object, policy: AddressPolicy) -> str | None:
     """Return what ``policy`` keeps of an address; None: nothing, as of what is no address."""
-    address = _parse(said) if isinstance(said, str) and policy != "drop" else None
+    return _kept(said, policy) if isinstance(said, str) and policy != "drop" and len(said) <= _LONGEST else None
+
+
+@lru_cache(maxsize=4096)
+def _kept(said: str, policy: AddressPolicy) -> str | None:
+    address = _parsed(said)
     if address is None:
         return None
     if policy == "keep":
@@ -68,7 +73,7 @@ def client_of(
     """
     hop = _parse(peer or "")
     if hop is None or not _is_trusted(hop, trusted):
-        return None if hop is None else str(hop)
+        return _kept(peer or "", "keep")
     for said in reversed(_forwarded(headers.get(header, ""), header)):
         nearer = _parse(said)
         if nearer is None:

@@ -13,6 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from services.ingest.exchange import exchange_of
+
 Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -41,15 +43,24 @@ class Application(FastAPI):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
-        if scope["type"] == "http" and (scope["method"], scope["path"]) in self._endpoints:
-            from_page = any(name == b"origin" for name, _ in scope["headers"])
-            await (self._short if from_page else self._answer)(scope, receive, send)
-        else:
+        if scope["type"] != "http" or (scope["method"], scope["path"]) not in self._endpoints:
             await super().__call__(scope, receive, send)
+        elif any(name == b"origin" for name, _ in scope["headers"]):
+            await self._short(scope, receive, send)
+        else:
+            response = await self._response(scope, receive)
+            exchange = exchange_of(scope)
+            if exchange is None or not exchange.answer(
+                response.status_code, response.raw_headers, bytes(response.body)
+            ):
+                await response(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            response = await self._endpoints[scope["method"], scope["path"]](Request(scope, receive))
-        except Exception as error:  # noqa: BLE001 - this is where errors become answers
-            response = self._answer_to(error)
+        response = await self._response(scope, receive)
         await response(scope, receive, send)
+
+    async def _response(self, scope: Scope, receive: Receive) -> Response:
+        try:
+            return await self._endpoints[scope["method"], scope["path"]](Request(scope, receive))
+        except Exception as error:  # noqa: BLE001 - this is where errors become answers
+            return self._answer_to(error)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from functools import cache
 
+from prometheus_client import Counter
 from starlette.requests import ClientDisconnect, Request
 
 from services.ingest.admission import Admission, Outer
@@ -14,12 +14,13 @@ from services.ingest.auth import Admin
 from services.ingest.body import Body
 from services.ingest.calls import Calls
 from services.ingest.errors import CLIENT_GONE, IngestError, RateLimitedError, TooLargeError, TooSlowError, status_of
+from services.ingest.exchange import exchange_of
 from services.ingest.formats.base import Arrived, Decode, Route, from_body
 from services.ingest.gate import Gate, Place
 from services.ingest.inflow import Inflow
 from services.ingest.keys import Source
 from services.ingest.limits import STANDARD
-from services.ingest.plan import Plan, Sender, plan_calls, plan_enrolment
+from services.ingest.plan import Plan, Sender, plan_calls, plan_enrolment, plan_steps
 from services.ingest.screening import Screening
 from services.ingest.webhooks.base import Hook, Posted
 from shared.clock import Clock
@@ -85,7 +86,7 @@ class Intake:
                         arrived = arrived._replace(body=value)
                         calls = route.read(arrived)
                     place.hold(size)
-                    plan = plan_calls(
+                    steps = plan_steps(
                         calls,
                         size,
                         sender,
@@ -95,6 +96,7 @@ class Intake:
                         silences=self._screen.silences,
                         passes=self._screen.passes,
                     )
+                    plan = await _in_turns(steps)
                     self.admission.settle(sender.source, plan.items)
                     await self._publish(plan)
             except (IngestError, LogUnavailableError) as error:
@@ -194,22 +196,9 @@ class Intake:
             self._metrics.events_rejected.labels(rejection.code).inc()
             self._metrics.dead_letters.labels(EVENTS, rejection.code).inc()
 
-    @contextmanager
-    def _counted(self, request: Outer, format_name: str) -> Iterator[None]:
-        """Count the request by how it ends."""
-        status = 500
-        try:
-            yield
-            status = 200
-        except ClientDisconnect:
-            status = CLIENT_GONE
-            raise
-        except KikkakeError as error:
-            status = status_of(error)
-            raise
-        finally:
-            attempt = "retry" if is_retry(request.headers, request.query) else "first"
-            self._request(format_name, str(status), attempt).inc()
+    def _counted(self, request: Outer, format_name: str) -> _Counted:
+        """Return a block in which the request is: it is counted by how that ends."""
+        return _Counted(self._request, request, format_name)
 
     async def _read(self, request: Request, outer: Outer, place: Place, decode: Decode, most: int) -> Body:
         """Receive and decode the body, of ``most`` bytes, which then counts as in flight. Raises IngestError."""
@@ -222,7 +211,12 @@ class Intake:
         said = outer.headers.get("content-length", "")
         if said.isdigit() and int(said) > most:
             raise TooLargeError(f"the body is larger than {most} bytes")
+        exchange = exchange_of(request.scope)
+        whole = None if exchange is None else exchange.take()
         inflow = Inflow(most)
+        if whole is not None:
+            await _hold(place, inflow.feed(whole))
+            return inflow.finish()
         try:
             ends = asyncio.get_running_loop().time() + self._body_seconds
             async with asyncio.timeout_at(ends) as patience:
@@ -232,7 +226,7 @@ class Intake:
                     if message["type"] == "http.disconnect":
                         raise ClientDisconnect
                     chunk = message.get("body", b"")
-                    place.hold(inflow.feed(chunk))
+                    await _hold(place, inflow.feed(chunk))
                     more = message.get("more_body", False)
                     if more:
                         ends += len(chunk) / BODY_SPEED
@@ -242,11 +236,55 @@ class Intake:
         return inflow.finish()
 
 
+class _Counted:
+    """Counts a request by how the block ends that it is in. A class, for a generator takes longer."""
+
+    __slots__ = ("_format", "_labels", "_request")
+
+    def __init__(self, labels: Callable[..., Counter], request: Outer, format_name: str) -> None:
+        self._labels = labels
+        self._request = request
+        self._format = format_name
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        status = 500
+        if error is None:
+            status = 200
+        elif isinstance(error, ClientDisconnect):
+            status = CLIENT_GONE
+        elif isinstance(error, KikkakeError):
+            status = status_of(error)
+        attempt = "retry" if is_retry(self._request.headers, self._request.query) else "first"
+        self._labels(self._format, str(status), attempt).inc()
+
+
+async def _hold(place: Place, pieces: Iterator[int]) -> None:
+    """Hold what each piece of work adds, and let others have their turn between two."""
+    place.hold(next(pieces, 0))
+    for grown in pieces:
+        await asyncio.sleep(0)
+        place.hold(grown)
+
+
+async def _in_turns(steps: Generator[None, None, Plan]) -> Plan:
+    """Return the plan, once others have had their turn after each of its ``steps``."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            plan: Plan = end.value
+            return plan
+        await asyncio.sleep(0)
+
+
 def outer_of(request: Request, *, pixel: bool = False) -> Outer:
     """Return what is known of ``request`` before its body."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in request.scope["headers"]:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        name, value = str(raw_name, "latin-1"), str(raw_value, "latin-1")
         # One that comes more than once is a list (RFC 9110), as proxies write X-Forwarded-For.
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     query = request.query_params if request.scope["query_string"] else _NO_QUERY

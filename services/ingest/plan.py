@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 import msgspec
@@ -17,13 +17,18 @@ from services.ingest.keys import EVERY_TYPE, Source
 from services.ingest.limits import STANDARD, Limits, check_shape
 from services.ingest.schemas import Call, to_call, to_event
 from services.ingest.screening import Screen
-from services.ingest.unread import Passes, unread_output
+from services.ingest.unread import Passes, Shortcut
 from shared.ids import contact_key
 from shared.log import Output, fits
 from shared.messages.codec import encode
 from shared.messages.dead_letter import DeadLetter
 from shared.messages.event import Anonymised, Event
 from shared.messages.topics import EVENTS, EVENTS_DLQ
+
+Silences = Callable[[object, Mapping[str, Any] | None], bool]
+
+STEP = 100
+"""Events that are planned at once: some milliseconds, if each of them is read."""
 
 
 class Sender(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,13 +71,44 @@ def plan_calls(
     received_at: int,
     new_message_id: Callable[[], str],
     screen: Screen,
-    silences: Callable[[object, Mapping[str, Any] | None], bool] = _none,
+    silences: Silences = _none,
     passes: Passes = _none_passes,
 ) -> Plan:
+    """Return what ``plan_steps`` comes to."""
+    steps = plan_steps(
+        calls,
+        size,
+        sender,
+        received_at=received_at,
+        new_message_id=new_message_id,
+        screen=screen,
+        silences=silences,
+        passes=passes,
+    )
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            plan: Plan = end.value
+            return plan
+
+
+def plan_steps(
+    calls: Calls,
+    size: int,
+    sender: Sender,
+    *,
+    received_at: int,
+    new_message_id: Callable[[], str],
+    screen: Screen,
+    silences: Silences = _none,
+    passes: Passes = _none_passes,
+) -> Generator[None, None, Plan]:
     """Return the records of a request of ``size`` bytes: what ``screen`` returns of its good events, and dead letters.
 
     Nothing is kept of a bad one that ``silences`` (with the context of its batch) says must leave nothing. Of an event
-    that ``passes`` the screen would return the same, unless the event says something of a consent.
+    that ``passes`` the screen would return the same, unless the event says something of a consent. Yields after each
+    ``STEP`` events: whoever has others to see to does it then.
 
     Raises IngestError when the request as a whole cannot be taken, and for a call alone.
     """
@@ -89,19 +125,21 @@ def plan_calls(
     outputs: list[Output] = []
     rejections: list[Rejection] = []
     accepted = 0
+    shortcut = Shortcut(
+        calls,
+        sender.source,
+        sender.client,
+        received_at=received_at,
+        new_message_id=new_message_id,
+        passes=passes,
+    )
     for index, arrived in enumerate(calls.items):
+        if index and not index % STEP:
+            yield
         item = arrived
         if isinstance(arrived, msgspec.Raw):
             raw = bytes(arrived)
-            output = unread_output(
-                raw,
-                calls,
-                sender.source,
-                sender.client,
-                received_at=received_at,
-                new_message_id=new_message_id,
-                passes=passes,
-            )
+            output = shortcut.output(raw)
             if output is not None:
                 outputs.append(output)
                 accepted += 1

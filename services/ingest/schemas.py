@@ -138,8 +138,8 @@ def to_event(
         received_at=received_at,
         user_id=user_id,
         anonymous_id=anonymous_id,
-        previous_id=_required("alias", kind, "previousId", _identifier("previousId", call.previous_id)),
-        group_id=_required("group", kind, "groupId", _identifier("groupId", call.group_id)),
+        previous_id=required("alias", kind, "previousId", call.previous_id),
+        group_id=required("group", kind, "groupId", call.group_id),
         properties=_properties(call),
         traits=traits,
         context=context,
@@ -190,10 +190,12 @@ def _properties(call: Call) -> dict[str, Any]:
     return properties
 
 
-def _required(event_type: str, kind: EventType, field: str, value: str | None) -> str | None:
-    if kind == event_type and value is None:
+def required(event_type: str, kind: str, field: str, value: _Id) -> str | None:
+    """Return an id that calls of ``event_type`` must have. Raises InvalidEventError."""
+    found = _identifier(field, value)
+    if kind == event_type and found is None:
         raise InvalidEventError(f"a call of type {kind} needs {field}", code=f"no_{field[:-2]}_id")
-    return value
+    return found
 
 
 def _identifier(field: str, value: _Id) -> str | None:
@@ -201,13 +203,14 @@ def _identifier(field: str, value: _Id) -> str | None:
     if value is None:
         return None
     text = str(value)
-    if not text.strip():
+    bare = text.strip()
+    if not bare:
         return None
     if len(text) > MAX_ID_LENGTH:
         raise InvalidEventError(f"{field} is longer than {MAX_ID_LENGTH} characters", code="id_too_long")
     # Of what is printable nothing is a control character; the rest is looked at one by one.
     control = not text.isprintable() and any(character < " " for character in text)
-    if control or text.strip().lower() in BANNED_IDS:
+    if control or bare.lower() in BANNED_IDS:
         raise InvalidEventError(f"{field} is a value that no contact can have", code="illegal_distinct_id")
     return text
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from services.ingest.exchange import EXCHANGE
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application
 
 HEAD_SECONDS = 10.0
 """How long the head of a request may take to arrive, from the connection or from its first byte on."""
@@ -18,6 +24,44 @@ HEAD_BYTES = 64 * 1024
 
 _TICK = 0.1
 """Seconds between two of uvicorn's looks at whether to end."""
+
+
+class Exchange:
+    """A request and its answer past ASGI: the body if it is here whole, and the answer in one write (``direct``).
+
+    What it touches of uvicorn is what ``RequestResponseCycle.receive`` and ``send`` do (uvicorn is pinned).
+    """
+
+    __slots__ = ("_cycle",)
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+
+    def take(self) -> bytes | None:
+        """Return the body, once, if all of it has arrived; None: it has to be received."""
+        cycle = self._cycle
+        if cycle.more_body or cycle.disconnected or cycle.response_complete:
+            return None
+        body = bytes(cycle.body)
+        cycle.body = bytearray()
+        return body
+
+    def answer(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> bool:
+        """Answer; tell whether that was possible. Nobody looks at ``headers`` again: they are our own."""
+        cycle = self._cycle
+        if cycle.disconnected:
+            return True
+        if not cycle.keep_alive or cycle.response_started or cycle.flow.write_paused:
+            return False
+        cycle.response_started = cycle.response_complete = True
+        parts = [STATUS_LINE[status]]
+        for name, value in (*cycle.default_headers, *headers):
+            parts += (name, b": ", value, b"\r\n")
+        parts += (b"\r\n", body)
+        cycle.message_event.set()
+        cycle.transport.write(b"".join(parts))
+        cycle.on_response()
+        return True
 
 
 class Connection(HttpToolsProtocol):
@@ -61,6 +105,12 @@ class Connection(HttpToolsProtocol):
         """Count no more: what comes now is the body."""
         self._head_bytes = None
         super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Begin to answer a request."""
+        scope: dict[str, Any] = cast("dict[str, Any]", cycle.scope)
+        scope["extensions"] = {EXCHANGE: Exchange(cycle)}
+        super()._start_asgi_task(cycle, app)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing any more."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import copy
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -30,11 +30,7 @@ _RECORD_BYTES = 512
 # A request to a hung broker ends after its own time-out of four seconds, and so may the look for another broker.
 _CLOSE_PATIENCE = 10.0
 
-
-class _Record(NamedTuple):
-    place: TopicPartition
-    key: bytes | None
-    value: bytes | None
+_Records = dict[TopicPartition, list[Output]]
 
 
 class KafkaPublisher:
@@ -66,6 +62,7 @@ class KafkaPublisher:
         self._retiring: set[asyncio.Task[None]] = set()
         self._stopped = False
         self._room = Room(in_flight)
+        self._topics: dict[TopicName, tuple[TopicPartition, ...]] = {}
 
     async def start(self) -> None:
         """Connect. Raises LogUnavailableError when no broker answers in time; ``publish`` will then try again."""
@@ -99,65 +96,95 @@ class KafkaPublisher:
         Raises LogUnavailableError, RecordTooLargeError (nothing was written) or ConfigurationError (the topic has
         another partition count than configured).
         """
-        records = [self._record(output) for output in outputs]
-        topics = {output.topic for output in outputs}
+        # By partition: in order within each, which is all that the log keeps of an order.
+        records: _Records = {}
+        unknown: set[TopicName] = set()
+        size = 0
+        for output in outputs:
+            if output.topic not in self._checked:
+                unknown.add(output.topic)
+            place = self._place(output)
+            if place in records:
+                records[place].append(output)
+            else:
+                records[place] = [output]
+            size += _RECORD_BYTES + len(output.value or b"") + len(output.key or b"")
         try:
             producer = self._producer
-            if producer is None or not topics <= self._checked:
+            if producer is None or unknown:
                 async with asyncio.timeout(self._timeout):
                     producer = await self._live()
-                    for topic in topics - self._checked:
+                    for topic in unknown:
                         await self._check_partitions(producer, topic)
-            await self._send(producer, records)
+            await self._send(producer, records, size)
         except TimeoutError as error:
             raise LogUnavailableError(f"Kafka did not acknowledge within {self._timeout:g} s") from error
         except KafkaError as error:
             raise LogUnavailableError(f"Kafka did not take the records: {error!r}") from error
 
-    async def _send(self, producer: AIOKafkaProducer, records: Sequence[_Record]) -> None:
-        size = sum(len(record.key or b"") + len(record.value or b"") + _RECORD_BYTES for record in records)
+    async def _send(self, producer: AIOKafkaProducer, records: _Records, size: int) -> None:
+        """Return once all of ``records``, of ``size`` bytes, are acknowledged. Raises TimeoutError or KafkaError."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._timeout
         if not self._room.take_now(size):
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout_at(deadline):
                 await self._room.take(size)
-        # In order, and each once: the records of one batch have one future, whoever wrote them.
+        # Each once: the records of one batch have one future, whoever wrote them.
         futures: dict[asyncio.Future[Any], None] = {}
-        deadline: float | None = None
+        acknowledged: asyncio.Future[None] = loop.create_future()
+
+        def over() -> None:
+            self._room.give(size)
+            if not acknowledged.done():
+                acknowledged.set_result(None)
+
         try:
-            for record in records:
-                future = _appended(producer, record)
-                if future is None:
-                    deadline = deadline or asyncio.get_running_loop().time() + self._timeout
-                    async with asyncio.timeout_at(deadline):
-                        place = record.place
-                        future = await producer.send(place.topic, record.value, record.key, place.partition)
-                futures[future] = None
-            if futures:
-                left = self._timeout if deadline is None else max(0.0, deadline - asyncio.get_running_loop().time())
-                # Not gather: a caller that gives up must not cancel what is on its way.
-                _, pending = await asyncio.wait(futures, timeout=left)
-                if pending:
-                    raise TimeoutError
+            for place, waiting in records.items():
+                while waiting:
+                    future, taken = _append(producer, place, waiting)
+                    if future is None:
+                        first, taken = waiting[0], 1
+                        async with asyncio.timeout_at(deadline):
+                            future = await producer.send(place.topic, first.value, first.key, place.partition)
+                    futures[future] = None
+                    del waiting[:taken]
+        except KafkaError as error:
+            self._judge(producer, error)
+            raise
+        finally:
+            _when_done(futures, over)
+        # What waits gives up, and not what is on its way: others may wait for the same.
+        patience = loop.call_at(deadline, _give_up, acknowledged)
+        try:
+            await acknowledged
             for future in futures:
                 _raise_of(future)
         except KafkaError as error:
             self._judge(producer, error)
             raise
         finally:
-            _when_done(futures, lambda: self._room.give(size))
+            patience.cancel()
 
-    def _record(self, output: Output) -> _Record:
+    def _place(self, output: Output) -> TopicPartition:
+        """Return where ``output`` goes. Raises RecordTooLargeError, or ValueError if there is no such place."""
         # Refused here: a batch that the broker refuses leaves a gap in the producer's sequence and kills it.
         if not fits(output):
             raise RecordTooLargeError(f"a record of {len(output.value or b'')} bytes is too large for {output.topic}")
-        count = partition_count(output.topic, self._partitions)
-        partition = output.partition
-        if partition is None:
-            if output.key is None and count > 1:
+        places = self._topics.get(output.topic) or self._places(output.topic)
+        if output.partition is not None:
+            if not 0 <= output.partition < len(places):
+                raise ValueError(f"{output.topic} has partitions 0 to {len(places) - 1}, not {output.partition}")
+            return places[output.partition]
+        if output.key is None:
+            if len(places) > 1:
                 raise ValueError(f"a record of {output.topic} needs a key or a partition")
-            partition = 0 if output.key is None else partition_of(output.key, count)
-        elif not 0 <= partition < count:
-            raise ValueError(f"{output.topic} has partitions 0 to {count - 1}, not {partition}")
-        return _Record(TopicPartition(self._prefix + output.topic, partition), output.key, output.value)
+            return places[0]
+        return places[partition_of(output.key, len(places))]
+
+    def _places(self, topic: TopicName) -> tuple[TopicPartition, ...]:
+        count = partition_count(topic, self._partitions)
+        found = self._topics[topic] = tuple(TopicPartition(self._prefix + topic, number) for number in range(count))
+        return found
 
     async def _live(self) -> AIOKafkaProducer:
         """Return the started producer, starting one if there is none."""
@@ -210,21 +237,31 @@ class KafkaPublisher:
         task.add_done_callback(self._retiring.discard)
 
 
-def _appended(producer: AIOKafkaProducer, record: _Record) -> asyncio.Future[Any] | None:
-    """Put ``record`` into the batch that its partition sends next, and return that batch's future.
+def _append(
+    producer: AIOKafkaProducer, place: TopicPartition, outputs: Sequence[Output]
+) -> tuple[asyncio.Future[Any] | None, int]:
+    """Put ``outputs`` into the batch that ``place`` sends next; return that batch's future, and how many it took.
 
-    None: there is no room in it, or the producer is closed or has failed; ``send`` knows what to do then. It does the
+    None of them: there is no room, or the producer is closed or has failed; ``send`` knows what to do then. It does the
     same by coroutines and with a future for each record, which costs several times as much (aiokafka is pinned).
     """
     accumulator = producer._message_accumulator  # noqa: SLF001
     if accumulator._closed or accumulator._exception is not None:  # noqa: SLF001
-        return None
-    waiting = accumulator._batches.get(record.place)  # noqa: SLF001
-    batch = waiting[-1] if waiting else accumulator._append_batch(accumulator.create_builder(), record.place)  # noqa: SLF001
-    if batch._builder.append(timestamp=None, key=record.key, value=record.value) is None:  # noqa: SLF001
-        return None
-    future: asyncio.Future[Any] = batch.future
-    return future
+        return None, 0
+    waiting = accumulator._batches.get(place)  # noqa: SLF001
+    batch = waiting[-1] if waiting else accumulator._append_batch(accumulator.create_builder(), place)  # noqa: SLF001
+    append = batch._builder.append  # noqa: SLF001
+    taken = 0
+    for output in outputs:
+        if append(timestamp=None, key=output.key, value=output.value) is None:
+            break
+        taken += 1
+    return (batch.future if taken else None), taken
+
+
+def _give_up(acknowledged: asyncio.Future[None]) -> None:
+    if not acknowledged.done():
+        acknowledged.set_exception(TimeoutError())
 
 
 def _raise_of(future: asyncio.Future[Any]) -> None:

@@ -14,6 +14,7 @@ from services.ingest.formats import segment
 from services.ingest.formats.base import Route, Setup, batch_schema, schema_of
 from services.ingest.formats.pixels import from_query
 from services.ingest.schemas import Call
+from services.ingest.unread import unread_batch
 from shared.clock import to_iso
 from shared.messages.event import EventType
 
@@ -55,6 +56,7 @@ ROUTES = (
         format=NAME,
         paths=("/beacon/v1/batch",),
         read=segment.read_batch,
+        unread=unread_batch,
         schema=batch_schema(schema_of(Call), "sentAt"),
         parameters=("writeKey",),
         about="Take the calls that a page sends as it is left.",

@@ -65,7 +65,7 @@ def _call(event_type: EventType, *paths: str, schema: dict[str, Any]) -> Route:
         format=NAME,
         paths=paths,
         read=read_call(event_type),
-        unread=unread_call if event_type == "track" else None,
+        unread=None if event_type == "consent" else unread_call(event_type),
         schema=schema,
         about=f"Take one {event_type} call. 200 means that it is durable.",
     )

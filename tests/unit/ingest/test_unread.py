@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 import pytest
@@ -18,15 +18,16 @@ from services.ingest.keys import Source
 from services.ingest.limits import Limits
 from services.ingest.plan import Plan, Sender, plan_calls
 from services.ingest.screening import Screening, Standards
-from services.ingest.unread import Passes, _Unread, unread_output
+from services.ingest.unread import Passes, Shortcut, _Unread
 from shared.catalogue.model import Catalogue, EventKind
 from shared.journeys.workspace import Workspace
 from shared.messages import codec
-from shared.messages.event import HOPS, HOPS_SINCE, Event
+from shared.messages.event import HOPS, HOPS_SINCE, Event, EventType
 from shared.metrics import Metrics
 from tests.unit.ingest.sites import NOW, a_track
 
 TRACK = next(route for route in segment.ROUTES if "/v1/track" in route.paths)
+PAGE_CALL = next(route for route in segment.ROUTES if "/v1/page" in route.paths)
 BATCH = next(route for route in segment.ROUTES if "/v1/batch" in route.paths)
 ANYONE = Source(name="any")
 PAGE = ClientAddress(address="192.0.2.7", fill=True)
@@ -55,6 +56,9 @@ WORDS = [
     "batch",
     "historical",
     "integrations",
+    "name",
+    "category",
+    "groupId",
 ]
 
 
@@ -93,10 +97,9 @@ def records(plan: Plan | str) -> object:
 
 
 def output_of(raw: bytes, *, client: ClientAddress = UNKNOWN, passes: Passes = SCREENING.passes, **source: Any) -> Any:
-    calls = segment.ROUTES[1].unread(raw) if segment.ROUTES[1].unread else None
+    calls = BATCH.unread(b'{"batch": [' + raw + b"]}") if BATCH.unread else None
     assert calls is not None
-    return unread_output(
-        raw,
+    shortcut = Shortcut(
         calls,
         Source(name="any", **source),
         client,
@@ -104,6 +107,7 @@ def output_of(raw: bytes, *, client: ClientAddress = UNKNOWN, passes: Passes = S
         new_message_id=lambda: "new",
         passes=passes,
     )
+    return shortcut.output(raw)
 
 
 @pytest.mark.parametrize(
@@ -114,13 +118,30 @@ def output_of(raw: bytes, *, client: ClientAddress = UNKNOWN, passes: Passes = S
         {"properties": {"name": "鉄瓶", "emoji": "🍵"}, "messageId": "m" * 101, "anonymousId": "a1"},
         {"timestamp": "2026-03-02T01:00:00Z", "sentAt": "2026-03-02T01:00:05Z"},
         {"originalTimestamp": "2026-03-02T01:00:00+09:00", "traits": {"plan": "tea"}, "traitsOnce": {"from": "ad"}},
+        {"context": {}, "properties": {}},
+        {"previousId": "p", "groupId": "g", "name": "no page's"},
+        {"context": {"traits": {"plan": "tea"}}},
+        {"type": "identify", "traits": {"plan": "tea"}, "context": {"locale": "ja-JP"}},
+        {"type": "page"},
+        {"type": "page", "name": "Kettles", "category": "Shop", "event": 5 * "x"},
+        {"type": "page", "name": "Kettles", "properties": {"path": "/kettles", "name": None}},
+        {"type": "screen", "name": "鉄瓶", "category": "", "properties": {"category": "own"}},
+        {"type": "group", "groupId": "g1", "traits": {"name": "Tea club"}},
+        {"type": "alias", "previousId": "a1"},
     ],
 )
+@pytest.mark.parametrize("client", [UNKNOWN, SERVER, PAGE])
 @pytest.mark.parametrize("ascii_only", [True, False])
-def test_a_plain_call_takes_the_short_way_to_the_same_record(fields: dict[str, Any], ascii_only: bool) -> None:
-    raw = json.dumps(a_track(**fields), ensure_ascii=ascii_only).encode()
-    assert output_of(raw) is not None
-    assert records(planned(TRACK, raw, short=False)) == records(planned(TRACK, raw, short=True))
+def test_a_plain_call_takes_the_short_way_to_the_same_record(
+    fields: dict[str, Any], ascii_only: bool, client: ClientAddress
+) -> None:
+    raw = json.dumps({"type": "track", "userId": "u1", "event": "X", **fields}, ensure_ascii=ascii_only).encode()
+    assert output_of(raw, client=client) is not None
+    batch = b'{"batch": [' + raw + b"]}"
+    other, short = (planned(BATCH, batch, short=short, client=client) for short in (False, True))
+    assert records(other) == records(short)
+    assert isinstance(short, Plan)
+    assert 1 == short.accepted
 
 
 @pytest.mark.parametrize(
@@ -132,12 +153,22 @@ def test_a_plain_call_takes_the_short_way_to_the_same_record(fields: dict[str, A
         ({"context": {"consent": {"categoryPreferences": {"tracking": False}}}}, UNKNOWN),
         ({"context": {HOPS: 3}}, UNKNOWN),
         ({"context": {HOPS_SINCE: 3}}, UNKNOWN),
-        ({}, PAGE),
+        ({"context": {"direct": True}}, PAGE),
+        ({"context": {"ip": "192.0.2.1"}}, PAGE),
+        ({"type": "identify", "context": {"traits": {"plan": "tea"}}}, UNKNOWN),
+        ({"type": "group"}, UNKNOWN),
+        ({"type": "alias", "previousId": " "}, UNKNOWN),
+        ({"type": "alias", "previousId": "null"}, UNKNOWN),
+        ({"type": "track", "groupId": "null"}, UNKNOWN),
+        ({"type": "consent", "topic": "news", "status": "granted"}, UNKNOWN),
+        ({"type": "outcome"}, UNKNOWN),
+        ({"type": None}, UNKNOWN),
         ({"event": "Old"}, UNKNOWN),
         ({"event": ""}, UNKNOWN),
         ({"userId": "null"}, UNKNOWN),
         ({"userId": 5}, UNKNOWN),
-        ({"previousId": "p"}, UNKNOWN),
+        ({"previousId": 5}, UNKNOWN),
+        ({"type": "page", "name": 5}, UNKNOWN),
         ({"timestamp": 1_772_445_600}, UNKNOWN),
         ({"timestamp": "yesterday"}, UNKNOWN),
         ({"properties": [1]}, UNKNOWN),
@@ -150,9 +181,10 @@ def test_a_plain_call_takes_the_short_way_to_the_same_record(fields: dict[str, A
     ],
 )
 def test_what_somebody_reads_or_refuses_takes_the_other_way(fields: dict[str, Any], client: ClientAddress) -> None:
-    raw = orjson.dumps(a_track()) if not fields else json.dumps(a_track(**fields)).encode()
+    raw = json.dumps({"type": "track", "userId": "u1", "event": "X", **fields}).encode()
     assert output_of(raw, client=client) is None
-    other, short = (planned(TRACK, raw, short=short, client=client) for short in (False, True))
+    batch = b'{"batch": [' + raw + b"]}"
+    other, short = (planned(BATCH, batch, short=short, client=client) for short in (False, True))
     assert records(other) == records(short)
 
 
@@ -182,7 +214,7 @@ def test_what_a_name_of_the_context_is_written_with_does_not_hide_it() -> None:
 
 
 def test_of_members_of_one_name_the_last_counts_by_both_ways() -> None:
-    raw = b'{"event": "X", "userId": "u1", "properties": {"n": 1, "n": 2}, "properties": {"n": 3, "n": 4}}'
+    raw = b'{"type": "track", "event": "X", "userId": "u1", "traits": {"n": 1, "n": 2}, "traits": {"n": 3, "n": 4}}'
     assert output_of(raw) is not None
     assert records(planned(TRACK, raw, short=False)) == records(planned(TRACK, raw, short=True))
 
@@ -225,8 +257,7 @@ def test_only_what_the_workspace_says_nothing_of_passes(name: str, user_id: str,
 
 
 def test_the_record_has_the_fields_of_an_event() -> None:
-    optional = {"previous_id", "group_id"}
-    assert set(Event.__struct_fields__) - optional == set(_Unread.__struct_fields__)
+    assert set(Event.__struct_fields__) == set(_Unread.__struct_fields__)
     assert (Event.__struct_config__.tag, Event.__struct_config__.tag_field) == (
         _Unread.__struct_config__.tag,
         _Unread.__struct_config__.tag_field,
@@ -245,8 +276,12 @@ inner = st.recursive(
 objects = st.dictionaries(names, inner, max_size=4)
 times = st.sampled_from(["2026-03-02T01:00:00Z", "2026-03-02", "soon", "", "1960-01-01T00:00:00Z"])
 near = st.fixed_dictionaries(
-    {"type": st.sampled_from(["track", "track", "page", ""]), "event": st.sampled_from(["X", "Old", " Y "])},
+    {"type": st.sampled_from([*get_args(EventType), ""]), "event": st.sampled_from(["X", "Old", " Y "])},
     optional={
+        "name": st.text(max_size=3),
+        "category": st.text(max_size=3),
+        "previousId": st.text(max_size=3),
+        "groupId": st.text(max_size=3),
         "userId": st.text(max_size=5) | st.just("u1"),
         "anonymousId": st.just("a1"),
         "properties": objects,
@@ -271,7 +306,8 @@ def test_both_ways_make_the_same_of_anything(
     def written(value: object) -> bytes:
         return json.dumps(value, ensure_ascii=ascii_only, indent=1 if spread else None).encode()
 
-    for route, value in [(BATCH, {**around, "batch": items}), *((TRACK, item) for item in items)]:
+    single = [(route, item) for route in (TRACK, PAGE_CALL) for item in items]
+    for route, value in [(BATCH, {**around, "batch": items}), *single]:
         try:
             raw = written(value)
         except UnicodeEncodeError:
