@@ -6,6 +6,8 @@ import asyncio
 import os
 import signal
 
+import uvloop
+
 from services.dispatcher.app import run
 from services.dispatcher.settings import DispatcherSettings
 from shared.entry import run_main
@@ -24,7 +26,7 @@ def main() -> None:
     """Read the settings from the environment and run."""
     settings = DispatcherSettings()
     configure_logging(settings.log_level, settings.log_format)
-    asyncio.run(_run_until_signal(settings))
+    uvloop.run(_run_until_signal(settings))
 
 
 if __name__ == "__main__":
