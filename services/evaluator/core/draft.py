@@ -256,6 +256,10 @@ class Draft:
         """Write one decision about ``run`` into the journal."""
         self.note(decision, run.journey, run.version, run=run.run_id, **fields)
 
+    def has_entered(self, run_id: str) -> bool:
+        """Tell whether the run was entered in this same advance; it may be over."""
+        return any(record.decision == "entered" and record.run == run_id for record in self._journal)
+
     def savepoint(self) -> tuple[Any, ...]:
         """Return what ``rewind`` brings this draft back to."""
         return _SLOTS(self)

@@ -80,6 +80,8 @@ def enter_by_watch(draft: Draft, watch: Watch) -> None:
         return
     draft.event = {OCCURRENCE: watch.occurrence[:_DATE]} if watch.occurrence else watch.event
     cause, draft.cause = draft.cause, watch.cause or draft.cause
+    if in_line(watch):
+        draft.hops, draft.hops_since = watch.hops, watch.hops_since
     before = draft.savepoint()
     try:
         if dated is None or _lets_in(draft, dated):
@@ -212,6 +214,9 @@ def _refusal(draft: Draft, plan: Plan, max_age: int | None, key: str, inside: Ru
     if inside is not None and entry.on_retrigger != "restart" and entry.reentry.mode != "always":
         return "already_inside"
     if line_key(plan.journey.id, key) in draft.watches:
+        return "already_inside"
+    # By another trigger that the same cause fulfils: a second run would have the same ids, and so its messages.
+    if draft.has_entered(run_id(draft.contact, plan.journey.id, key, draft.cause)):
         return "already_inside"
     if not holds(entry.where, draft.scope()):
         return "filter_false"

@@ -48,7 +48,19 @@ def join_line(draft: Draft, plan: Plan, key: str) -> None:
         at=draft.now,
     )
     draft.post(journey_key(journey.id), ask)
-    draft.watch(Watch(name, journey.id, NEVER, draft.now, draft.event, draft.cause, ask.message_id))
+    draft.watch(
+        Watch(
+            name,
+            journey.id,
+            NEVER,
+            draft.now,
+            draft.event,
+            draft.cause,
+            ask.message_id,
+            hops=draft.hops,
+            hops_since=draft.hops_since,
+        )
+    )
 
 
 def called(draft: Draft, reply: Reply) -> Watch | None:

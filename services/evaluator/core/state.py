@@ -134,7 +134,7 @@ class Watch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     Either something must not happen before: ``since`` is when that began and ``event`` what began it, as templates see
     it. Or the answer of a threshold changes by itself. Or a time of the contact's clock comes: ``occurrence`` is its
     local date, of a schedule with time and offset. Or it is the contact's turn to enter (``ask_id``): ``cause`` is what
-    it wanted to enter by, ``due`` its turn (NEVER: not known yet).
+    it wanted to enter by, ``due`` its turn (NEVER: not known yet). ``hops`` are those of a run's: the chain goes on.
     """
 
     key: str
@@ -145,6 +145,8 @@ class Watch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     cause: str = ""
     ask_id: str = ""
     occurrence: str = ""
+    hops: int = 0
+    hops_since: int = 0
 
 
 class Sample(msgspec.Struct, frozen=True, array_like=True, gc=False):

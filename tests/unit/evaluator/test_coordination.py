@@ -12,6 +12,7 @@ from cli.simulator.engine import Arrival, Simulator, simulate
 from services.evaluator.core.advance import advance, next_timer
 from services.evaluator.core.catalog import build_catalog
 from services.evaluator.core.occurrence import EventArrived
+from services.evaluator.core.own_events import MOST_HOPS
 from services.evaluator.core.state import ContactState
 from shared.clock import MINUTE
 from shared.journeys.model import Audience, AudienceTrigger, Journey
@@ -62,6 +63,21 @@ def test_rate() -> None:
     assert [f"c{n}-Go-0-10:00" for n in range(4)] == [
         decided.record.cause for decided in simulated.decided if decided.record.decision == "entered"
     ]
+
+
+def test_journeys_that_set_each_other_off_stop_although_the_contact_stands_in_line_for_them() -> None:
+    """The chain goes on with what it wanted to enter by: its turn does not hide the circle."""
+    ping, pong = (
+        journey(
+            f"- {{id: rest, wait: {{for: 1m}}}}\n- {{id: say, emit: {{event: {other}}}}}",
+            name=name.lower(),
+            trigger=name,
+            more="entry: {rate: {max: 60, per: 1h}}\n",
+        )
+        for name, other in (("Ping", "Pong"), ("Pong", "Ping"))
+    )
+    simulated = simulate([ping, pong], [did("Ping", "10:00", "c1")], until=at("23:00"))
+    assert 1 + MOST_HOPS == len(entries(simulated))
 
 
 @given(st.lists(st.integers(0, 300), min_size=1, max_size=30), st.integers(1, 7), st.integers(1, 90))
