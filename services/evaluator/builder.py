@@ -30,7 +30,7 @@ from shared.messages.topics import (
 
 EPOCH_BYTES = 512 * 1024
 """An epoch is closed past this size, between two records or timers. With the largest of either it still fits one record
-batch (``topics``: 4 MiB): a row (``processor.ROW_RESERVE``), what it holds, the commands and a dead letter."""
+batch (``topics``: 4 MiB): a row (``bounds.ROW_RESERVE``), what it holds, the commands and a dead letter."""
 HELD_BYTES = 256 * 1024
 """Commands held back in one row. One that would pass it is skipped: the row must stay writable, and in doubt nothing
 is sent."""

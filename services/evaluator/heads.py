@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
+from itertools import islice
 
 from services.evaluator.core.state import NEVER
 from services.evaluator.rows import Head, read_head
 from services.evaluator.timers import DueIndex
 from shared.messages.coordination import PREFIX
+
+_STEP = 5_000
 
 
 class Heads:
@@ -41,8 +44,16 @@ class Heads:
         else:
             self.behind[contact] = None
 
-    def fill(self, rows: Iterable[tuple[str, bytes]]) -> int:
-        """Take in the heads of all stored ``rows`` at the start; return how many of them are contacts'."""
+    def fill(self, rows: Iterable[tuple[str, bytes]]) -> Iterator[int]:
+        """Take in the heads of all stored ``rows`` at the start; yield how many contacts those were, step by step.
+
+        A step takes some ten ms.
+        """
+        rows = iter(rows)
+        while step := list(islice(rows, _STEP)):
+            yield self._fill(step)
+
+    def _fill(self, rows: Iterable[tuple[str, bytes]]) -> int:
         contacts, number = 0, self.number
         for contact, value in rows:
             head = read_head(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import msgspec
 import structlog
@@ -21,7 +21,7 @@ from services.evaluator.lease import Lease
 from services.evaluator.meta import Meta, decode_meta
 from services.evaluator.partitions import Batch, fatal
 from services.evaluator.processor import PartitionProcessor
-from services.evaluator.published import PublishedJourneys
+from services.evaluator.published import PublishedJourneys, orders_in
 from services.evaluator.queries import Held, NotHeldError
 from services.evaluator.runner import YOUNG, PartitionRunner
 from services.evaluator.settings import EvaluatorSettings
@@ -29,7 +29,7 @@ from services.evaluator.standby import KafkaSource, Standbys
 from services.evaluator.tail import ChangelogTail
 from services.evaluator.watchdog import CountingReader, Watchdog, Work
 from shared.clock import SECOND, monotonic_clock, system_clock
-from shared.errors import BadMessageError, loggable
+from shared.errors import loggable
 from shared.journeys.model import Definitions
 from shared.kafka.admin import committed_offsets, read_incarnations
 from shared.kafka.partition import partition_of
@@ -37,8 +37,6 @@ from shared.kafka.publisher import KafkaPublisher
 from shared.kafka.reader import KafkaLogReader
 from shared.log import LogRecord, LogRecreatedError
 from shared.memory import give_back
-from shared.messages import codec
-from shared.messages.event import Marker
 from shared.messages.topics import CHANGELOG, EVENTS
 from shared.metrics import Metrics
 
@@ -185,7 +183,7 @@ class OwnedPartitions:
         live = abs(system_clock() - batch.records[0].timestamp) <= YOUNG
         caught_up = newest.offset + 1 >= batch.highwater
         owned.time.observe(newest.timestamp)
-        for order in _orders_in(batch.records):
+        for order in orders_in(batch.records):
             await self._published.reach(order.number)
             self._published.require(order.journey, order.version)
         await owned.runner.batch(batch.records, live=live, caught_up=caught_up)
@@ -249,7 +247,11 @@ class OwnedPartitions:
             incarnation=incarnation or known.incarnation,
             on_error=lambda action, error: _LOG.error(action, partition=partition, error=loggable(error)),
             catalogs=self._published.catalog,
+            indexed=False,
         )
+        with contextlib.closing(processor.index()) as steps:  # closed, for it would keep the rows from being so
+            for _ in steps:
+                await asyncio.sleep(0)  # the other partitions go on meanwhile
         time = BrokerTime(system_clock, monotonic_clock)
         runner = PartitionRunner(
             processor,
@@ -326,16 +328,6 @@ class OwnedPartitions:
         owned.changelog.observe(record)
         if owned.changelog.fenced:
             fatal(FencedError(f"partition {partition} was claimed by another worker while we held it"))
-
-
-def _orders_in(records: Sequence[LogRecord]) -> Iterator[Marker]:
-    """Yield the orders among ``records``, which alone with ticks have no key."""
-    for record in records:
-        if record.key is None:
-            with contextlib.suppress(BadMessageError):
-                message = codec.EVENTS.decode(record.value)
-                if isinstance(message, Marker):
-                    yield message
 
 
 async def _loudly(work: object) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 
 import msgspec
 
+from services.evaluator.bounds import advance_bounded
 from services.evaluator.builder import EpochBuilder
 from services.evaluator.core.advance import abandon, advance, next_own
 from services.evaluator.core.catalog import Catalog
-from services.evaluator.core.effects import Advance
-from services.evaluator.core.handover import tightened
 from services.evaluator.core.occurrence import Applied, EventArrived, TimerDue
 from services.evaluator.core.state import NEVER, ContactState
 from services.evaluator.epoch import ContactStore, Epoch
@@ -23,18 +22,10 @@ from shared.ids import short_hash
 from shared.journeys.published import Live, ordered
 from shared.log import LogRecord
 from shared.messages import codec
-from shared.messages.answer import Answer
 from shared.messages.coordination import PREFIX
-from shared.messages.event import Anonymised, Event, Marker, Tick
-from shared.messages.identity import Handover
-from shared.messages.outcome import Outcome
+from shared.messages.event import Anonymised, Marker, Tick
 from shared.messages.topics import INCARNATION_KEY
 
-ROW_BYTES = 256 * 1024
-"""A record that makes a contact's row longer than this is dead-lettered: one contact harms itself only. What the row
-holds back (``builder.HELD_BYTES``) comes on top."""
-ROW_RESERVE = 2 * ROW_BYTES
-"""So long may what stops messages make a row: an exit, consent, an outcome. A full row must not keep a run alive."""
 _ID_BYTES = 1024
 """Ingest takes ids of 200 characters. Longer ones would come back in every output."""
 Catalogs = Callable[[Mapping[str, Live]], Catalog]
@@ -57,10 +48,12 @@ class PartitionProcessor:
         incarnation: str,
         on_error: Callable[[str, Exception], None] = lambda _action, _error: None,
         catalogs: Catalogs | None = None,
+        indexed: bool = True,
     ) -> None:
         """``incarnation`` is the id of the source partition; ``on_error`` hears of what was dead-lettered.
 
         ``catalogs`` makes the catalogue of the orders that were read; None: it is ``catalog``, whatever is ordered.
+        ``indexed`` False: whoever makes it goes through ``index`` before anything else.
         """
         self.partition = partition
         self._store = store
@@ -78,7 +71,16 @@ class PartitionProcessor:
         self._incarnation = short_hash(incarnation)
         self._rows = RowCache()
         self._due: dict[str, int] = {}  # as noted last, of the contacts of this epoch
-        self.contacts = self._heads.fill(store.scan())
+        self.contacts = 0
+        if indexed:
+            for _ in self.index():
+                pass
+
+    def index(self) -> Generator[None]:
+        """Look through all rows for what is due and who waits, a step at a time; nothing is saved meanwhile."""
+        for contacts in self._heads.fill(self._store.scan()):
+            self.contacts += contacts
+            yield
 
     def _use(self, catalog: Catalog) -> None:
         self.catalog = catalog
@@ -247,7 +249,17 @@ class PartitionProcessor:
         if row is not before and build.full:
             return False
         # Before anything is taken from the result: a record that cannot be kept must leave nothing behind.
-        result, value = self._advance(build, row, record, message)
+        bounded = advance_bounded(
+            self.catalog,
+            self._no_entries,
+            row,
+            EventArrived(message, build.log_time),
+            lambda state: encode_row(Row(state, record.offset, self._incarnation)),
+        )
+        result, value = bounded.result, bounded.value
+        if bounded.refused is not None:
+            self._on_error("entry_refused", bounded.refused)
+            build.dead_letter(record, bounded.refused)
         next_row = msgspec.structs.replace(row, state=result.state, offset=record.offset, incarnation=self._incarnation)
         taken = build.take(next_row, result, caught_up=caught_up)
         value = encode_row(taken) if taken.held else value
@@ -258,35 +270,6 @@ class PartitionProcessor:
         if not build.full:
             self._fire(build, contact, taken, caught_up=caught_up)
         return True
-
-    def _advance(self, build: EpochBuilder, row: Row, record: LogRecord, message: Applied) -> tuple[Advance, bytes]:
-        """Return what follows from ``message`` and the row, without what it holds, in its stored form.
-
-        Raises BadMessageError when the row becomes too long. A record that stops messages is not refused for that: it
-        is applied, if need be without the runs that it would start or bring, and put aside as well.
-        """
-        result = advance(self.catalog, row.state, EventArrived(message, build.log_time))
-        value = self._bare(row, record, result.state)
-        size = len(value)
-        if result.duplicate or size <= ROW_BYTES or size <= len(encode_row(msgspec.structs.replace(row, held=()))):
-            return result, value
-        error = BadMessageError(f"the contact's row would pass {ROW_BYTES} bytes")
-        less = tightened(message) if isinstance(message, Handover) else message
-        stopping = advance(self._no_entries, row.state, EventArrived(less, build.log_time))
-        stops = stopping.cancels or len(stopping.state.runs) < len(row.state.runs)
-        consents = isinstance(message, Event) and message.type == "consent"
-        if not (stops or consents or isinstance(message, Outcome | Answer | Handover)):
-            raise error
-        if len(value) > ROW_RESERVE:
-            result, value = stopping, self._bare(row, record, stopping.state)
-            if len(value) > ROW_RESERVE:
-                raise error
-            self._on_error("entry_refused", error)
-            build.dead_letter(record, error)
-        return result, value
-
-    def _bare(self, row: Row, record: LogRecord, state: ContactState) -> bytes:
-        return encode_row(Row(state, record.offset, self._incarnation))
 
     def _fire_next(self, build: EpochBuilder, *, caught_up: bool) -> bool:
         """Fire the timers of the contact that is due first before the log time; False: nobody is."""

@@ -9,7 +9,8 @@ Services that start at once may each have written a first record: the time is th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -146,3 +147,13 @@ class PublishedJourneys:
 
     def _recreated(self) -> LogRecreatedError:
         return LogRecreatedError(f"{self._place.topic} was created anew while we ran; started again, we read it whole")
+
+
+def orders_in(records: Sequence[LogRecord]) -> Iterator[Marker]:
+    """Yield the orders among ``records``, which alone with ticks have no key."""
+    for record in records:
+        if record.key is None:
+            with contextlib.suppress(BadMessageError):
+                message = codec.EVENTS.decode(record.value)
+                if isinstance(message, Marker):
+                    yield message

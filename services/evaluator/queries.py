@@ -8,7 +8,7 @@ The body is the contact's key (``u:`` or ``a:`` and the id), for URLs stand in l
 303    it turned out to be a user: the body is the key to ask for
 401    the token is wrong
 421    its partition is not ours: ask another worker
-503    its partition is ours, but cannot be spoken for now; the body says why
+503    its partition is ours, but cannot be spoken for now, or the row is unreadable; the body says why
 =====  ===============================================================================================
 """
 
@@ -18,14 +18,17 @@ from collections.abc import Callable
 from typing import Literal
 
 import msgspec
+import structlog
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from services.evaluator.epoch import ContactStore
 from services.evaluator.lookup import Moved, look_up
-from shared.errors import RetryableError
+from shared.errors import PermanentError, RetryableError, loggable
 from shared.tokens import Tokens
+
+_LOG = structlog.get_logger(__name__)
 
 PATH = "/internal/contact"
 _KEY_BYTES = 1024
@@ -67,9 +70,13 @@ def query_routes(held: Callable[[str], Held], token: str) -> list[Route]:
             rows = held(key)
         except NotHeldError as error:
             return PlainTextResponse(error.why, 421 if error.why == "not_owner" else 503)
-        answer = look_up(
-            rows.store.load(key), rows.store.load_meta(), partition=rows.partition, caught_up=rows.caught_up
-        )
+        try:
+            answer = look_up(
+                rows.store.load(key), rows.store.load_meta(), partition=rows.partition, caught_up=rows.caught_up
+            )
+        except PermanentError as error:
+            _LOG.error("contact_unreadable", partition=rows.partition, error=loggable(error))
+            return PlainTextResponse("unreadable", 503)
         match answer:
             case None:
                 return Response(status_code=204)

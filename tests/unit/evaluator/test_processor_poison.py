@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.evaluator import processor as processor_module
+from services.evaluator.bounds import ROW_BYTES
 from services.evaluator.core.send import send
 from shared.log import LogRecord
 from shared.messages import codec
@@ -104,7 +104,7 @@ def test_a_row_that_grows_bit_by_bit_is_bounded() -> None:
     for number in range(10):
         host.take(identified(at(f"09:0{number}"), **{f"trait{number}": "x" * 50_000}), at(f"09:0{number}"))
     assert 5 == conserved(host).dead_lettered
-    assert len(host.store.rows["u:c1"]) <= processor_module.ROW_BYTES
+    assert len(host.store.rows["u:c1"]) <= ROW_BYTES
 
 
 # ---- a journey that raises ----------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
+from structlog.testing import capture_logs
 
 from services.evaluator.core.state import ContactState, Forward
 from services.evaluator.epoch import Epoch
@@ -59,3 +60,15 @@ def test_who_cannot_speak_for_the_partition_says_why(why: Refusal, status: int) 
     http = TestClient(Starlette(routes=query_routes(held, TOKEN)))
     answer = http.post(PATH, content="u:c1", headers=KNOWN)
     assert (status, why) == (answer.status_code, answer.text)
+
+
+def test_a_row_that_cannot_be_read_is_said_and_logged_without_the_key() -> None:
+    store = MemoryEpochs()
+    store.keep(Epoch({"u:c1": b"no row"}, (), Meta(), 1))
+    http = TestClient(Starlette(routes=query_routes(lambda _: Held(3, store, caught_up=True), TOKEN)))
+    with capture_logs() as logs:
+        answer = http.post(PATH, content="u:c1", headers=KNOWN)
+    assert (503, "unreadable") == (answer.status_code, answer.text)
+    [line] = logs
+    assert ("contact_unreadable", 3) == (line["event"], line["partition"])
+    assert "u:c1" not in str(line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cli.recording import Recorded
 from cli.simulator.engine import Decided, simulate
 from cli.simulator.replay import Orders, PartitionReplay, decisions, replay
-from services.evaluator.processor import ROW_BYTES
+from services.evaluator.bounds import ROW_BYTES
 from shared.journeys.model import Definitions
 from shared.log import LogRecord
 from shared.messages import codec
