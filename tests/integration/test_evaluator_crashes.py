@@ -21,9 +21,10 @@ pytestmark = pytest.mark.integration
 EXIT_FENCED = 70
 
 
-def test_killed_inside_an_epoch_nothing_is_lost_and_nothing_decided_twice(world: World) -> None:
-    """The worker dies at each place of an epoch's way, again and again, while events come in and timers fire."""
-    for round_number in range(2):
+@pytest.mark.parametrize("rounds", [1, pytest.param(3, marks=pytest.mark.long)])
+def test_killed_inside_an_epoch_nothing_is_lost_and_nothing_decided_twice(world: World, rounds: int) -> None:
+    """The worker dies at each place of an epoch's way, one after another, while events come in and timers fire."""
+    for round_number in range(rounds):
         for nth, place in enumerate(PLACES, start=1):
             world.visit(30)
             died = world.failing(place, nth if place != "claimed" else 1 + round_number)
@@ -33,7 +34,7 @@ def test_killed_inside_an_epoch_nothing_is_lost_and_nothing_decided_twice(world:
     world.compare()
 
 
-@pytest.mark.parametrize("damage", ["none", "garbage", "lost"])
+@pytest.mark.parametrize("damage", ["none", "garbage", pytest.param("lost", marks=pytest.mark.long)])
 def test_started_again_it_continues_from_its_disk_or_without_it(world: World, damage: str) -> None:
     """The folder is whole (only what is new is read), damaged (found out and discarded) or gone."""
     world.visit(30)
@@ -100,7 +101,7 @@ def test_a_worker_paused_past_its_session_and_woken_writes_nothing(world: World,
     world.compare()
 
 
-@pytest.mark.parametrize("state", ["memory", "disk"])
+@pytest.mark.parametrize("state", ["disk", pytest.param("memory", marks=pytest.mark.long)])
 def test_killed_its_partitions_go_to_the_standby_which_reads_their_tail_alone(world: World, state: str) -> None:
     """Each of two follows what the other owns; one is killed, and its events go on at the other."""
     world.env |= {"KIKKAKE_STATE": state, "KIKKAKE_STANDBY_REPLICAS": "1"}
