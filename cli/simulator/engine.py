@@ -32,6 +32,7 @@ from shared.messages.event import Event, EventRecord, Tick
 from shared.messages.journal import JournalRecord
 from shared.messages.outcome import Outcome
 from shared.rendering import TemplateError, render
+from shared.rendering.roots import PLACEHOLDERS, with_links
 
 AT_MOST = 400 * DAY
 """How long the clock runs on by itself after the last arrival: a year's occasion comes round in it, once."""
@@ -261,7 +262,7 @@ class Simulator:
             end = End("skipped", "unreachable")
         else:
             try:
-                parts = render(command.content[usable[0]], command.data).parts
+                parts = render(command.content[usable[0]], with_links(command.data, *PLACEHOLDERS)).parts
             except TemplateError as error:
                 end = End("skipped", "template_error", str(error))
         self.messages[command.command_id] = Message(command, parts)

@@ -8,11 +8,18 @@ from typing import Any
 import msgspec
 
 from shared.rendering import Use
+from shared.rendering.roots import PLACEHOLDERS
 from shared.rendering.variables import EACH
 
 GIVEN: dict[str, Any] = {
     "journey": {"id": "preview", "version": 1},
-    "message": {"id": "5f0c0f3e-0000-5000-8000-000000000000", "step": "preview", "timezone": "Asia/Tokyo"},
+    "message": {
+        "id": "5f0c0f3e-0000-5000-8000-000000000000",
+        "step": "preview",
+        "timezone": "Asia/Tokyo",
+        "unsubscribe_url": PLACEHOLDERS[0],
+        "preferences_url": PLACEHOLDERS[1],
+    },
     "now": "2026-03-02T10:45:00.000+09:00",
 }
 """What the engine itself puts into every message."""

@@ -17,6 +17,7 @@ from services.dispatcher.connectors.file import lanes_of, read_connectors
 from services.dispatcher.connectors.http import HttpSettings
 from services.dispatcher.consumer import Dispatcher, Membership, make_consumer
 from services.dispatcher.lanes import Lane
+from services.dispatcher.links import links_of
 from services.dispatcher.partition import OwnedPartition, Surroundings
 from services.dispatcher.ports import Clocks
 from services.dispatcher.providers import Limiter, ProviderEntry, read_providers
@@ -103,6 +104,7 @@ async def run(settings: DispatcherSettings, environment: Mapping[str, str], stop
         connectors=connectors,
         telemetry=telemetry,
         clocks=Clocks(),
+        links=links_of(settings.seals(), settings.public_url),
         prefix=settings.topic_prefix,
         limits=WorkerLimits(in_flight=settings.in_flight, held=settings.max_held_bytes),
         lease=_lease(settings, asked, entries),

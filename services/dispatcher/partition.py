@@ -17,7 +17,7 @@ from services.dispatcher.delivery import Deliverer
 from services.dispatcher.freshness import CancelsFresh
 from services.dispatcher.lanes import Lane
 from services.dispatcher.ledger import KafkaLedger
-from services.dispatcher.ports import Clocks, DeliveryOptions
+from services.dispatcher.ports import Clocks, DeliveryOptions, Links
 from services.dispatcher.telemetry import Telemetry
 from services.dispatcher.worker import PartitionWorker, WorkerLimits
 from shared.clock import DAY
@@ -44,6 +44,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     connectors: dict[str, Lane[Connector]]
     telemetry: Telemetry
     clocks: Clocks
+    links: Links
     prefix: str
     limits: WorkerLimits
     lease: int
@@ -105,6 +106,7 @@ class OwnedPartition:
             telemetry=around.telemetry,
             max_age=_RETENTION,
             owned=around.owned,
+            links=around.links,
         )
         deliverer = Deliverer(
             ledger=ledger, claims=claims, channels=around.channels, connectors=around.connectors, options=options

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -120,10 +120,49 @@ class Clocks(msgspec.Struct, frozen=True):
     machine: Clock = system_clock
 
 
+class Links(Protocol):
+    """What a message has of ours: links to unsubscribe and to be tracked by, and what its feedback is found back by."""
+
+    def data(self, command: SendCommand, channel: str) -> Mapping[str, Any]:
+        """Return what the texts of ``command`` may refer to."""
+
+    def parts(self, command: SendCommand, channel: str, parts: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the rendered ``parts`` as they are sent."""
+
+    def headers(self, command: SendCommand, channel: str) -> Mapping[str, str]:
+        """Return further headers (List-Unsubscribe)."""
+
+    def reference(self, command: SendCommand, channel: str) -> str | None:
+        """Return ``Message.reference``."""
+
+
+class NoLinks:
+    """Messages as they are: nobody said where links would lead."""
+
+    def data(self, command: SendCommand, channel: str) -> Mapping[str, Any]:
+        """Return the command's own data."""
+        return command.data
+
+    def parts(self, command: SendCommand, channel: str, parts: Mapping[str, str]) -> Mapping[str, str]:
+        """Return ``parts``."""
+        return parts
+
+    def headers(self, command: SendCommand, channel: str) -> Mapping[str, str]:
+        """Return none."""
+        return {}
+
+    def reference(self, command: SendCommand, channel: str) -> str | None:
+        """Return None."""
+        return None
+
+
+NO_LINKS = NoLinks()
+
+
 class DeliveryOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What a host decides. ``max_age`` None: commands are kept as long as they wait.
 
-    ``headers`` adds to a message (List-Unsubscribe); ``stopped`` knows stopped journeys; ``owned`` is asked right
+    ``links`` adds what leads back to us; ``stopped`` knows stopped journeys; ``owned`` is asked right
     before each provider call; ``call_retry`` is quicker than ``retry``, for a run waits for the answer; ``patience``
     (seconds) is how long a message waits in line for a connection to its provider.
     """
@@ -137,6 +176,6 @@ class DeliveryOptions(msgspec.Struct, frozen=True, kw_only=True):
     patience: float = 2.0
     pause: float = 0.5
     jitter: Callable[[], float] = random.random
-    headers: Callable[[SendCommand, str], Mapping[str, str]] = lambda _command, _channel: {}
+    links: Links = NO_LINKS
     stopped: Callable[[str, int], bool] = lambda _journey, _version: False
     owned: Callable[[], bool] = lambda: True

@@ -44,7 +44,8 @@ class Sender:
         if self._choose(lanes, command) is None:
             return await self._wait(work, command, lanes)
         try:
-            parts = render(command.content[name], command.data).parts
+            links = self._options.links
+            parts = links.parts(command, name, render(command.content[name], links.data(command, name)).parts)
         except TemplateError as error:
             end = End("skipped", "template_error", str(error), tried=work.tried)
             return await self._handover.end(work, end)
@@ -151,10 +152,11 @@ class Sender:
             address=command.addresses[channel],
             parts=parts,
             at=self._options.clocks.journey(),
-            headers=tuple(self._options.headers(command, channel).items()),
+            headers=tuple(self._options.links.headers(command, channel).items()),
             purpose=command.purpose,
             journey=command.journey,
             step=command.step,
+            reference=self._options.links.reference(command, channel),
             expires_at=command.expires_at,
         )
         telemetry, began = self._options.telemetry, self._options.clocks.machine()

@@ -19,6 +19,7 @@ from services.dispatcher.channels.mail import mail_settings
 from services.dispatcher.channels.smtp import parse_smtp_url
 from services.dispatcher.connectors.file import lanes_of, read_connectors
 from services.dispatcher.lanes import Lane
+from services.dispatcher.links import links_of
 from services.dispatcher.providers import lanes_of as lanes_of_providers
 from services.dispatcher.providers import read_providers
 from services.dispatcher.rates import LocalRate
@@ -149,6 +150,7 @@ def compose(settings: StandaloneSettings, environment: Mapping[str, str] | None 
         connectors=lanes_of(connectors),
         clock=clock,
         metrics=metrics,
+        links=links_of(seals, settings.public_url),
     )
     find = ContactLookup(contacts, lambda: evaluation.runner.caught_up).find
     app = create_app(

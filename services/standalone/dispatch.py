@@ -11,7 +11,7 @@ from services.dispatcher.channels.base import Provider
 from services.dispatcher.connectors.base import Connector
 from services.dispatcher.delivery import Deliverer
 from services.dispatcher.lanes import Lane
-from services.dispatcher.ports import Clocks, DeliveryOptions, LocalClaims
+from services.dispatcher.ports import NO_LINKS, Clocks, DeliveryOptions, Links, LocalClaims
 from services.dispatcher.telemetry import MetricsTelemetry
 from services.dispatcher.worker import PartitionWorker
 from services.standalone.storage.deliveries import SqliteDeliveries
@@ -62,6 +62,7 @@ class Dispatch:
         connectors: Mapping[str, Lane[Connector]],
         clock: Clock,
         metrics: Metrics,
+        links: Links = NO_LINKS,
     ) -> None:
         """``clock`` is journey time: expiry and dates; retries and time-outs are machine time."""
         self._log = log
@@ -83,6 +84,7 @@ class Dispatch:
                 clocks=Clocks(journey=clock, machine=system_clock),
                 freshness=self._freshness,
                 telemetry=telemetry,
+                links=links,
             ),
         )
         self.worker = PartitionWorker(PARTITION, deliverer=deliverer, ledger=deliveries)

@@ -17,7 +17,7 @@ _CLOSED = ("defer", "skip", "exit")
 Given = dict[str, Any]
 """The fields of a ``Policy`` that one layer says; what it does not say comes from the layer above."""
 
-INHERITED = ("on_ambiguous", "holdout", "frequency_cap", "quiet_hours", "send_window")
+INHERITED = ("on_ambiguous", "holdout", "frequency_cap", "quiet_hours", "send_window", "tracking")
 """What a workspace and a topic can say for every journey."""
 JOURNEY = ("purpose", "topic", "max_sends", *INHERITED)
 STEP = ("purpose", "topic", "frequency_cap", "quiet_hours")
@@ -127,4 +127,5 @@ _FIELDS: dict[str, Any] = {
     "holdout": _holdout,
     "quiet_hours": _quiet_hours,
     "send_window": _send_window,
+    "tracking": lambda node: node.choice(("all", "none"), "tracking"),
 }

@@ -69,3 +69,4 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     caps: tuple[Cap, ...] = ()
     quiet_hours: QuietHours | None = None
     send_window: SendWindow | None = None
+    tracking: Literal["all", "none"] = "all"

@@ -34,6 +34,7 @@ class SendCommand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     picked by locale) for each of them, ``data`` what the texts may refer to. ``decided_at`` is the log time of the
     decision; ``hours`` are asked again when it leaves; ``expires_at`` (journey time) is the moment from which the
     message is no longer worth sending. ``to_staff``: it goes to people of ours, not to the contact that it is about.
+    ``tracked``: whether it is opened, and what is followed in it, may be seen.
     """
 
     command_id: str
@@ -53,6 +54,7 @@ class SendCommand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     expires_at: int | None = None
     hours: tuple[Hours, ...] = ()
     to_staff: bool = False
+    tracked: bool = True
 
 
 class CallCommand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="call"):

@@ -12,10 +12,20 @@ ROOTS: dict[str, tuple[str, ...]] = {
     "event": ("name", "properties"),
     "trigger": ("name", "properties", "occurrence"),
     "journey": ("id", "version"),
-    "message": ("id", "step", "timezone"),
+    "message": ("id", "step", "timezone", "unsubscribe_url", "preferences_url"),
     "now": (),
 }
 """Root to the words that can stand right below it; none: whatever the site and the journey put there."""
+
+
+PLACEHOLDERS = ("https://link.example/u/unsubscribe", "https://link.example/u/preferences")
+"""What stands for the links of a message where none can be made: in tests, simulations and previews."""
+
+
+def with_links(data: Mapping[str, Any], unsubscribe: str, preferences: str) -> dict[str, Any]:
+    """Return ``data`` with the links that lead a contact to what it is sent, of this message's topic and of all."""
+    links = {"unsubscribe_url": unsubscribe, "preferences_url": preferences}
+    return {**data, "message": {**data.get("message", {}), **links}}
 
 
 def rooted(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from services.evaluator.core.state import Consent
+from shared.journeys.model import TRACKING
 from shared.messages.event import Event
 
 
@@ -58,6 +59,12 @@ def allows(known: Mapping[str, Consent], topic: str | None, channel: str) -> boo
         return False
     newest = max(statement.at for statement in said)
     return all(statement.granted for statement in said if statement.at == newest)
+
+
+def may_be_tracked(known: Mapping[str, Consent], *, required: bool) -> bool:
+    """Tell whether the contact may be tracked; ``required``: only if it has said so."""
+    said = known.get(TRACKING)
+    return not required if said is None else said.granted
 
 
 def is_revoked(event: Event) -> bool:

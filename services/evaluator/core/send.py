@@ -7,6 +7,7 @@ from typing import Any
 from services.evaluator.core.addresses import addresses
 from services.evaluator.core.catalog import Plan
 from services.evaluator.core.conditions import value_of, values_of
+from services.evaluator.core.consent import may_be_tracked
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.exits import LATEST_EVENT, SEND_FAILED, end_run, exit_run
 from services.evaluator.core.experiments import judged
@@ -192,6 +193,7 @@ def _command(draft: Draft, plan: Plan, run: Run, step: Send, part: str, verdict:
         topic=policy.topic,
         expires_at=None if step.expires is None else first + step.expires,
         hours=_hours(draft, policy),
+        tracked=policy.tracking == "all" and may_be_tracked(draft.consent, required=draft.catalog.tracking.required),
     )
 
 

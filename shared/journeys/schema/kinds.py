@@ -44,7 +44,9 @@ def _journey() -> Schema:
 
 def _workspace() -> Schema:
     inherited = _BUILDER.struct(Policy, INHERITED)
-    topic = mapping({"name": TEXT, "description": TEXT, "policy": inherited})
+    # The same in every language, or one for each.
+    said = {"anyOf": [TEXT, named(TEXT)]}
+    topic = mapping({"name": said, "description": said, "policy": inherited})
     return mapping(
         {
             "schema": {"const": workspace.SCHEMA},

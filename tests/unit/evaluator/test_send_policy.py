@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.builders import an_event, an_outcome, at, consented
 from tests.unit.evaluator.playing import GO, KNOWN, decided, happens, journey, revoked, sends, told
 
@@ -148,3 +150,19 @@ def test_what_has_been_sent_is_not_cancelled() -> None:
     sent = an_outcome(command, "sent", at("10:02"))
     verdict = happens(trip, GO, sent, revoked(at("10:05"), "offers"), until=at("11:00"), known=known)
     assert [] == verdict.cancels
+
+
+@pytest.mark.parametrize(
+    ("policy", "said", "tracked"),
+    [
+        ("{purpose: transactional}", None, True),
+        ("{purpose: transactional, tracking: all}", "granted", True),
+        ("{purpose: transactional, tracking: none}", "granted", False),
+        ("{purpose: transactional}", "revoked", False),
+    ],
+)
+def test_a_message_says_whether_it_may_be_tracked(policy: str, said: str | None, tracked: bool) -> None:
+    trip = journey("- {id: rest, wait: {for: 1h}}\n- {id: mail, MAIL}", policy=policy)
+    told_us = () if said is None else (consented(at("10:30"), "tracking", said),)
+    [command] = happens(trip, GO, *told_us, until=at("12:00")).commands
+    assert tracked is command.tracked

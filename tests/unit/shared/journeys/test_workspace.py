@@ -13,7 +13,7 @@ from shared.journeys.files import load_definitions
 from shared.journeys.model import Journey, Send
 from shared.journeys.parse import parse_journey
 from shared.journeys.sending import Cap, Holdout, Policy, QuietHours, SendWindow
-from shared.journeys.workspace import Surroundings, Workspace, parse_workspace
+from shared.journeys.workspace import Surroundings, TopicText, Workspace, parse_workspace
 
 WORKSPACE = """
 schema: workspace/v1
@@ -67,8 +67,19 @@ def test_a_workspace_says_the_zone_the_locale_the_policy_and_the_topics() -> Non
                 "send_window": SendWindow(start="11:00", end="12:00"),
             },
         },
+        topic_texts={
+            "news": TopicText(name={"": "News"}, description={"": "Now and then"}),
+            "plain": TopicText(),
+            "calm": TopicText(),
+        },
     ) == parse_workspace("workspace.yaml", WORKSPACE)
     assert Workspace() == parse_workspace("workspace.yaml", "schema: workspace/v1\n")
+
+
+def test_a_topic_may_be_called_by_the_readers_language() -> None:
+    text = "schema: workspace/v1\ntopics: {news: {name: {en: News, ja: お知らせ}}}\n"
+    found = parse_workspace("workspace.yaml", text).topic_texts["news"]
+    assert TopicText(name={"en": "News", "ja": "お知らせ"}) == found
 
 
 def test_what_the_journey_does_not_say_comes_from_the_workspace() -> None:

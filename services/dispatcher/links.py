@@ -1,0 +1,106 @@
+"""The links of a message that lead back to us: opened, clicked, unsubscribed; and what finds its feedback back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from services.dispatcher.core.page_links import replace_links, with_picture
+from services.dispatcher.ports import Links, NoLinks
+from shared.errors import ConfigurationError
+from shared.ids import address_tag
+from shared.links.link import CLICK, OPEN, UNSUBSCRIBE, Link, url_of
+from shared.links.reference import reference_of
+from shared.links.seals import Purpose, Seals
+from shared.messages.command import SendCommand
+from shared.rendering.roots import with_links
+
+REFERENCE_HEADER = "X-Kikkake-Reference"
+"""The header of a mail in which its reference stands: a bounce that was not sent to it brings the header back."""
+_MAILBOX = re.compile(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{1,190}")
+_UNTRACKED = "data-kikkake-track"
+_AS = "data-kikkake-as"
+_PURPOSES: dict[str, Purpose] = {"share": "share", "forward": "forward"}
+_LONGEST_TARGET = 3_000
+"""Bytes of an address that is still replaced: with it sealed, the new one is a third longer."""
+
+
+class MessageLinks:
+    """Makes them below ``public_url``. The same message has the same links, however often it is made."""
+
+    def __init__(self, seals: Seals, public_url: str, *, mailto: str | None = None) -> None:
+        """``mailto``: an address to which a mail with a token as its subject unsubscribes, too."""
+        self._seals = seals
+        self._public_url = public_url
+        self._mailto = mailto
+        self._own = tuple(public_url + path for path in (OPEN, CLICK, UNSUBSCRIBE))
+
+    def data(self, command: SendCommand, channel: str) -> Mapping[str, Any]:
+        """Return the command's data with the links that a text may print."""
+        if command.to_staff:
+            return command.data
+        return with_links(command.data, self._unsubscribe(command, channel), self._url("preferences", command, channel))
+
+    def parts(self, command: SendCommand, channel: str, parts: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the parts of the rendered message; the links of its page lead here first, if it may be tracked."""
+        if command.to_staff or not command.tracked or channel != "email" or "html" not in parts:
+            return parts
+        page = replace_links(parts["html"], lambda url, tag: self._click(command, channel, url, tag))
+        return {**parts, "html": with_picture(page, self._url("open", command, channel))}
+
+    def headers(self, command: SendCommand, channel: str) -> Mapping[str, str]:
+        """Return further headers of a mail: how to unsubscribe (RFC 2369, 8058), of marketing only."""
+        reference = self.reference(command, channel)
+        if channel != "email" or reference is None:
+            return {}
+        found = {REFERENCE_HEADER: reference}
+        if command.purpose == "marketing" and command.topic is not None:
+            url = self._unsubscribe(command, channel)
+            by_mail = f", <mailto:{self._mailto}?subject={url.rpartition('/')[2]}>" if self._mailto else ""
+            found["List-Unsubscribe"] = f"<{url}>{by_mail}"
+            found["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        return found
+
+    def reference(self, command: SendCommand, channel: str) -> str | None:
+        """Return what the provider's feedback brings back; None of what goes to staff: it says nothing of a contact."""
+        if command.to_staff:
+            return None
+        tag = address_tag(channel, command.addresses[channel])
+        return reference_of(self._seals, command.contact, command.command_id, channel, tag)
+
+    def _unsubscribe(self, command: SendCommand, channel: str) -> str:
+        if command.purpose != "marketing" or command.topic is None:
+            return self._url("preferences", command, channel)
+        return self._url("unsubscribe", command, channel, command.topic)
+
+    def _click(self, command: SendCommand, channel: str, url: str, tag: Mapping[str, str]) -> str | None:
+        parts = urlsplit(url) if len(url.encode("utf-8", "replace")) <= _LONGEST_TARGET else None
+        if parts is None or parts.scheme not in ("http", "https") or not parts.netloc:
+            return None
+        if tag.get(_UNTRACKED) == "off" or url.startswith(self._own):
+            return None
+        return self._url(_PURPOSES.get(tag.get(_AS, ""), "click"), command, channel, url)
+
+    def _url(self, purpose: Purpose, command: SendCommand, channel: str, target: str = "") -> str:
+        link = Link(
+            contact=command.contact,
+            command_id=command.command_id,
+            journey=command.journey,
+            version=command.version,
+            step=command.step,
+            channel=channel,
+            at=command.decided_at,
+            target=target,
+        )
+        return url_of(self._seals, self._public_url, purpose, link)
+
+
+def links_of(seals: Seals | None, public_url: str | None, mailto: str | None = None) -> Links:
+    """Return what makes links, as the operator's settings have it."""
+    if seals is None or public_url is None:
+        return NoLinks()
+    if mailto is not None and not _MAILBOX.fullmatch(mailto):
+        raise ConfigurationError("KIKKAKE_UNSUBSCRIBE_MAIL is an address such as unsubscribe@m.shop.example")
+    return MessageLinks(seals, public_url, mailto=mailto)
