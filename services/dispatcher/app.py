@@ -10,7 +10,7 @@ import structlog
 
 from services.dispatcher.channels.base import Provider
 from services.dispatcher.channels.email import EmailChannel
-from services.dispatcher.channels.mail import mail_settings
+from services.dispatcher.channels.mail import Mails, mail_settings
 from services.dispatcher.channels.smtp import parse_smtp_url
 from services.dispatcher.claims import connect
 from services.dispatcher.connectors.file import lanes_of, read_connectors
@@ -50,7 +50,7 @@ def make_channels(
     if "email" in entries:
         return lanes_of_providers(entries, limiter)
     server = parse_smtp_url(settings.smtp_url, timeout=settings.smtp_timeout, reply_timeout=settings.smtp_reply_timeout)
-    email = EmailChannel(server, mail_settings(settings.email_from, settings.email_reply_to, "smtp"))
+    email = EmailChannel(server, Mails(mail_settings(settings.email_from, settings.email_reply_to, "smtp")))
     return {**lanes_of_providers(entries, limiter), "email": [Lane(email, settings.smtp_connections, name=email.id)]}
 
 

@@ -158,6 +158,7 @@ class Sender:
             step=command.step,
             reference=self._options.links.reference(command, channel),
             expires_at=command.expires_at,
+            topic=command.topic,
         )
         telemetry, began = self._options.telemetry, self._options.clocks.machine()
         try:

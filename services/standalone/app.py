@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from services.dispatcher.channels.base import Provider
 from services.dispatcher.channels.email import EmailChannel
 from services.dispatcher.channels.inbox import InboxChannel
-from services.dispatcher.channels.mail import mail_settings
+from services.dispatcher.channels.mail import Mails, mail_settings
 from services.dispatcher.channels.smtp import parse_smtp_url
 from services.dispatcher.connectors.file import lanes_of, read_connectors
 from services.dispatcher.lanes import Lane
@@ -261,7 +261,7 @@ def _channels(settings: StandaloneSettings, environment: Mapping[str, str]) -> M
         return lanes
     if "email" in entries:
         raise ConfigurationError(f"mails go by --smtp or by `email` in {settings.providers}: leave one of them out")
-    email = EmailChannel(parse_smtp_url(settings.smtp), mail_settings(settings.email_from, None, "smtp"))
+    email = EmailChannel(parse_smtp_url(settings.smtp), Mails(mail_settings(settings.email_from, None, "smtp")))
     return {**lanes, "email": [Lane(email, WIDTH, name=email.id)]}
 
 

@@ -20,6 +20,9 @@ PARTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "whatsapp": (("text",), ("content_sid", "content_variables")),
 }
 """Channel to its required and its optional parts; every other channel has one part, ``text``."""
+ATTACHMENT = ("name", "url", "data", "type", "cid")
+"""The words of one of an e-mail's ``attachments``; what they say are the parts ``attachment.1.name`` and so on."""
+_ATTACHMENTS_AT_MOST = 10
 
 
 def parse_template(file: str, text: str) -> Template:
@@ -53,11 +56,27 @@ def _channels(node: Node) -> dict[str, dict[str, str]]:
     texts = {}
     for channel, child in node.fields(CHANNELS).items():
         required, optional = PARTS.get(channel, (("text",), ()))
-        parts = child.fields((*required, *optional), required)
+        attached = ("attachments",) if channel == "email" else ()
+        parts = child.fields((*required, *optional, *attached), required)
         if channel == "email":
             _markup(parts)
+            parts |= _attachments(parts.pop("attachments", None))
         texts[channel] = {part: _text(part, text) for part, text in parts.items()}
     return texts
+
+
+def _attachments(node: Node | None) -> dict[str, Node]:
+    """Return the words of each attachment as parts of the message."""
+    items = [] if node is None else node.items()
+    if node is not None and len(items) > _ATTACHMENTS_AT_MOST:
+        node.fault(f"{_ATTACHMENTS_AT_MOST} attachments at most")
+    parts: dict[str, Node] = {}
+    for number, item in enumerate(items, 1):
+        words = item.fields(ATTACHMENT, ("name",))
+        if words and len(words.keys() & {"url", "data"}) != 1:
+            item.fault("an attachment has either a `url` or its `data`")
+        parts |= {f"attachment.{number}.{word}": text for word, text in words.items()}
+    return parts
 
 
 def _markup(parts: dict[str, Node]) -> None:

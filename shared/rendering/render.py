@@ -18,7 +18,8 @@ from shared.rendering.roots import rooted
 MARKED_UP = frozenset({"html", "mjml"})
 """Parts that are HTML or become it: what is printed in them is escaped."""
 
-_SINGLE_LINE = frozenset({"subject", "title", "preheader", "url"})
+_SINGLE_LINE = frozenset({"subject", "title", "preheader", "url", "name", "type", "cid"})
+"""Parts, and words of an attachment, without a line break."""
 _BODY = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
 # Mail programs fill what a short preheader leaves of its line with the first words of the mail: blanks keep them away.
 _BLANKS = "&#847;&zwnj;&nbsp;" * 60
@@ -56,7 +57,7 @@ def _part(part: str, source: str, data: dict[str, Any]) -> str:
     except Exception as error:  # a filter given what it does not expect; its message may quote the data
         raise TemplateError(f"{part}: {type(error).__name__}") from error
     # A line break in a subject would start a header of the sender's choosing.
-    return " ".join(text.split()) if part in _SINGLE_LINE else text
+    return " ".join(text.split()) if part.rpartition(".")[2] in _SINGLE_LINE else text
 
 
 def _with_preheader(page: str, preheader: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 from services.dispatcher.channels.base import Message, Provider
 from services.dispatcher.channels.email import EmailChannel
 from services.dispatcher.channels.inbox import InboxChannel
-from services.dispatcher.channels.mail import mail_settings
+from services.dispatcher.channels.mail import Mails, mail_settings
 from services.dispatcher.channels.smtp import parse_smtp_url
 from services.dispatcher.errors import AmbiguousError, RefusedError, TemporaryError, UnavailableError
 from shared.errors import ConfigurationError
@@ -21,7 +21,7 @@ from tests.servers.process import free_port
 from tests.servers.smtp import ANY, SmtpServer
 
 ID = "3f0c5a34-0000-5000-8000-000000000001"
-SETTINGS = mail_settings("Shop 東京 <shop@example.com>", "help@example.com", "smtp")
+MAILS = Mails(mail_settings("Shop 東京 <shop@example.com>", "help@example.com", "smtp"))
 
 
 def a_message(**changes: object) -> Message:
@@ -43,7 +43,7 @@ async def channel(request: pytest.FixtureRequest) -> AsyncIterator[Provider]:
         made = InboxChannel()
     else:
         server: SmtpServer = request.getfixturevalue("smtp_server")
-        made = EmailChannel(parse_smtp_url(f"smtp://127.0.0.1:{server.port}"), SETTINGS)
+        made = EmailChannel(parse_smtp_url(f"smtp://127.0.0.1:{server.port}"), MAILS)
     yield made
     await made.close()
 
@@ -79,7 +79,7 @@ async def email(smtp_server: SmtpServer) -> AsyncIterator[EmailChannel]:
 
 
 def email_to(port: int, reply_timeout: float = 5.0) -> EmailChannel:
-    return EmailChannel(parse_smtp_url(f"smtp://127.0.0.1:{port}", timeout=2, reply_timeout=reply_timeout), SETTINGS)
+    return EmailChannel(parse_smtp_url(f"smtp://127.0.0.1:{port}", timeout=2, reply_timeout=reply_timeout), MAILS)
 
 
 @pytest.mark.integration
@@ -266,4 +266,4 @@ def test_an_smtp_url_that_is_none_is_refused_and_not_repeated(url: str) -> None:
 
 def test_a_sender_that_is_no_address_is_a_fault_of_the_configuration() -> None:
     with pytest.raises(ConfigurationError):
-        EmailChannel(parse_smtp_url("smtp://localhost"), mail_settings("Shop", None, "smtp"))
+        EmailChannel(parse_smtp_url("smtp://localhost"), Mails(mail_settings("Shop", None, "smtp")))

@@ -83,6 +83,23 @@ async def test_an_image_without_a_page_is_a_file(case: MailCase, server: Provide
     assert (("logo.png", "image/png", LOGO.content, ""),) == case.mail(server.accepted[0]).files
 
 
+async def test_the_files_of_a_template_go_with_it(case: MailCase, server: ProviderServer, provider: Provider) -> None:
+    parts = {"subject": "s", "text": "t", "attachment.1.name": "a.txt", "attachment.1.data": "SGVsbG8="}
+    await provider.send(case.message(server.url, parts=parts))
+    assert (("a.txt", "text/plain", b"Hello", ""),) == case.mail(server.accepted[0]).files
+
+
+async def test_mails_say_of_which_list_and_campaign_they_are(case: MailCase, server: ProviderServer) -> None:
+    provider = case.make(server.url, feedback_id="ourshop")
+    await provider.send(case.message(server.url, journey="cart", step="remind_1", topic="cart_reminders"))
+    await provider.close()
+    headers = case.mail(server.accepted[0]).headers
+    assert ("<cart_reminders.example.com>", "cart:remind_1:marketing:ourshop") == (
+        headers["List-Id"],
+        headers["Feedback-ID"],
+    )
+
+
 @pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
 @pytest.mark.parametrize("field", ["subject", "address", "header", "header name", "file"])
 async def test_nobody_writes_headers_of_his_own(

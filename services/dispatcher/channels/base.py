@@ -22,9 +22,9 @@ class Attachment(msgspec.Struct, frozen=True):
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One rendered message. ``at`` is journey time and becomes its date; ``headers`` are extra ones (unsubscribe).
 
-    ``reference`` is an opaque text that the provider's feedback brings back, where it can carry one: it says to us, and
-    to nobody else, whose message this was, in A-Z, a-z, 0-9, _ and -. From ``expires_at`` (journey time) on it is not
-    worth showing any more.
+    ``topic`` is what its receiver has agreed to. ``reference`` is an opaque text that the provider's feedback brings
+    back, where it can carry one: it says to us, and to nobody else, whose message this was, in A-Z, a-z, 0-9, _ and -.
+    From ``expires_at`` (journey time) on it is not worth showing any more.
     """
 
     command_id: str
@@ -38,6 +38,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     reference: str | None = None
     attachments: tuple[Attachment, ...] = ()
     expires_at: int | None = None
+    topic: str | None = None
 
     def seconds_left(self, longest: int) -> int:
         """Return for how many seconds it may wait for its device, ``longest`` at most."""

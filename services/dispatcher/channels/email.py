@@ -8,12 +8,10 @@ from services.dispatcher.channels.base import Message, Receipt
 from services.dispatcher.channels.dkim import Dkim
 from services.dispatcher.channels.kinds import Kind, Settings, Word
 from services.dispatcher.channels.mail import (
-    FROM,
-    REPLY_TO,
-    MailSettings,
+    MAIL_WORDS,
+    Mails,
     bounce_domain_of,
-    compose,
-    mail_settings_of,
+    mails_of,
     reference_within,
 )
 from services.dispatcher.channels.mime import mime
@@ -36,7 +34,7 @@ class EmailChannel:
     def __init__(
         self,
         server: SmtpAddress,
-        settings: MailSettings,
+        mails: Mails,
         *,
         provider_id: str = "smtp",
         bounce_domain: str = "",
@@ -44,7 +42,7 @@ class EmailChannel:
     ) -> None:
         """``bounce_domain``: where bounces go, to an address that says whose; left out, they go to the sender."""
         self.id = provider_id
-        self._settings = settings
+        self._mails = mails
         self._bounce_domain = bounce_domain
         self._dkim = dkim
         self._pool = SmtpPool(server)
@@ -55,7 +53,7 @@ class EmailChannel:
 
     async def send(self, message: Message) -> Receipt:
         """Build the mail and hand it over; the receipt's id is the server's queue id where it tells one."""
-        mail = compose(message, self._settings)
+        mail = await self._mails.compose(message)
         data = mime(mail)
         said = await self._pool.deliver(
             Envelope(
@@ -72,6 +70,7 @@ class EmailChannel:
     async def close(self) -> None:
         """Close the idle sessions."""
         await self._pool.close()
+        await self._mails.close()
 
     def _bounces_to(self, message: Message) -> str | None:
         """Return the address that a bounce comes back to, with the message's reference in it where there is room."""
@@ -97,7 +96,7 @@ def _smtp(settings: Settings, _: int) -> EmailChannel:
     )
     return EmailChannel(
         server,
-        mail_settings_of(settings),
+        mails_of(settings),
         provider_id=settings.id,
         bounce_domain=bounce_domain_of(settings),
         dkim=_dkim(settings),
@@ -119,8 +118,7 @@ SMTP = Kind(
     name="smtp",
     channels=("email",),
     words=(
-        FROM,
-        REPLY_TO,
+        *MAIL_WORDS,
         Word(name="host", needed=True, about="the server"),
         Word(name="port", form="integer", default=587, about="its port"),
         Word(name="tls", default="starttls", about="none, starttls, or tls from the first byte"),

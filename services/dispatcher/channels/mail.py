@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from email.utils import parseaddr
 
 import msgspec
 
 from services.dispatcher.channels.base import Attachment, Message
+from services.dispatcher.channels.files import Files
 from services.dispatcher.channels.kinds import Settings, Word
 from services.dispatcher.errors import DeadAddressError, RefusedError
 from shared.errors import ConfigurationError
 
 FROM = Word(name="from", needed=True, about="who messages are from: an address, or `Name <address>`")
 REPLY_TO = Word(name="reply_to", about="where answers go; left out: to `from`")
+FEEDBACK_ID = Word(name="feedback_id", about="your name in `Feedback-ID`, 5 to 15 characters; left out: no such header")
+FILES_FROM = Word(name="files_from", form="texts", about="origins of attachments, such as `https://files.example.com`")
+MAIL_WORDS = (FROM, REPLY_TO, FEEDBACK_ID, FILES_FROM)
+"""What every kind of provider of e-mail can be told."""
 
 REFERENCE = "kikkake_reference"
 """What ``Message.reference`` is called among the data of ours that a provider brings back (Postmark: 20 at most)."""
@@ -28,6 +34,7 @@ _LONGEST_WORD = 900
 _LONGEST_TAG = 128
 _REFERENCE = re.compile(r"[A-Za-z0-9_-]+")
 _NO_TAG = re.compile(r"[^A-Za-z0-9_.@-]+")
+_FEEDBACK_ID = re.compile(r"[A-Za-z0-9_-]{5,15}")
 _TYPE = re.compile(r"[a-z]+/[\w.+-]{1,100}", re.IGNORECASE)
 
 
@@ -44,10 +51,14 @@ class Mailbox(msgspec.Struct, frozen=True):
 
 
 class MailSettings(msgspec.Struct, frozen=True):
-    """Who the mails are from, and where answers go where that is somebody else."""
+    """Who the mails are from, and where answers go where that is somebody else.
+
+    ``feedback_id`` is what Gmail's reports of complaints call the sender; empty: mails have no ``Feedback-ID``.
+    """
 
     sender: Mailbox
     reply_to: Mailbox | None = None
+    feedback_id: str = ""
 
 
 class Mail(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,9 +99,32 @@ def mail_settings(sender: str, reply_to: str | None, provider_id: str) -> MailSe
     )
 
 
-def mail_settings_of(settings: Settings) -> MailSettings:
-    """Return what the words ``from`` and ``reply_to`` of a provider say. Raises ConfigurationError."""
-    return mail_settings(settings.text("from"), settings.text("reply_to") or None, settings.id)
+class Mails:
+    """Makes mails of messages: what all kinds of providers of e-mail have in common."""
+
+    def __init__(self, settings: MailSettings, files: Files | None = None) -> None:
+        self._settings = settings
+        self._files = files or Files(())
+
+    async def compose(self, message: Message) -> Mail:
+        """Return ``message`` as a mail, with its files. Raises as ``compose`` and ``Files.of`` do."""
+        files = await self._files.of(message.parts)
+        if files:
+            message = msgspec.structs.replace(message, attachments=(*message.attachments, *files))
+        return compose(message, self._settings)
+
+    async def close(self) -> None:
+        """Close the connections to where files are."""
+        await self._files.close()
+
+
+def mails_of(settings: Settings) -> Mails:
+    """Return what ``MAIL_WORDS`` of a provider say. Raises ConfigurationError."""
+    made = mail_settings(settings.text("from"), settings.text("reply_to") or None, settings.id)
+    name = settings.text("feedback_id")
+    if name and not _FEEDBACK_ID.fullmatch(name):
+        raise ConfigurationError(f"`feedback_id` of `{settings.id}` has 5 to 15 letters, digits, _ or -")
+    return Mails(msgspec.structs.replace(made, feedback_id=name), Files(settings.values["files_from"] or ()))
 
 
 def compose(message: Message, settings: MailSettings) -> Mail:
@@ -102,7 +136,8 @@ def compose(message: Message, settings: MailSettings) -> Mail:
     text, html = message.parts.get("text"), message.parts.get("html")
     if text is None and html is None:
         raise RefusedError("neither text nor html")
-    for name, value in message.headers:
+    headers = (*message.headers, *_headers(message, settings))
+    for name, value in headers:
         if not _FIELD_NAME.fullmatch(name) or max(map(len, value.split(" "))) > _LONGEST_WORD:
             raise RefusedError("an extra header cannot be one")
         _one_line(value)
@@ -120,7 +155,7 @@ def compose(message: Message, settings: MailSettings) -> Mail:
         at=message.at,
         # Derived, so that a second copy of an ambiguous message is recognised as one by mail programs.
         message_id=_one_line(f"<{message.command_id}@{settings.sender.domain}>"),
-        headers=message.headers,
+        headers=headers,
         attachments=message.attachments,
     )
 
@@ -149,6 +184,16 @@ def bounded(body: bytes, most: int) -> bytes:
     if len(body) > most:
         raise RefusedError(f"the mail is longer than {most} bytes")
     return body
+
+
+def _headers(message: Message, settings: MailSettings) -> Iterator[tuple[str, str]]:
+    """Yield what mail programs and providers sort mails by: of which list, and of which campaign."""
+    if message.topic and message.purpose == "marketing":
+        yield "List-Id", f"<{as_tag(message.topic)}.{settings.sender.domain}>"
+    if settings.feedback_id:
+        # Gmail reads it from its end: the sender, then up to three names that complaints are counted by.
+        names = (as_tag(message.journey), as_tag(message.step), message.purpose, settings.feedback_id)
+        yield "Feedback-ID", ":".join(names)
 
 
 def _mailbox(text: str, where: str) -> Mailbox:

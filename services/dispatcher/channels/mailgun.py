@@ -8,14 +8,12 @@ from services.dispatcher.channels.base import Message, Receipt
 from services.dispatcher.channels.http import Answer, HttpApi, raise_for
 from services.dispatcher.channels.kinds import TIMEOUT, Kind, Settings, Word, base_url
 from services.dispatcher.channels.mail import (
-    FROM,
+    MAIL_WORDS,
     REFERENCE,
-    REPLY_TO,
-    MailSettings,
+    Mails,
     as_tag,
     bounded,
-    compose,
-    mail_settings_of,
+    mails_of,
 )
 from services.dispatcher.channels.mime import mime
 from services.dispatcher.errors import DeadAddressError, MisconfiguredError
@@ -36,7 +34,7 @@ class MailgunProvider:
     def __init__(
         self,
         provider_id: str,
-        settings: MailSettings,
+        mails: Mails,
         *,
         domain: str,
         key: str,
@@ -45,7 +43,7 @@ class MailgunProvider:
         connections: int,
     ) -> None:
         self.id = provider_id
-        self._settings = settings
+        self._mails = mails
         self._path = f"/v3/{domain}/messages.mime"
         headers = {
             "Content-Type": f'multipart/form-data; boundary="{_BOUNDARY}"',
@@ -59,7 +57,7 @@ class MailgunProvider:
 
     async def send(self, message: Message) -> Receipt:
         """Post the mail. Raises as ``Provider.send`` does."""
-        mail = compose(message, self._settings)
+        mail = await self._mails.compose(message)
         fields = [("to", mail.recipient), ("o:tracking", "no")]
         if message.journey:
             fields.append(("o:tag", as_tag(message.journey)))
@@ -73,6 +71,7 @@ class MailgunProvider:
     async def close(self) -> None:
         """Close the connections."""
         await self._api.close()
+        await self._mails.close()
 
 
 def _form(fields: list[tuple[str, str]], mail: bytes) -> bytes:
@@ -99,7 +98,7 @@ def _raise(answer: Answer) -> None:
 def _make(settings: Settings, connections: int) -> MailgunProvider:
     return MailgunProvider(
         settings.id,
-        mail_settings_of(settings),
+        mails_of(settings),
         domain=settings.text("domain"),
         key=settings.text("key"),
         base=settings.text("base_url"),
@@ -112,8 +111,7 @@ MAILGUN = Kind(
     name="mailgun",
     channels=("email",),
     words=(
-        FROM,
-        REPLY_TO,
+        *MAIL_WORDS,
         Word(name="domain", needed=True, about="the sending domain"),
         Word(name="key", form="secret", needed=True, about="the domain's sending key, or one of the account"),
         TIMEOUT,

@@ -11,16 +11,14 @@ from services.dispatcher.channels.base import Attachment, Message, Receipt
 from services.dispatcher.channels.http import Answer, HttpApi, raise_for
 from services.dispatcher.channels.kinds import TIMEOUT, Kind, Settings, Word, base_url
 from services.dispatcher.channels.mail import (
-    FROM,
+    MAIL_WORDS,
     REFERENCE,
-    REPLY_TO,
     Mail,
     Mailbox,
-    MailSettings,
+    Mails,
     as_tag,
     bounded,
-    compose,
-    mail_settings_of,
+    mails_of,
     reference_within,
 )
 from services.dispatcher.errors import BusyError, DeadAddressError, MisconfiguredError, RefusedError
@@ -42,7 +40,7 @@ class PostmarkProvider:
     def __init__(
         self,
         provider_id: str,
-        settings: MailSettings,
+        mails: Mails,
         *,
         token: str,
         streams: dict[str, str],
@@ -52,7 +50,7 @@ class PostmarkProvider:
     ) -> None:
         """``streams``: the message stream for each purpose."""
         self.id = provider_id
-        self._settings = settings
+        self._mails = mails
         self._streams = streams
         headers = {"Content-Type": "application/json", "Accept": "application/json", "X-Postmark-Server-Token": token}
         self._api = HttpApi(base, timeout=timeout, connections=connections, headers=headers)
@@ -63,7 +61,7 @@ class PostmarkProvider:
 
     async def send(self, message: Message) -> Receipt:
         """Post the mail. Raises as ``Provider.send`` does."""
-        fields = _fields(compose(message, self._settings), message, self._streams[message.purpose])
+        fields = _fields(await self._mails.compose(message), message, self._streams[message.purpose])
         answer = await self._api.post("/email", bounded(msgspec.json.encode(fields), _LONGEST))
         _raise(answer)
         said = answer.json().get("MessageID")
@@ -72,6 +70,7 @@ class PostmarkProvider:
     async def close(self) -> None:
         """Close the connections."""
         await self._api.close()
+        await self._mails.close()
 
 
 def _fields(mail: Mail, message: Message, stream: str) -> dict[str, Any]:
@@ -137,7 +136,7 @@ def _raise(answer: Answer) -> None:
 def _make(settings: Settings, connections: int) -> PostmarkProvider:
     return PostmarkProvider(
         settings.id,
-        mail_settings_of(settings),
+        mails_of(settings),
         token=settings.text("token"),
         streams={purpose: settings.text(f"{purpose}_stream") for purpose in ("transactional", "marketing")},
         base=settings.text("base_url"),
@@ -150,8 +149,7 @@ POSTMARK = Kind(
     name="postmark",
     channels=("email",),
     words=(
-        FROM,
-        REPLY_TO,
+        *MAIL_WORDS,
         Word(name="token", form="secret", needed=True, about="the server's API token"),
         Word(name="transactional_stream", default="outbound", about="the message stream of transactional mails"),
         Word(name="marketing_stream", default="broadcast", about="the message stream of marketing mails"),

@@ -13,16 +13,14 @@ from services.dispatcher.channels.base import Attachment, Message, Receipt
 from services.dispatcher.channels.http import Answer, HttpApi, raise_for
 from services.dispatcher.channels.kinds import TIMEOUT, Kind, Settings, Word, base_url
 from services.dispatcher.channels.mail import (
-    FROM,
+    MAIL_WORDS,
     REFERENCE,
-    REPLY_TO,
     Mail,
     Mailbox,
-    MailSettings,
+    Mails,
     as_tag,
     bounded,
-    compose,
-    mail_settings_of,
+    mails_of,
 )
 from services.dispatcher.errors import BusyError, DeadAddressError, MisconfiguredError
 from shared.clock import HOUR
@@ -37,10 +35,10 @@ class SendGridProvider:
     idempotent = False
 
     def __init__(
-        self, provider_id: str, settings: MailSettings, *, key: str, base: str, timeout: float, connections: int
+        self, provider_id: str, mails: Mails, *, key: str, base: str, timeout: float, connections: int
     ) -> None:
         self.id = provider_id
-        self._settings = settings
+        self._mails = mails
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
         self._api = HttpApi(base, timeout=timeout, connections=connections, headers=headers)
 
@@ -50,7 +48,7 @@ class SendGridProvider:
 
     async def send(self, message: Message) -> Receipt:
         """Post the mail. Raises as ``Provider.send`` does."""
-        body = msgspec.json.encode(_fields(compose(message, self._settings), message))
+        body = msgspec.json.encode(_fields(await self._mails.compose(message), message))
         answer = await self._api.post("/v3/mail/send", bounded(body, _LONGEST))
         _raise(answer)
         return Receipt(provider_id=answer.headers.get("x-message-id"))
@@ -58,6 +56,7 @@ class SendGridProvider:
     async def close(self) -> None:
         """Close the connections."""
         await self._api.close()
+        await self._mails.close()
 
 
 def _fields(mail: Mail, message: Message) -> dict[str, Any]:
@@ -140,7 +139,7 @@ def _until_reset(answer: Answer) -> int | None:
 def _make(settings: Settings, connections: int) -> SendGridProvider:
     return SendGridProvider(
         settings.id,
-        mail_settings_of(settings),
+        mails_of(settings),
         key=settings.text("key"),
         base=settings.text("base_url"),
         timeout=settings.seconds("timeout"),
@@ -152,8 +151,7 @@ SENDGRID = Kind(
     name="sendgrid",
     channels=("email",),
     words=(
-        FROM,
-        REPLY_TO,
+        *MAIL_WORDS,
         Word(name="key", form="secret", needed=True, about="an API key that may send mail"),
         TIMEOUT,
         base_url("https://api.sendgrid.com"),

@@ -11,14 +11,12 @@ from services.dispatcher.channels.base import Message, Receipt
 from services.dispatcher.channels.http import Answer, HttpApi, raise_for
 from services.dispatcher.channels.kinds import TIMEOUT, Kind, Settings, Word
 from services.dispatcher.channels.mail import (
-    FROM,
+    MAIL_WORDS,
     REFERENCE,
-    REPLY_TO,
-    MailSettings,
+    Mails,
     as_tag,
     bounded,
-    compose,
-    mail_settings_of,
+    mails_of,
     reference_within,
 )
 from services.dispatcher.channels.mime import mime
@@ -56,7 +54,7 @@ class SesProvider:
     def __init__(
         self,
         provider_id: str,
-        settings: MailSettings,
+        mails: Mails,
         *,
         key: AwsKey,
         base: str,
@@ -66,7 +64,7 @@ class SesProvider:
         clock: Clock = system_clock,
     ) -> None:
         self.id = provider_id
-        self._settings = settings
+        self._mails = mails
         self._key = key
         self._url = base.rstrip("/") + _PATH
         self._configuration_set = configuration_set
@@ -79,7 +77,7 @@ class SesProvider:
 
     async def send(self, message: Message) -> Receipt:
         """Post the mail. Raises as ``Provider.send`` does."""
-        mail = compose(message, self._settings)
+        mail = await self._mails.compose(message)
         raw = bounded(b64encode(mime(mail)), _LONGEST).decode()
         fields: dict[str, Any] = {
             "FromEmailAddress": mail.sender.address,
@@ -107,6 +105,7 @@ class SesProvider:
     async def close(self) -> None:
         """Close the connections."""
         await self._api.close()
+        await self._mails.close()
 
 
 def _raise(answer: Answer) -> None:
@@ -132,7 +131,7 @@ def _make(settings: Settings, connections: int) -> SesProvider:
     )
     return SesProvider(
         settings.id,
-        mail_settings_of(settings),
+        mails_of(settings),
         key=key,
         base=settings.text("base_url") or f"https://email.{region}.amazonaws.com",
         configuration_set=settings.text("configuration_set"),
@@ -145,8 +144,7 @@ SES = Kind(
     name="ses",
     channels=("email",),
     words=(
-        FROM,
-        REPLY_TO,
+        *MAIL_WORDS,
         Word(name="region", needed=True, about="where the sending identity is, such as eu-west-1"),
         Word(name="access_key", needed=True, about="the id of an access key that may ses:SendEmail"),
         Word(name="secret_key", form="secret", needed=True, about="its secret"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from shared.journeys.conditions import CHANNELS
 from shared.journeys.model import Template
 from shared.journeys.predicate import Expression, Target
-from shared.journeys.schema.wording import Schema, listed, mapping, ref
-from shared.journeys.templates import PARTS
+from shared.journeys.schema.wording import Schema, listed, mapping, one_of, ref
+from shared.journeys.templates import ATTACHMENT, PARTS
 from shared.walltime.instants import DAY_NAMES
 
 DURATION, LONGER, CLOCK, DAYS, ZONE = ref("duration"), ref("longer"), ref("clock"), ref("days"), ref("zone")
@@ -35,7 +35,10 @@ def _text(pattern: str, about: str, *examples: str) -> Schema:
 
 def _parts(channel: str) -> Schema:
     needed, optional = PARTS.get(channel, (("text",), ()))
-    return mapping(dict.fromkeys((*needed, *optional), TEXT), needed)
+    fields = dict.fromkeys((*needed, *optional), TEXT)
+    if channel == "email":
+        fields["attachments"] = listed(mapping(dict.fromkeys(ATTACHMENT, TEXT), ("name",), **one_of("url", "data")))
+    return mapping(fields, needed)
 
 
 NAMED: dict[str, Schema] = {

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from services.dispatcher.channels.base import Attachment, Message
-from services.dispatcher.channels.mail import Mailbox, compose, mail_settings
+from services.dispatcher.channels.kinds import Settings
+from services.dispatcher.channels.mail import Mailbox, compose, mail_settings, mails_of
 from services.dispatcher.errors import DeadAddressError, RefusedError
 from shared.errors import ConfigurationError
 from tests.builders import at
@@ -74,3 +75,22 @@ def test_what_is_no_mail_is_refused(changes: dict[str, Any]) -> None:
 def test_whom_mails_are_from_is_one_address(word: str, text: str) -> None:
     with pytest.raises(ConfigurationError, match="`shop-mail`"):
         mail_settings(text if word == "from" else "a@x.com", text if word == "reply_to" else None, "shop-mail")
+
+
+@pytest.mark.parametrize(
+    ("changes", "headers"),
+    [
+        ({"topic": "news", "purpose": "marketing"}, {"List-Id": "<news.example.com>"}),
+        ({"topic": "news", "purpose": "transactional"}, {}),
+        ({}, {}),
+    ],
+)
+def test_marketing_of_a_topic_is_a_list(changes: dict[str, Any], headers: dict[str, str]) -> None:
+    assert headers == dict(composed(**changes).headers)
+
+
+@pytest.mark.parametrize("name", ["shop", "our shop", "x" * 16, "a:b:c:d"])
+def test_a_name_for_reports_is_one_that_gmail_takes(name: str) -> None:
+    words = {"from": "shop@example.com", "reply_to": None, "feedback_id": name, "files_from": ()}
+    with pytest.raises(ConfigurationError, match="`feedback_id` of `ours`"):
+        mails_of(Settings("ours", words))

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from cli.main import cli
 from shared.journeys.conditions import CHANNELS
 from shared.journeys.faults import JourneyFaultsError
-from shared.journeys.templates import PARTS, parse_template
+from shared.journeys.templates import ATTACHMENT, PARTS, parse_template
 from shared.rendering import ROOTS
 from tests.builders import ROOT
 from tests.unit.docs.pages import blocks, table
@@ -41,6 +41,12 @@ def test_the_page_has_an_example_of_each_channel_and_part() -> None:
     }
     known = {(channel, part) for channel in CHANNELS for part in sum(PARTS.get(channel, (("text",), ())), ())}
     assert set() == known - shown - {("web_push", "url")}
+
+
+def test_the_page_lists_the_words_of_an_attachment() -> None:
+    assert [list(ATTACHMENT)] == [
+        [word for row in table("docs/templates.md", "## Files and images") for word in named(row[0])]
+    ]
 
 
 def test_the_page_lists_the_roots_and_the_words_below_them() -> None:

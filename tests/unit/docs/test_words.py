@@ -24,7 +24,19 @@ from tests.unit.docs.pages import PAGES, blocks, prose, table
 from tests.unit.docs.words import ANYWHERE, WORD, Word, read_block, spoken_in, words_of
 
 FOR_PEOPLE = {"schema", "name", "description", "owner", "tags"}
-TEMPLATE_PLACES = {"template", "email", "sms", "whatsapp", "line", "push", "web_push", "in_app", "webhook", "slack"}
+TEMPLATE_PLACES = {
+    "template",
+    "email",
+    "sms",
+    "whatsapp",
+    "line",
+    "push",
+    "web_push",
+    "in_app",
+    "webhook",
+    "slack",
+    "attachments",
+}
 """What stands in a template is the matter of docs/templates.md and its own tests."""
 
 

@@ -39,6 +39,45 @@ def test_a_template_holds_its_texts_by_locale_channel_and_part() -> None:
     } == template.locales
 
 
+def test_each_word_of_an_attachment_is_a_part_of_the_message() -> None:
+    attached = "attachments: [{name: a.pdf, url: '{{ event.properties.url }}'}, {name: b.png, data: eA==, cid: b}]"
+    template = parse_template(
+        "t.yaml", VALID.replace("{subject: Hi, text: Hello}", f"{{subject: Hi, text: Hello, {attached}}}")
+    )
+    assert {
+        "subject": "Hi",
+        "text": "Hello",
+        "attachment.1.name": "a.pdf",
+        "attachment.1.url": "{{ event.properties.url }}",
+        "attachment.2.name": "b.png",
+        "attachment.2.data": "eA==",
+        "attachment.2.cid": "b",
+    } == template.locales["en"]["email"]
+
+
+@pytest.mark.parametrize(
+    ("attachment", "fault"),
+    [
+        ("{url: x}", "9: `name` is missing"),
+        ("{name: x}", "9: an attachment has either a `url` or its `data`"),
+        ("{name: x, url: y, data: z}", "9: an attachment has either a `url` or its `data`"),
+        ("{name: x, link: y}", "9: unknown key `link`; known: cid, data, name, type, url"),
+        ("{name: '{{ nobody }}', url: y}", "9: unknown `nobody`"),
+        ("x", "9: expected a mapping (lines of `key: value`), not `x`"),
+        (", ".join(["{name: x, url: y}"] * 11), "9: 10 attachments at most"),
+    ],
+)
+def test_an_attachment_that_is_none_is_said(attachment: str, fault: str) -> None:
+    text = VALID.replace("{subject: Hi, text: Hello}", f"{{subject: Hi, text: Hello, attachments: [{attachment}]}}")
+    assert [line for line in faults(text) if line.removeprefix("t.yaml:").startswith(fault)]
+
+
+def test_other_channels_have_no_attachments() -> None:
+    assert ["t.yaml:7: unknown key `attachments`; known: messages, text"] == faults(
+        VALID.replace("line: {text: Hello}", "line: {text: Hello, attachments: []}")
+    )
+
+
 @pytest.mark.parametrize("locale", ["no", "on", "ja-JP", "default"])
 def test_a_locale_is_a_text_whatever_it_looks_like(locale: str) -> None:
     """Norwegian is not false."""

@@ -51,7 +51,9 @@ def test_html_is_escaped_and_text_is_not() -> None:
     assert "<b>&" == text("{{ name }}", "subject", name="<b>&")
 
 
-@pytest.mark.parametrize("part", ["subject", "title", "preheader", "url"])
+@pytest.mark.parametrize(
+    "part", ["subject", "title", "preheader", "url", "attachment.1.name", "attachment.1.url", "attachment.1.cid"]
+)
 def test_what_has_one_line_gets_one(part: str) -> None:
     """A line break in a name must not become a header of its owner's choosing."""
     assert "Hi Ann Bcc: all@example.com" == text("Hi {{ name }}", part, name="Ann\r\nBcc: all@example.com")
