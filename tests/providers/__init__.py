@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from tests.providers.apns import APNS
 from tests.providers.base import Case
+from tests.providers.fcm import FCM
 from tests.providers.line import LINE
 from tests.providers.mailgun import MAILGUN
 from tests.providers.postmark import POSTMARK
@@ -21,6 +23,8 @@ CASES: dict[str, Case] = {
         POSTMARK,
         TWILIO,
         TWILIO_WHATSAPP,
+        FCM,
+        APNS,
         LINE,
         SLACK,
         WEBHOOK,

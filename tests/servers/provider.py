@@ -43,12 +43,14 @@ class Reply:
 class Face:
     """How one provider behaves. ``accept`` answers a request that is in order; ``key`` reads its idempotency key.
 
-    ``repeated`` answers a key that was accepted before; without one, each request is a message of its own.
+    ``repeated`` answers a key that was accepted before; without one, each request is a message of its own. ``aside``
+    answers what is no message (a token is asked for), whatever the script says; None: it is one.
     """
 
     accept: Callable[[Asked, int], Reply]
     key: Callable[[Asked], str | None] = lambda _: None
     repeated: Callable[[Asked], Reply] | None = None
+    aside: Callable[[Asked], Reply | None] = lambda _: None
 
 
 class ProviderServer:
@@ -98,6 +100,9 @@ class ProviderServer:
         self._open.add(writer)
         try:
             while (asked := await _read(reader)) is not None:
+                if (aside := self._face.aside(asked)) is not None:
+                    _write(writer, aside)
+                    continue
                 self.asked.append(asked)
                 step = self._script.popleft() if self._script else self._always
                 if isinstance(step, Reply):

@@ -64,6 +64,7 @@ class HttpApi:
         http2: bool = False,
         tls: ssl.SSLContext | None = None,
         guard: Guard | None = None,
+        keep_alive: float = _KEEP_ALIVE,
     ) -> None:
         """``timeout`` (seconds) is for the whole exchange; ``base`` stands before the paths that are asked.
 
@@ -73,7 +74,7 @@ class HttpApi:
         self._timeout = timeout
         self._headers = dict(headers or {})
         self._limits = httpx2.Limits(
-            max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=_KEEP_ALIVE
+            max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=keep_alive
         )
         self._http2 = http2
         self._tls = tls

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from services.dispatcher.channels.apns import APNS
 from services.dispatcher.channels.email import SMTP
+from services.dispatcher.channels.fcm import FCM
 from services.dispatcher.channels.kinds import Kind
 from services.dispatcher.channels.line import LINE
 from services.dispatcher.channels.mailgun import MAILGUN
@@ -23,6 +25,8 @@ KINDS: dict[str, Kind] = {
         POSTMARK,
         TWILIO,
         TWILIO_WHATSAPP,
+        FCM,
+        APNS,
         LINE,
         SLACK,
         WEBHOOK,
