@@ -12,6 +12,7 @@ from tests.providers.sendgrid import SENDGRID
 from tests.providers.ses import SES
 from tests.providers.slack import SLACK
 from tests.providers.twilio import TWILIO, TWILIO_WHATSAPP
+from tests.providers.web_push import WEB_PUSH
 from tests.providers.webhook import WEBHOOK
 
 CASES: dict[str, Case] = {
@@ -25,6 +26,7 @@ CASES: dict[str, Case] = {
         TWILIO_WHATSAPP,
         FCM,
         APNS,
+        WEB_PUSH,
         LINE,
         SLACK,
         WEBHOOK,

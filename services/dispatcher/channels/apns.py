@@ -6,14 +6,13 @@ import ssl
 
 import jwt
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from services.dispatcher.channels.base import Message, Receipt
 from services.dispatcher.channels.http import Answer, HttpApi, raise_for
 from services.dispatcher.channels.kinds import TIMEOUT, Kind, Settings, Word, base_url
-from services.dispatcher.channels.push import data_of, is_apns_token, is_urgent, not_larger
-from services.dispatcher.errors import DeadAddressError, MisconfiguredError
+from services.dispatcher.channels.push import data_of, is_apns_token, is_urgent, not_larger, signing_key
+from services.dispatcher.errors import DeadAddressError, MisconfiguredError, TemporaryError
 from shared.clock import DAY, MINUTE, SECOND, Clock, system_clock
 from shared.errors import ConfigurationError
 from shared.messages.outcome import DeadAddress
@@ -26,8 +25,10 @@ _DEAD: dict[str, DeadAddress] = {
     "DeviceTokenNotForTopic": "invalid",
 }
 _MISCONFIGURED = frozenset({"BadTopic", "MissingTopic", "TopicDisallowed", "BadCertificateEnvironment"})
-_OTHERS = frozenset({"PayloadTooLarge", "PayloadEmpty", "TooManyRequests", "TooManyProviderTokenUpdates"})
 _EXPIRED = "ExpiredProviderToken"
+# For this one device, not from us.
+_TOO_MANY = "TooManyRequests"
+_OTHERS = frozenset({"PayloadTooLarge", "PayloadEmpty", "TooManyProviderTokenUpdates", _EXPIRED, _TOO_MANY})
 # "Establishing a token-based connection": a new one every 20 to 60 minutes.
 _TOKEN_LASTS = 50 * MINUTE
 _LARGEST = 4096
@@ -37,9 +38,9 @@ _KEEP_ALIVE = 60.0
 
 
 class ApnsKey(msgspec.Struct, frozen=True):
-    """A signing key of the developer account: its PEM text (``.p8``), its id, and the team's."""
+    """A signing key of the developer account, its id, and the team's."""
 
-    pem: str
+    key: EllipticCurvePrivateKey
     key_id: str
     team_id: str
 
@@ -90,7 +91,7 @@ class ApnsProvider:
         now = self._clock()
         if now >= self._token_ends:
             claims = {"iss": self._key.team_id, "iat": now // SECOND}
-            self._token = jwt.encode(claims, self._key.pem, algorithm="ES256", headers={"kid": self._key.key_id})
+            self._token = jwt.encode(claims, self._key.key, algorithm="ES256", headers={"kid": self._key.key_id})
             self._token_ends = now + _TOKEN_LASTS
         return {
             "authorization": f"bearer {self._token}",
@@ -104,12 +105,14 @@ class ApnsProvider:
 
     def _raise_for(self, answer: Answer) -> None:
         reason = answer.json().get("reason")
-        known = reason in _DEAD or reason in _MISCONFIGURED or reason in _OTHERS or reason == _EXPIRED
+        known = reason in _DEAD or reason in _MISCONFIGURED or reason in _OTHERS
         detail = f"HTTP {answer.status}" + (f" {reason}" if known else "")
         if reason in _DEAD:
             raise DeadAddressError(detail, why=_DEAD[reason])
         if reason in _MISCONFIGURED:
             raise MisconfiguredError(detail)
+        if reason == _TOO_MANY:
+            raise TemporaryError(detail, retry_after=answer.retry_after)
         if reason == _EXPIRED:
             self._token_ends = 0
         # Apple has answered: what it calls an error of its own it has not taken.
@@ -117,19 +120,16 @@ class ApnsProvider:
 
 
 def _make(settings: Settings, connections: int) -> ApnsProvider:
-    pem = settings.text("key")
     try:
-        signing = load_pem_private_key(pem.encode(), password=None)
+        key = signing_key(settings.text("key"))
     except ValueError:
-        signing = None
-    if not isinstance(signing, EllipticCurvePrivateKey) or not isinstance(signing.curve, SECP256R1):
         raise ConfigurationError(
             f"`key` of `{settings.id}` is not the .p8 file of an APNs key; make one in the Apple developer account: "
             "Certificates, Identifiers & Profiles, Keys"
-        )
+        ) from None
     return ApnsProvider(
         settings.id,
-        ApnsKey(pem, settings.text("key_id"), settings.text("team_id")),
+        ApnsKey(key, settings.text("key_id"), settings.text("team_id")),
         topic=settings.text("topic"),
         base=settings.text("base_url"),
         timeout=settings.seconds("timeout"),

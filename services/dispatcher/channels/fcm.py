@@ -16,9 +16,9 @@ from services.dispatcher.channels.kinds import TIMEOUT, Kind, Settings, Word, ba
 from services.dispatcher.channels.push import data_of, is_fcm_token, is_urgent, not_larger
 from services.dispatcher.errors import (
     AmbiguousError,
+    BusyError,
     DeadAddressError,
     MisconfiguredError,
-    TemporaryError,
     UnavailableError,
 )
 from shared.clock import DAY, HOUR, MINUTE, SECOND, Clock, system_clock
@@ -152,7 +152,7 @@ class FcmProvider:
         if answer.status == 401:
             self._token.forget()
         if answer.status == 429:
-            raise TemporaryError(detail, retry_after=answer.retry_after or _PAUSE)
+            raise BusyError(detail, retry_after=answer.retry_after or _PAUSE)
         raise_for(answer, detail)
 
 
@@ -180,7 +180,7 @@ def _make(settings: Settings, connections: int) -> FcmProvider:
     try:
         account = msgspec.json.decode(settings.text("key"), type=ServiceAccount)
         load_pem_private_key(account.private_key.encode(), password=None)
-    except (msgspec.DecodeError, ValueError):
+    except (msgspec.DecodeError, ValueError, TypeError):  # TypeError: the key has a password
         raise ConfigurationError(
             f"`key` of `{settings.id}` is not the JSON file with a service account's private key; make one in the "
             "Google Cloud console: IAM, Service Accounts, Keys"

@@ -1,9 +1,13 @@
-"""What the push services have in common: the forms of their tokens, urgency, and one notification's data."""
+"""What the push services have in common: the forms of tokens, keys of P-256, urgency, a notification's data."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from services.dispatcher.channels.base import Message
 from services.dispatcher.errors import RefusedError
@@ -38,3 +42,14 @@ def not_larger(size: int, most: int) -> None:
     """Raise RefusedError where the payload's ``size`` is over ``most`` bytes."""
     if size > most:
         raise RefusedError(f"larger than {most} bytes")
+
+
+def signing_key(pem: str) -> EllipticCurvePrivateKey:
+    """Return the private key of the curve P-256 in ``pem``. Raises ValueError for anything else."""
+    try:
+        key = load_pem_private_key(pem.encode(), password=None)
+    except (TypeError, UnsupportedAlgorithm) as error:  # TypeError: it has a password
+        raise ValueError(type(error).__name__) from error
+    if isinstance(key, EllipticCurvePrivateKey) and isinstance(key.curve, SECP256R1):
+        return key
+    raise ValueError("of another kind")

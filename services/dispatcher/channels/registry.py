@@ -13,6 +13,7 @@ from services.dispatcher.channels.sendgrid import SENDGRID
 from services.dispatcher.channels.ses import SES
 from services.dispatcher.channels.slack import SLACK
 from services.dispatcher.channels.twilio import TWILIO, TWILIO_WHATSAPP
+from services.dispatcher.channels.web_push import WEB_PUSH
 from services.dispatcher.channels.webhook import WEBHOOK
 
 KINDS: dict[str, Kind] = {
@@ -27,6 +28,7 @@ KINDS: dict[str, Kind] = {
         TWILIO_WHATSAPP,
         FCM,
         APNS,
+        WEB_PUSH,
         LINE,
         SLACK,
         WEBHOOK,

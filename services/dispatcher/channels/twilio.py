@@ -15,7 +15,7 @@ from services.dispatcher.channels.base import Message, Receipt
 from services.dispatcher.channels.http import Answer, HttpApi, raise_for
 from services.dispatcher.channels.kinds import TIMEOUT, Kind, Settings, Word, base_url
 from services.dispatcher.channels.segments import segments
-from services.dispatcher.errors import DeadAddressError, MisconfiguredError, RefusedError, TemporaryError
+from services.dispatcher.errors import BusyError, DeadAddressError, MisconfiguredError, RefusedError
 from shared.errors import ConfigurationError
 from shared.messages.outcome import DeadAddress
 
@@ -157,7 +157,7 @@ def _raise_for(answer: Answer) -> None:
     if code in _MISCONFIGURED:
         raise MisconfiguredError(detail)
     if code in _LATER:
-        raise TemporaryError(detail, retry_after=answer.retry_after)
+        raise BusyError(detail, retry_after=answer.retry_after)
     if code == _NEEDS_TEMPLATE:
         raise RefusedError(f"{detail}: outside of WhatsApp's 24 hours only a `content_sid` is taken")
     raise_for(answer, detail)

@@ -1,7 +1,6 @@
 """Signed webhooks (Standard Webhooks): the address is a URL of the contact's own server, the text its body.
 
-The receiver is told to keep to ``webhook-id``, which is the command's id: a repeat is no second message. Each contact
-has a server of its own, so none that is down or refuses says anything about this provider.
+The receiver is told to keep to ``webhook-id``, which is the command's id: a repeat is no second message.
 """
 
 from __future__ import annotations
@@ -14,9 +13,8 @@ from urllib.parse import urlsplit
 from standardwebhooks import Webhook
 
 from services.dispatcher.channels.base import Message, Receipt
-from services.dispatcher.channels.http import HttpApi
 from services.dispatcher.channels.kinds import ALLOW, TIMEOUT, Kind, Settings, Word
-from services.dispatcher.errors import BusyError, DeadAddressError, RefusedError, UnavailableError
+from services.dispatcher.channels.receivers import Receivers, raise_for_receiver
 from services.dispatcher.guard import Guard
 from shared.clock import Clock, system_clock
 from shared.errors import ConfigurationError
@@ -24,7 +22,7 @@ from shared.errors import ConfigurationError
 _PREFIX = "whsec_"
 # Standard Webhooks, "Signature scheme": a secret has 24 to 64 random bytes.
 _SECRET_BYTES = 24
-_LATER = frozenset({408, 425, 429})
+_GONE = frozenset({410})
 
 
 class WebhookProvider:
@@ -49,9 +47,8 @@ class WebhookProvider:
             raise ConfigurationError(f"`secrets` of `{provider_id}` has none: give the one that receivers check with")
         self._signers = [_signer(secret, provider_id) for secret in secrets]
         self._clock = clock
-        self._api = HttpApi(
-            timeout=timeout, connections=connections, headers={"Content-Type": content_type}, guard=guard
-        )
+        headers = {"Content-Type": content_type}
+        self._receivers = Receivers(guard, timeout=timeout, connections=connections, headers=headers)
 
     def takes(self, address: str) -> bool:
         """Return True: whether it is a URL that may be asked is found out where the reason can be told."""
@@ -60,23 +57,13 @@ class WebhookProvider:
     async def send(self, message: Message) -> Receipt:
         """Post the text. Raises as ``Provider.send`` does."""
         body = message.parts.get("text", "")
-        try:
-            answer = await self._api.post(message.address, body.encode(), self._signed(message.command_id, body))
-        except UnavailableError as error:
-            # Nobody there is the receiver's trouble, not ours: it counts as this message's attempt.
-            raise BusyError(str(error)) from error
-        detail = f"HTTP {answer.status}"
-        if 200 <= answer.status < 300:
-            return Receipt(provider_id=message.command_id)
-        if answer.status == 410:
-            raise DeadAddressError(detail, why="unregistered")
-        if answer.status in _LATER or answer.status >= 500:
-            raise BusyError(detail, retry_after=answer.retry_after)
-        raise RefusedError(detail)
+        answer = await self._receivers.post(message.address, body.encode(), self._signed(message.command_id, body))
+        raise_for_receiver(answer, dead=_GONE, kept=False)
+        return Receipt(provider_id=message.command_id)
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._api.close()
+        await self._receivers.close()
 
     def _signed(self, command_id: str, body: str) -> dict[str, str]:
         """Return the headers of an attempt that is made now."""

@@ -37,7 +37,7 @@ def fcm_at(url: str, clock: Clock) -> FcmProvider:
 
 
 def apns_at(url: str, clock: Clock) -> ApnsProvider:
-    key = ApnsKey(apns.pem(), "KEY1234567", "TEAM123456")
+    key = ApnsKey(apns.signing_key(), "KEY1234567", "TEAM123456")
     return ApnsProvider("apns", key, topic="com.example.shop", base=url, timeout=5, connections=1, clock=clock)
 
 
