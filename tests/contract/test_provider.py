@@ -148,7 +148,7 @@ async def test_nobody_there_is_unavailable(case: Case) -> None:
 
 @pytest.mark.parametrize("trouble", ["hang", "accept_then_hang"])
 async def test_no_answer_leaves_it_open(case: Case, server: ProviderServer, trouble: str) -> None:
-    provider = case.make(server.url, timeout=0.2)
+    provider = case.make(server.url, timeout=0.4)
     server.script(trouble)  # type: ignore[arg-type]
     with pytest.raises(AmbiguousError):
         await provider.send(case.message(server.url))

@@ -93,9 +93,10 @@ class HttpApi:
             nonlocal begun
             begun = begun or event.endswith("send_request_headers.started")
 
+        client = self._open()
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._exchange(path, content, headers or {}, trace)
+                return await self._exchange(client, path, content, headers or {}, trace)
         except TimeoutError as error:
             said = f"no answer within {self._timeout:g} s"
             raise (AmbiguousError(said) if begun else UnavailableError(said)) from error
@@ -111,7 +112,8 @@ class HttpApi:
         if client is not None:
             await client.aclose()
 
-    async def _exchange(self, path: str, content: bytes, headers: Mapping[str, str], trace: Any) -> Answer:
+    def _open(self) -> httpx2.AsyncClient:
+        """Return the client. It reads the certificates that it trusts, which takes no server's time."""
         if self._client is None:
             # The one time-out is ours: httpx2's own would begin anew with each part of an answer.
             self._client = httpx2.AsyncClient(
@@ -124,8 +126,13 @@ class HttpApi:
                 headers=self._headers,
                 transport=None if self._guard is None else self._guard.transport(self._limits, self._tls),
             )
+        return self._client
+
+    async def _exchange(
+        self, client: httpx2.AsyncClient, path: str, content: bytes, headers: Mapping[str, str], trace: Any
+    ) -> Answer:
         body = bytearray()
-        async with self._client.stream(
+        async with client.stream(
             "POST", self._base + path, content=content, headers=dict(headers), extensions={"trace": trace}
         ) as answer:
             async for chunk in answer.aiter_bytes():
