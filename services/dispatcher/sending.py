@@ -10,6 +10,7 @@ import structlog
 from services.dispatcher.channels.base import Message, Provider
 from services.dispatcher.core.retry import RetryAt, Setback, next_attempt
 from services.dispatcher.core.rows import End, Work, attempted, free, in_hand, refusal_of, through, with_channels
+from services.dispatcher.core.utm import with_utm
 from services.dispatcher.errors import AmbiguousError, DeadAddressError, RefusedError, TemporaryError, UnavailableError
 from services.dispatcher.handover import Handover, Untaken, Way
 from services.dispatcher.lanes import Lane, Place, choose
@@ -45,7 +46,8 @@ class Sender:
             return await self._wait(work, command, lanes)
         try:
             links = self._options.links
-            parts = links.parts(command, name, render(command.content[name], links.data(command, name)).parts)
+            rendered = render(command.content[name], links.data(command, name)).parts
+            parts = links.parts(command, name, with_utm(command, name, rendered))
         except TemplateError as error:
             end = End("skipped", "template_error", str(error), tried=work.tried)
             return await self._handover.end(work, end)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Any, Literal, cast
 
 from shared.journeys.conditions import parse_channel
+from shared.journeys.faults import shown
 from shared.journeys.ids import parse_id
 from shared.journeys.reader import Node
 from shared.journeys.sending import Cap, Holdout, Policy, QuietHours, SendWindow, WhenClosed
 from shared.journeys.times import parse_clock, parse_days, parse_zone
+from shared.messages.command import Utm
 
+_HOST = re.compile(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*")
 _CLOSED = ("defer", "skip", "exit")
 
 
 Given = dict[str, Any]
 """The fields of a ``Policy`` that one layer says; what it does not say comes from the layer above."""
 
-INHERITED = ("on_ambiguous", "holdout", "frequency_cap", "quiet_hours", "send_window", "tracking")
+INHERITED = ("on_ambiguous", "holdout", "frequency_cap", "quiet_hours", "send_window", "tracking", "utm")
 """What a workspace and a topic can say for every journey."""
 JOURNEY = ("purpose", "topic", "max_sends", *INHERITED)
 STEP = ("purpose", "topic", "frequency_cap", "quiet_hours")
@@ -115,6 +119,29 @@ def _send_window(node: Node) -> SendWindow | None:
     )
 
 
+def _utm(node: Node) -> Utm | None:
+    if node.is_a(str) and node.value == NONE:
+        return None
+    texts = ("source", "medium", "campaign", "content")
+    fields = node.fields(("hosts", *texts), required=("hosts", "source"))
+    if not {"hosts", "source"} <= fields.keys():
+        return None
+    if fields["hosts"].value == []:
+        fields["hosts"].fault("expected at least one host")
+    return Utm(
+        hosts=fields["hosts"].each(_host),
+        **{name: fields[name].text() for name in texts if name in fields},
+    )
+
+
+def _host(node: Node) -> str | None:
+    text = node.text()
+    if text and not _HOST.fullmatch(text):
+        node.fault(f"{shown(text)} is not a host; write one such as shop.example.com")
+        return None
+    return text
+
+
 def _closed(fields: dict[str, Node], name: str) -> WhenClosed:
     return cast("WhenClosed", fields[name].choice(_CLOSED, name) if name in fields else "defer")
 
@@ -127,5 +154,6 @@ _FIELDS: dict[str, Any] = {
     "holdout": _holdout,
     "quiet_hours": _quiet_hours,
     "send_window": _send_window,
+    "utm": _utm,
     "tracking": lambda node: node.choice(("all", "none"), "tracking"),
 }

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from shared.journeys.predicate import Channel
-from shared.messages.command import OnAmbiguous, Purpose
+from shared.messages.command import OnAmbiguous, Purpose, Utm
 
 WhenClosed = Literal["defer", "skip", "exit"]
 
@@ -70,3 +70,4 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     quiet_hours: QuietHours | None = None
     send_window: SendWindow | None = None
     tracking: Literal["all", "none"] = "all"
+    utm: Utm | None = None

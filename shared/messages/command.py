@@ -26,6 +26,16 @@ class Hours(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     spread: int = 0
 
 
+class Utm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What links to ``hosts`` say of where a visit comes from; what is left out follows from the message."""
+
+    hosts: tuple[str, ...]
+    source: str
+    medium: str | None = None
+    campaign: str | None = None
+    content: str | None = None
+
+
 class SendCommand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="send"):
     """Send one message. Carries everything needed to render and send it, so that a replay needs nothing else.
 
@@ -55,6 +65,7 @@ class SendCommand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     hours: tuple[Hours, ...] = ()
     to_staff: bool = False
     tracked: bool = True
+    utm: Utm | None = None
 
 
 class CallCommand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="call"):

@@ -194,6 +194,7 @@ def _command(draft: Draft, plan: Plan, run: Run, step: Send, part: str, verdict:
         expires_at=None if step.expires is None else first + step.expires,
         hours=_hours(draft, policy),
         tracked=policy.tracking == "all" and may_be_tracked(draft.consent, required=draft.catalog.tracking.required),
+        utm=policy.utm,
     )
 
 

@@ -56,6 +56,7 @@ NAMED: dict[str, Schema] = {
     ),
     "clock": _text("^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$", "A local time, in quotes.", "09:30"),
     "days": listed({"enum": list(DAY_NAMES)}, least=1),
+    "host": _text("^[a-z0-9-]{1,63}([.][a-z0-9-]{1,63})*$", "The host of a link.", "shop.example.com"),
     "zone": {
         "type": "string",
         "minLength": 1,

@@ -50,6 +50,7 @@ from shared.journeys.schema.wording import (
     word,
 )
 from shared.journeys.sending import Cap, Holdout, Policy, QuietHours, SendWindow
+from shared.messages.command import Utm
 
 WITHIN = word(form=LONGER)
 OFFSET_DAYS = word("offset", OFFSET)
@@ -125,12 +126,14 @@ JOURNEY_WORDS: dict[type, Wording] = {
             "holdout": word(form={"anyOf": [ref("holdout"), choice("none")]}),
             "quiet_hours": word(form={"anyOf": [ref("quiet_hours"), choice("none")]}),
             "send_window": word(form={"anyOf": [ref("send_window"), choice("none")]}),
+            "utm": word(form={"anyOf": [ref("utm"), choice("none")]}),
         }
     ),
     Holdout: Wording(words={"percent": word(form=number(0, 100))}),
     Cap: Wording(words={"max": word(form=integer(1, 1000)), "per": word(form=LONGER), "topic": word(form=ID), **DEFER}),
     QuietHours: Wording(words={**CLOCKS, **DEFER, "fallback_timezone": word(form=ZONE), "spread": word(form=DURATION)}),
     SendWindow: Wording(words={**CLOCKS, **DEFER, "days": word(form=DAYS)}),
+    Utm: Wording(words={"hosts": word(form=listed(ref("host"), least=1))}),
     # What it promises
     InFlight: Wording(),
     Migration: Wording(words={"source": word("from", integer(1, 1_000_000))}),

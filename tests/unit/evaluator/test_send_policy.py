@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from shared.messages.command import Utm
 from tests.builders import an_event, an_outcome, at, consented
 from tests.unit.evaluator.playing import GO, KNOWN, decided, happens, journey, revoked, sends, told
 
@@ -150,6 +151,27 @@ def test_what_has_been_sent_is_not_cancelled() -> None:
     sent = an_outcome(command, "sent", at("10:02"))
     verdict = happens(trip, GO, sent, revoked(at("10:05"), "offers"), until=at("11:00"), known=known)
     assert [] == verdict.cancels
+
+
+@pytest.mark.parametrize(
+    ("policy", "utm"),
+    [
+        ("{purpose: transactional}", None),
+        ("{purpose: transactional, utm: none}", None),
+        (
+            "{purpose: transactional, utm: {hosts: [shop.example], source: kikkake}}",
+            Utm(hosts=("shop.example",), source="kikkake"),
+        ),
+        (
+            "{purpose: transactional, utm: {hosts: [a.b], source: s, medium: m, campaign: c, content: x}}",
+            Utm(hosts=("a.b",), source="s", medium="m", campaign="c", content="x"),
+        ),
+    ],
+)
+def test_a_message_says_what_its_links_are_to_say(policy: str, utm: Utm | None) -> None:
+    trip = journey("- {id: rest, wait: {for: 1h}}\n- {id: mail, MAIL}", policy=policy)
+    [command] = happens(trip, GO, until=at("12:00")).commands
+    assert utm == command.utm
 
 
 @pytest.mark.parametrize(

@@ -207,6 +207,16 @@ POLICIES = [
     (QUIET + "fallback_timezone: JP}", "'JP' is not a time zone; write an IANA name such as Asia/Tokyo"),
     (QUIET + "max_defer: 0s}", "expected a duration longer than nothing"),
     ("send_window: {from: '09:00'}", "`to` is missing"),
+    ("utm: {hosts: [shop.example]}", "`source` is missing"),
+    ("utm: {hosts: [], source: s}", "expected at least one host"),
+    (
+        "utm: {hosts: ['https://shop.example/'], source: s}",
+        "'https://shop.example/' is not a host; write one such as shop.example.com",
+    ),
+    (
+        "utm: {hosts: [shop.example], source: s, term: t}",
+        "unknown key `term`; known: campaign, content, hosts, medium, source",
+    ),
     (
         "send_window: {from: '09:00', to: '18:00', days: [mon, fry]}",
         f"'fry' is not a day of the week; known: {DAYS}",

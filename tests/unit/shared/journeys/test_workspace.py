@@ -14,6 +14,7 @@ from shared.journeys.model import Journey, Send
 from shared.journeys.parse import parse_journey
 from shared.journeys.sending import Cap, Holdout, Policy, QuietHours, SendWindow
 from shared.journeys.workspace import Surroundings, TopicText, Workspace, parse_workspace
+from shared.messages.command import Utm
 
 WORKSPACE = """
 schema: workspace/v1
@@ -114,6 +115,9 @@ def test_none_lifts_hours_windows_and_holdouts_of_a_wider_layer() -> None:
     held = WORKSPACE.replace("policy:\n", "policy:\n  holdout: {percent: 5, salt: s}\n", 1)
     assert Holdout(5, "s") == a_journey("{topic: plain}", workspace=held).policy.holdout
     assert a_journey("{topic: plain, holdout: none}", workspace=held).policy.holdout is None
+    told = WORKSPACE.replace("policy:\n", "policy:\n  utm: {hosts: [shop.example], source: kikkake}\n", 1)
+    assert Utm(hosts=("shop.example",), source="kikkake") == a_journey("{topic: plain}", workspace=told).policy.utm
+    assert a_journey("{topic: plain, utm: none}", workspace=told).policy.utm is None
 
 
 def test_a_step_says_the_last_word_and_inherits_the_rest() -> None:
