@@ -95,7 +95,7 @@ class Bench:
         claims: Claims | None = None,
         freshness: Freshness | None = None,
         lane_width: int = 8,
-        held: int = WorkerLimits().held,
+        waiting: int = WorkerLimits().waiting,
         connectors: Mapping[str, Connector] | None = None,
         lanes: Callable[[Bench], Mapping[str, Sequence[Lane[Provider]]]] | None = None,
         **options: Any,
@@ -124,7 +124,7 @@ class Bench:
                 **settings,
             ),
         )
-        limits = WorkerLimits(in_flight=8, held=held, tick=0.001, pause=0.001)
+        limits = WorkerLimits(in_flight=8, waiting=waiting, tick=0.001, pause=0.001)
         self.worker = PartitionWorker(3, deliverer=self.deliverer, ledger=self.ledger, limits=limits)
 
     def of_lanes(self, **options: Any) -> LaneOptions:

@@ -15,7 +15,6 @@ from services.evaluator.meta import Meta, encode_meta
 from shared.clock import HOUR, MINUTE, SECOND
 from shared.kafka.partition import partition_count, partition_of
 from shared.log import LogRecord, LogUnavailableError, Output
-from shared.messages import codec
 from shared.messages.delivery import Delivery
 from shared.messages.topics import CHANGELOG, TopicName
 
@@ -87,9 +86,14 @@ class MemoryLog:
         self._records: dict[tuple[TopicName, int], list[LogRecord]] = {}
 
     async def publish(self, outputs: Sequence[Output]) -> None:
-        chosen = [(self._partition(output.topic, self._choose(output)), output) for output in outputs]
-        for records, output in chosen:
+        await self.append(outputs)
+
+    async def append(self, outputs: Sequence[Output]) -> list[int]:
+        offsets: list[int] = []
+        for records, output in [(self._partition(one.topic, self._choose(one)), one) for one in outputs]:
+            offsets.append(len(records))
             records.append(LogRecord(len(records), self._clock(), output.key, output.value))
+        return offsets
 
     async def end(self, topic: TopicName, partition: int) -> int:
         return len(self._partition(topic, partition))
@@ -222,8 +226,8 @@ class MemoryLedger:
         self.history: list[str] = []
 
     @property
-    def held(self) -> int:
-        return sum(len(codec.encode(row)) for row in self.open())
+    def waiting(self) -> int:
+        return len(list(self.open()))
 
     def get(self, command_id: str) -> Delivery | None:
         return self.rows.get(command_id)

@@ -25,6 +25,7 @@ _LOG = structlog.get_logger(__name__)
 _BATCH = 256
 # A second for Redis and some for a stalled loop of our own; then it counts as away.
 _PATIENCE = 1.5
+_GIVE_BACK = 0.1
 
 # KEYS: the partition's hash, then one key per command to claim, then per command to release.
 # ARGV: term, owner, lease in ms, how many to claim.
@@ -101,6 +102,7 @@ class RedisClaims:
         self._waiting: list[_Asked] = []
         self._released: list[str] = []
         self._flush: asyncio.Task[None] | None = None
+        self._giving: asyncio.Task[None] | None = None
         self._rebuilding = asyncio.Lock()
         self._away = False
 
@@ -113,8 +115,10 @@ class RedisClaims:
         return await answer
 
     async def release(self, command_id: str) -> None:
-        """Note ``command_id`` to be given back with the next call; if there is none, its lease ends."""
+        """Note ``command_id`` to be given back with the next call, or by one of its own if there is none soon."""
         self._released.append(command_id)
+        if self._giving is None or self._giving.done():
+            self._giving = asyncio.create_task(self._give_back())
 
     async def rebuild(self) -> None:
         """Write our term and what is held. Raises ClaimsUnavailableError or FencedError; twice is harmless."""
@@ -126,8 +130,14 @@ class RedisClaims:
                 raise FencedError
             _LOG.info("dispatcher.claims_rebuilt", scope=self._tenure.scope, term=self._tenure.term, held=len(keys))
 
+    async def _give_back(self) -> None:
+        # Else the next owner would wait for the lease of what a provider that is away refused last.
+        await asyncio.sleep(_GIVE_BACK)
+        if self._released and (self._flush is None or self._flush.done()):
+            self._flush = asyncio.create_task(self._ask())
+
     async def _ask(self) -> None:
-        while self._waiting:
+        while self._waiting or self._released:
             batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
             released, self._released = self._released[:_BATCH], self._released[_BATCH:]
             # The same command twice in one batch is one claim.

@@ -113,6 +113,8 @@ class Handover:
     async def wait(self, work: Work) -> Delivery:
         """Let ``work`` wait in ``deliveries`` until somebody has room for it; where it does so already, it goes on."""
         row = self._ledger.get(work.command.command_id)
+        if row is not None and row.command is None:
+            row = msgspec.structs.replace(work.row, status=row.status) if work.row is not None else None
         waits = row is not None and row.status == "deferred" and row.since == work.since
         return row if row is not None and waits else await self.defer(work)
 

@@ -7,14 +7,17 @@ afterthoughts: every reader passes them over, and the owner writes its own row a
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import msgspec
 import structlog
 
+from services.dispatcher.ended import EndedIds, compact, expand
 from services.dispatcher.ports import FencedError
 from shared.clock import DAY, Clock
-from shared.errors import BadMessageError
+from shared.errors import BadMessageError, KikkakeError
 from shared.log import LogReader, LogRecord, Output, Publisher
 from shared.messages import codec
 from shared.messages.delivery import Delivery
@@ -31,19 +34,44 @@ _TOMBSTONES = 1_000
 _OPEN = frozenset({"deferred", "sending", "settled"})
 
 
-class KafkaLedger:
-    """A ``Ledger`` of one partition. Final rows are remembered as bare ids (16 bytes each) for eight days."""
+# Records that are passed over rather than asked for anew.
+_GAP = 5_000
+HELD = 64 * 1024 * 1024
 
-    def __init__(self, partition: int, *, publisher: Publisher, reader: LogReader, clock: Clock) -> None:
+
+class Appender(Publisher, Protocol):
+    """Writes to the log and says where."""
+
+    async def append(self, outputs: Sequence[Output]) -> list[int]:
+        """Publish, and return each record's offset; -1: it is not known."""
+
+
+class RowMissingError(KikkakeError):
+    """A deferred command's row is not where it was written: started again, all rows are read anew."""
+
+
+class KafkaLedger:
+    """A ``Ledger`` of one partition, which keeps in memory only what it needs.
+
+    Of final rows their ids, for eight days. Of deferred ones ``held`` bytes whole; of those beyond only where they are
+    in the log, from which ``load`` reads them when they are due.
+    """
+
+    def __init__(
+        self, partition: int, *, publisher: Appender, reader: LogReader, clock: Clock, held: int = HELD
+    ) -> None:
         self.term = -1
+        self.held = 0
+        """Bytes of the rows kept whole that are not final, as they are written."""
         self._partition = partition
         self._publisher = publisher
         self._reader = reader
         self._clock = clock
-        self.held = 0
+        self._most = held
         self._rows: dict[str, Delivery] = {}
         self._sizes: dict[str, int] = {}
-        self._final: dict[int, set[bytes]] = {}
+        self._places: dict[bytes, int] = {}
+        self._ended = EndedIds()
         self._position = 0
         self._floor = -1
         self._written = 0
@@ -82,21 +110,22 @@ class KafkaLedger:
         end = await self._reader.end(DELIVERIES, self._partition)
         if self._certain and end - self._position <= self._written:
             return
-        mine = [row for key in await self._read_on() if (row := self.get(key)) is not None]
+        overwritten = await self._read_on()
+        mine = [row for key in overwritten if (row := self.get(key)) is not None and row.status != "deferred"]
+        mine += await self.load(overwritten)
         if mine:
             _LOG.warning("dispatcher.rows_rewritten", partition=self._partition, rows=len(mine))
             await self.put(mine)
 
     def get(self, command_id: str) -> Delivery | None:
-        """Return the durable row; of a final one only its status."""
+        """Return the durable row; of a final one, and of one that is kept as its place in the log, only its status."""
         row = self._rows.get(command_id)
         if row is not None:
             return row
-        key = _compact(command_id)
-        for day, ids in self._final.items():
-            if key in ids:
-                return Delivery(command_id=command_id, status="reported", at=day * DAY)
-        return None
+        if compact(command_id) in self._places:
+            return _placed(command_id)
+        day = self._ended.day(command_id)
+        return None if day is None else Delivery(command_id=command_id, status="reported", at=day * DAY)
 
     async def put(self, deliveries: Sequence[Delivery], outputs: Sequence[Output] = ()) -> None:
         """Make ``outputs`` durable and then the rows. Raises LogUnavailableError or FencedError."""
@@ -108,26 +137,66 @@ class KafkaLedger:
             return
         rows = [msgspec.structs.replace(row, term=self.term) for row in deliveries]
         values = [codec.encode(row) for row in rows]
-        await self._write([(row.command_id.encode(), value) for row, value in zip(rows, values, strict=True)])
-        for row, value in zip(rows, values, strict=True):
-            self._apply(row, len(value))
+        offsets = await self._write([(row.command_id.encode(), value) for row, value in zip(rows, values, strict=True)])
+        for row, value, offset in zip(rows, values, offsets, strict=True):
+            self._apply(row, len(value), offset)
+
+    @property
+    def waiting(self) -> int:
+        """How many rows are not final."""
+        return len(self._sizes) + len(self._places)
 
     async def load(self, command_ids: Sequence[str]) -> list[Delivery]:
-        """Return the ``deferred`` rows among those of ``command_ids``, each with its command."""
-        rows = (self._rows.get(command_id) for command_id in command_ids)
-        return [row for row in rows if row is not None and row.status == "deferred"]
+        """Return the ``deferred`` rows among those of ``command_ids``, each with its command.
+
+        Raises LogUnavailableError, and RowMissingError.
+        """
+        kept = (self._rows.get(command_id) for command_id in command_ids)
+        found = [row for row in kept if row is not None and row.status == "deferred"]
+        places = {self._places.get(compact(command_id)): command_id for command_id in command_ids}
+        places.pop(None, None)
+        return found + await self._read_back({at: name for at, name in places.items() if at is not None})
 
     def open(self) -> Iterator[Delivery]:
-        """Yield the rows that are not final."""
-        return iter([row for row in self._rows.values() if row.status in _OPEN])
+        """Yield the rows that are not final; of those kept as their place in the log, only the status."""
+        yield from [row for row in self._rows.values() if row.status in _OPEN]
+        for key in list(self._places):
+            yield _placed(expand(key))
+
+    def in_hand(self) -> list[str]:
+        """Return the ids of the rows that are ``sending``."""
+        return [row.command_id for row in self._rows.values() if row.status == "sending"]
 
     def forget_old(self) -> None:
         """Drop from memory what ended so long ago that its command cannot be read any more. Twice is harmless."""
         oldest = self._clock() // DAY - _REMEMBERED_DAYS
-        for day in [day for day in self._final if day < oldest]:
-            del self._final[day]
+        self._ended.forget(oldest)
         for row in [row for row in self._rows.values() if row.status == "cancelled" and row.at // DAY < oldest]:
             del self._rows[row.command_id]
+
+    async def _read_back(self, places: dict[int, str]) -> list[Delivery]:
+        """Read the rows at the offsets ``places``: near ones in one go. Compaction moves no record."""
+        found: list[Delivery] = []
+        left = sorted(places, reverse=True)
+        while left:
+            begin = left[-1]
+            async with contextlib.aclosing(self._reader.read_all(DELIVERIES, self._partition, begin)) as batches:
+                async for batch in batches:
+                    known = {record.offset: record for record in batch}
+                    while left and left[-1] in known:
+                        at = left.pop()
+                        found.append(self._row_at(known[at], places[at]))
+                    if not left or left[-1] <= batch[-1].offset or left[-1] - batch[-1].offset > _GAP:
+                        break
+            if left and left[-1] == begin:
+                raise RowMissingError
+        return found
+
+    def _row_at(self, record: LogRecord, command_id: str) -> Delivery:
+        row = codec.DELIVERIES.decode(record.value)
+        if row.command_id != command_id:
+            raise RowMissingError
+        return row
 
     async def _delete_old(self) -> None:
         """Write the tombstones of rows that ended long ago. What a crash leaves out is found at the next start."""
@@ -135,10 +204,12 @@ class KafkaLedger:
         for start in range(0, len(old), _TOMBSTONES):
             await self._write([(key.encode(), None) for key in old[start : start + _TOMBSTONES]])
 
-    async def _write(self, records: Sequence[tuple[bytes, bytes | None]]) -> None:
+    async def _write(self, records: Sequence[tuple[bytes, bytes | None]]) -> list[int]:
         self._written += len(records)
         try:
-            await self._publisher.publish([Output(DELIVERIES, key, value, self._partition) for key, value in records])
+            return await self._publisher.append(
+                [Output(DELIVERIES, key, value, self._partition) for key, value in records]
+            )
         except BaseException:
             # Written or not: the count of our own records is not one any more.
             self._certain = False
@@ -186,7 +257,7 @@ class KafkaLedger:
         if row.status not in _OPEN and self._clock() - row.at >= _KEPT:
             self._old.add(row.command_id)
         else:
-            self._apply(row, len(record.value or b""))
+            self._apply(row, len(record.value or b""), record.offset)
 
     def _meet_owner(self, offset: int, token: bytes) -> None:
         if token == self._token:
@@ -195,21 +266,22 @@ class KafkaLedger:
             self._fenced = True
             raise FencedError
 
-    def _apply(self, row: Delivery, size: int) -> None:
-        self.held -= self._sizes.pop(row.command_id, 0)
-        if row.status in _OPEN:
-            self.held += size
-            self._sizes[row.command_id] = size
+    def _apply(self, row: Delivery, size: int, offset: int) -> None:
+        command_id = row.command_id
+        self.held -= self._sizes.pop(command_id, 0)
+        self._rows.pop(command_id, None)
+        key = compact(command_id)
+        self._places.pop(key, None)
         if row.status == "reported":
-            self._rows.pop(row.command_id, None)
-            self._final.setdefault(row.at // DAY, set()).add(_compact(row.command_id))
+            self._ended.add(command_id, row.at)
+        elif row.status == "deferred" and self.held + size > self._most and offset >= 0 and expand(key) == command_id:
+            self._places[key] = offset
         else:
-            self._rows[row.command_id] = row
+            self._rows[command_id] = row
+            if row.status in _OPEN:
+                self.held += size
+                self._sizes[command_id] = size
 
 
-def _compact(command_id: str) -> bytes:
-    """Return 16 bytes for a uuid, and any other id as it is."""
-    try:
-        return bytes.fromhex(command_id.replace("-", ""))
-    except ValueError:
-        return command_id.encode()
+def _placed(command_id: str) -> Delivery:
+    return Delivery(command_id=command_id, status="deferred", at=0)

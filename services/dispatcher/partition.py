@@ -16,13 +16,13 @@ from services.dispatcher.connectors.base import Connector
 from services.dispatcher.delivery import Deliverer
 from services.dispatcher.freshness import CancelsFresh
 from services.dispatcher.lanes import Lane
-from services.dispatcher.ledger import KafkaLedger
+from services.dispatcher.ledger import Appender, KafkaLedger
 from services.dispatcher.ports import Clocks, DeliveryOptions, Links
 from services.dispatcher.telemetry import Telemetry
 from services.dispatcher.worker import PartitionWorker, WorkerLimits
 from shared.clock import DAY
 from shared.errors import RetryableError
-from shared.log import LogReader, LogRecord, Publisher
+from shared.log import LogReader, LogRecord
 from shared.messages.topics import CANCELS, COMMANDS
 
 _LOG = structlog.get_logger(__name__)
@@ -37,7 +37,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """What all partitions of one process share."""
 
     consumer: AIOKafkaConsumer
-    publisher: Publisher
+    publisher: Appender
     reader: LogReader
     redis: Redis
     channels: Mapping[str, Sequence[Lane[Provider]]]
@@ -47,6 +47,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     links: Links
     prefix: str
     limits: WorkerLimits
+    held: int
     lease: int
     owned: Callable[[], bool]
     new_token: Callable[[], str]
@@ -87,7 +88,11 @@ class OwnedPartition:
     async def _run(self) -> None:
         around = self._around
         ledger = KafkaLedger(
-            self.partition, publisher=around.publisher, reader=around.reader, clock=around.clocks.machine
+            self.partition,
+            publisher=around.publisher,
+            reader=around.reader,
+            clock=around.clocks.machine,
+            held=around.held,
         )
         await _patiently(lambda: ledger.take_over(around.new_token()))
         tenure = Tenure(scope=f"{around.prefix}{self.partition}", term=ledger.term, lease=around.lease)
@@ -95,7 +100,7 @@ class OwnedPartition:
             around.redis,
             tenure,
             confirm=ledger.refresh,
-            held=lambda: [row.command_id for row in ledger.open() if row.status == "sending"],
+            held=ledger.in_hand,
         )
         # In this order: whatever a former owner was still granted is in `deliveries` before we read its end.
         await _patiently(claims.rebuild)

@@ -31,8 +31,8 @@ class Ledger(Protocol):
     """One partition's rows of ``deliveries``. Contract suite: tests/contract/test_ledger.py."""
 
     @property
-    def held(self) -> int:
-        """Bytes of the rows that are kept in memory because they are not final, as they are written; 0: none is."""
+    def waiting(self) -> int:
+        """How many rows are kept in memory, or their places, because they are not final; 0: none is."""
 
     def get(self, command_id: str) -> Delivery | None:
         """Return the durable row of ``command_id``; a final or deferred row may have kept only its status."""
@@ -51,7 +51,7 @@ class Ledger(Protocol):
         """
 
     def open(self) -> Iterator[Delivery]:
-        """Yield the rows that are not final: ``deferred``, ``sending`` and ``settled``."""
+        """Yield the rows that are not final: ``deferred`` (maybe without its command), ``sending`` and ``settled``."""
 
 
 class Claims(Protocol):

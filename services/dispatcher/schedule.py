@@ -16,13 +16,15 @@ from shared.messages.delivery import Delivery
 
 Entry = tuple[int, str]
 """When it may be tried, and the command's id."""
+_TIME = 8
 
 
 class _Waiting:
     """One line on its two clocks; ``looked`` is how far through it the last glance came."""
 
     def __init__(self) -> None:
-        self.heaps: dict[ClockName, list[Entry]] = {"journey": [], "machine": []}
+        # As bytes in the order of their times: a third of what tuples take.
+        self.heaps: dict[ClockName, list[bytes]] = {"journey": [], "machine": []}
         self.looked = 0
 
 
@@ -50,7 +52,7 @@ class Schedule:
     def put(self, row: Delivery, line: Line) -> None:
         """Add a deferred ``row`` to ``line``."""
         heap = self._lines.setdefault(line, _Waiting()).heaps[row.clock]
-        heapq.heappush(heap, (row.retry_at or 0, row.command_id))
+        heapq.heappush(heap, (row.retry_at or 0).to_bytes(_TIME, "big") + row.command_id.encode())
 
     def take(self, now: Times, limit: int) -> list[Entry]:
         """Remove and return the entries that are due: of each line those due for longest, as many as there is room for.
@@ -60,12 +62,12 @@ class Schedule:
         found: list[Entry] = []
         for line in sorted(self._lines, key=lambda line: not line.urgent):
             waiting = self._lines[line]
-            if not any(heap and heap[0][0] <= now.of(clock) for clock, heap in waiting.heaps.items()):
+            if not any(_is_due(heap, now.of(clock)) for clock, heap in waiting.heaps.items()):
                 continue
             room = min(limit, line.room)
             for clock, heap in waiting.heaps.items():
-                while room > 0 and heap and heap[0][0] <= now.of(clock):
-                    found.append(heapq.heappop(heap))
+                while room > 0 and _is_due(heap, now.of(clock)):
+                    found.append(_entry(heapq.heappop(heap)))
                     room -= 1
         self._lines = {line: one for line, one in self._lines.items() if any(one.heaps.values())}
         return found
@@ -82,7 +84,15 @@ def _next(waiting: _Waiting, limit: int) -> Iterator[str]:
         place = number
         for heap in entries:
             if place < len(heap):
-                yield heap[place][1]
+                yield _entry(heap[place])[1]
                 break
             place -= len(heap)
     waiting.looked = 0 if waiting.looked + limit >= size else waiting.looked + limit
+
+
+def _is_due(heap: list[bytes], now: int) -> bool:
+    return bool(heap) and int.from_bytes(heap[0][:_TIME], "big") <= now
+
+
+def _entry(packed: bytes) -> Entry:
+    return int.from_bytes(packed[:_TIME], "big"), packed[_TIME:].decode()

@@ -34,8 +34,11 @@ class DispatcherSettings(KafkaSettings, LinkSettings):
     in_flight: int = Field(default=100, ge=1, description="messages under way per partition")
     max_held_bytes: int = Field(
         default=64 * 1024 * 1024,
-        ge=1024 * 1024,
-        description="bytes of commands per partition that may wait for another try; above it no new ones are read",
+        ge=0,
+        description="bytes of deferred commands per partition that are kept in memory; the rest is read back when due",
+    )
+    max_waiting: int = Field(
+        default=200_000, ge=1, description="deferred commands per partition; above it no new ones are read"
     )
     dispatcher_group: str = Field(default="kikkake-dispatcher", description="consumer group")
     dispatcher_instance: str | None = Field(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
@@ -29,11 +30,11 @@ _GLANCE = 20
 class WorkerLimits(msgspec.Struct, frozen=True, kw_only=True):
     """``in_flight`` messages at once; seconds between looks at the schedule, and before a paused one is tried again.
 
-    While ``held`` bytes of commands wait in memory for another try, no new ones are read.
+    While ``waiting`` commands are deferred or in hand, no new ones are read.
     """
 
     in_flight: int = 100
-    held: int = 64 * 1024 * 1024
+    waiting: int = 200_000
     tick: float = 0.05
     pause: float = 0.5
 
@@ -100,10 +101,13 @@ class PartitionWorker:
 
     async def start(self) -> None:
         """Finish what a former owner left open, then begin to look at the schedule. Call before the first record."""
-        open_rows = list(self._ledger.open())
-        for start in range(0, len(open_rows), self._limits.in_flight):
-            rows = open_rows[start : start + self._limits.in_flight]
-            for row in await asyncio.gather(*[self._deliverer.recover(row) for row in rows]):
+        open_rows = self._ledger.open()
+        while rows := list(itertools.islice(open_rows, self._limits.in_flight)):
+            found = await asyncio.gather(*[self._deliverer.recover(row) for row in rows])
+            for row in found:
+                if row.command is not None:
+                    self._note(row)
+            for row in await self._load([row.command_id for row in found if row.command is None]):
                 self._note(row)
         self._loop = asyncio.create_task(self._run_schedule())
         self._loop.add_done_callback(lambda done: self._ended(done, None))
@@ -135,13 +139,13 @@ class PartitionWorker:
             self._spawn(self._first(work, record, slot), command.command_id, slot)
 
     async def _room(self) -> None:
-        """Return once there is room in memory for another command: those that wait for another try end by and by."""
+        """Return once another command may wait: those that do end by and by."""
         full = False
-        while self._ledger.held > self._limits.held:
+        while self._ledger.waiting > self._limits.waiting:
             self._refuse_if_failed()
             if not full:
                 full = True
-                _LOG.warning("dispatcher.full", partition=self._partition, held=self._ledger.held)
+                _LOG.warning("dispatcher.full", partition=self._partition, waiting=self._ledger.waiting)
             await asyncio.sleep(self._limits.tick)
 
     async def take_cancels(self, records: Sequence[LogRecord], *, at_end: bool = False) -> None:

@@ -33,6 +33,10 @@ _CLOSE_PATIENCE = 10.0
 _Records = dict[TopicPartition, list[Output]]
 
 
+_Part = tuple[asyncio.Future[Any], int, int]
+"""What becomes of a batch, which of its records is our first, and how many are ours."""
+
+
 class KafkaPublisher:
     """A ``Publisher`` over an idempotent producer with acks=all.
 
@@ -96,6 +100,20 @@ class KafkaPublisher:
         Raises LogUnavailableError, RecordTooLargeError (nothing was written) or ConfigurationError (the topic has
         another partition count than configured).
         """
+        await self._publish(outputs)
+
+    async def append(self, outputs: Sequence[Output]) -> list[int]:
+        """Publish ``outputs``, all of one partition, and return each one's offset.
+
+        -1: the broker has it from an earlier try and says not where. Raises as ``publish`` does.
+        """
+        offsets: list[int] = []
+        for future, first, count in await self._publish(outputs):
+            base = future.result().offset
+            offsets += [base + number if base >= 0 else -1 for number in range(first, first + count)]
+        return offsets
+
+    async def _publish(self, outputs: Sequence[Output]) -> list[_Part]:
         # By partition: in order within each, which is all that the log keeps of an order.
         records: _Records = {}
         unknown: set[TopicName] = set()
@@ -116,13 +134,13 @@ class KafkaPublisher:
                     producer = await self._live()
                     for topic in unknown:
                         await self._check_partitions(producer, topic)
-            await self._send(producer, records, size)
+            return await self._send(producer, records, size)
         except TimeoutError as error:
             raise LogUnavailableError(f"Kafka did not acknowledge within {self._timeout:g} s") from error
         except KafkaError as error:
             raise LogUnavailableError(f"Kafka did not take the records: {error!r}") from error
 
-    async def _send(self, producer: AIOKafkaProducer, records: _Records, size: int) -> None:
+    async def _send(self, producer: AIOKafkaProducer, records: _Records, size: int) -> list[_Part]:
         """Return once all of ``records``, of ``size`` bytes, are acknowledged. Raises TimeoutError or KafkaError."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._timeout
@@ -131,6 +149,7 @@ class KafkaPublisher:
                 await self._room.take(size)
         # Each once: the records of one batch have one future, whoever wrote them.
         futures: dict[asyncio.Future[Any], None] = {}
+        parts: list[_Part] = []
         acknowledged: asyncio.Future[None] = loop.create_future()
 
         def over() -> None:
@@ -141,13 +160,15 @@ class KafkaPublisher:
         try:
             for place, waiting in records.items():
                 while waiting:
-                    future, taken = _append(producer, place, waiting)
-                    if future is None:
-                        first, taken = waiting[0], 1
+                    part = _append(producer, place, waiting)
+                    if part is None:
+                        first = waiting[0]
                         async with asyncio.timeout_at(deadline):
                             future = await producer.send(place.topic, first.value, first.key, place.partition)
-                    futures[future] = None
-                    del waiting[:taken]
+                        part = future, 0, 1
+                    parts.append(part)
+                    futures[part[0]] = None
+                    del waiting[: part[2]]
         except KafkaError as error:
             self._judge(producer, error)
             raise
@@ -162,6 +183,8 @@ class KafkaPublisher:
         except KafkaError as error:
             self._judge(producer, error)
             raise
+        else:
+            return parts
         finally:
             patience.cancel()
 
@@ -237,26 +260,25 @@ class KafkaPublisher:
         task.add_done_callback(self._retiring.discard)
 
 
-def _append(
-    producer: AIOKafkaProducer, place: TopicPartition, outputs: Sequence[Output]
-) -> tuple[asyncio.Future[Any] | None, int]:
-    """Put ``outputs`` into the batch that ``place`` sends next; return that batch's future, and how many it took.
+def _append(producer: AIOKafkaProducer, place: TopicPartition, outputs: Sequence[Output]) -> _Part | None:
+    """Put ``outputs`` into the batch that ``place`` sends next; return what it took of them.
 
     None of them: there is no room, or the producer is closed or has failed; ``send`` knows what to do then. It does the
     same by coroutines and with a future for each record, which costs several times as much (aiokafka is pinned).
     """
     accumulator = producer._message_accumulator  # noqa: SLF001
     if accumulator._closed or accumulator._exception is not None:  # noqa: SLF001
-        return None, 0
+        return None
     waiting = accumulator._batches.get(place)  # noqa: SLF001
     batch = waiting[-1] if waiting else accumulator._append_batch(accumulator.create_builder(), place)  # noqa: SLF001
     append = batch._builder.append  # noqa: SLF001
+    first = batch.record_count
     taken = 0
     for output in outputs:
         if append(timestamp=None, key=output.key, value=output.value) is None:
             break
         taken += 1
-    return (batch.future if taken else None), taken
+    return (batch.future, first, taken) if taken else None
 
 
 def _give_up(acknowledged: asyncio.Future[None]) -> None:

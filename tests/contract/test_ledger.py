@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from uuid import uuid4
 
+import msgspec
 import pytest
 
-from services.dispatcher.ledger import KafkaLedger
+from services.dispatcher.ended import compact
+from services.dispatcher.ledger import HELD, KafkaLedger, RowMissingError
 from services.dispatcher.ports import FencedError, Ledger
 from services.standalone.storage.database import Database
 from services.standalone.storage.deliveries import SqliteDeliveries
@@ -31,10 +33,18 @@ Open = Callable[[], Awaitable[Ledger]]
 
 
 @pytest.fixture(
-    params=["memory", "sqlite", "kafka ledger in memory", pytest.param("kafka", marks=pytest.mark.integration)]
+    params=[
+        "memory",
+        "sqlite",
+        "kafka ledger in memory",
+        "kafka ledger that keeps places",
+        pytest.param("kafka", marks=pytest.mark.integration),
+        pytest.param("kafka that keeps places", marks=pytest.mark.integration),
+    ]
 )
 async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Open]:
     """Give a function that opens the ledger as a new owner would."""
+    held = 0 if "places" in request.param else HELD
     if request.param == "memory":
         memory = MemoryLedger()
 
@@ -50,7 +60,7 @@ async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 
         yield file
         await database.close()
-    elif request.param == "kafka":
+    elif request.param in ("kafka", "kafka that keeps places"):
         server: KafkaServer = request.getfixturevalue("kafka_server")
         settings = KafkaSettings(
             kafka_bootstrap=server.bootstrap, topic_prefix=f"ledger-{uuid4().hex[:8]}.", partitions=2
@@ -58,11 +68,11 @@ async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         await ensure_topics(settings)
         publisher = KafkaPublisher(server.bootstrap, prefix=settings.topic_prefix, partitions=2)
         reader = KafkaLogReader(server.bootstrap, prefix=settings.topic_prefix)
-        yield lambda: owner(KafkaLedger(1, publisher=publisher, reader=reader, clock=lambda: NOON))
+        yield lambda: owner(KafkaLedger(1, publisher=publisher, reader=reader, clock=lambda: NOON, held=held))
         await publisher.stop()
     else:
         log = MemoryLog(FakeClock(NOON), partitions=2)
-        yield lambda: owner(KafkaLedger(1, publisher=log, reader=log, clock=lambda: NOON))
+        yield lambda: owner(KafkaLedger(1, publisher=log, reader=log, clock=lambda: NOON, held=held))
 
 
 async def owner(ledger: KafkaLedger) -> KafkaLedger:
@@ -89,8 +99,7 @@ async def test_what_was_put_is_there_for_this_and_the_next_owner(opened: Open) -
     await ledger.put([a_row(number, status) for number, status in enumerate(ALL)])
     for reader in (ledger, await opened()):
         assert [*ALL, None] == statuses(reader, 0, 1, 2, 3, 4, 99)
-        deferred = reader.get(a_command(1).command_id)
-        assert deferred is not None
+        [deferred] = await reader.load([a_command(number).command_id for number in range(6)])
         assert a_command(1) == deferred.command
         assert ["deferred", "sending", "settled"] == sorted(row.status for row in reader.open())
 
@@ -198,12 +207,66 @@ async def test_what_ended_a_month_ago_is_deleted_by_the_next_owner() -> None:
     assert [None, None, "deferred"] == statuses(third, 1, 2, 3)
 
 
-async def test_what_is_final_takes_no_memory(opened: Open) -> None:
+async def test_deferred_rows_are_loaded_whole_in_any_number_and_order(opened: Open) -> None:
+    ledger = await opened()
+    puts = [ledger.put([a_row(number, "deferred"), a_row(100 + number, "sending")]) for number in range(40)]
+    await asyncio.gather(*puts)
+    await ledger.put(
+        [a_row(7, "reported"), a_row(8, "sending"), msgspec.structs.replace(a_row(9, "deferred"), attempt=3)]
+    )
+    for reader in (ledger, await opened()):
+        wanted = [a_command(number).command_id for number in (30, 9, 7, 8, 2, 99)]
+        found = {row.command_id: row for row in await reader.load(wanted)}
+        assert [a_command(number).command_id for number in (2, 9, 30)] == sorted(found)
+        assert (a_command(30), 3) == (found[wanted[0]].command, found[wanted[1]].attempt)
+
+
+async def test_what_is_kept_of_a_deferred_command_beyond_the_bound_is_its_place() -> None:
+    log = MemoryLog(FakeClock(NOON), partitions=2)
+    ledger = KafkaLedger(1, publisher=log, reader=log, clock=lambda: NOON, held=1_000)
+    await owner(ledger)
+    size = len(encode(a_row(1, "deferred")))
+    assert 500 < size < 1_000
+    await ledger.put([a_row(number, "deferred") for number in range(50)])
+    assert (1, 49) == (len(ledger._rows), len(ledger._places))
+    await ledger.put([a_row(number, "reported") for number in range(50)])
+    assert (0, 0, 0) == (ledger.held, len(ledger._rows), len(ledger._places))
+
+
+async def test_what_is_final_takes_no_place(opened: Open) -> None:
     ledger = await opened()
     for number in range(3):
         await ledger.put([a_row(number, "deferred"), a_row(number, "deferred")])
     await ledger.put([a_row(number, "reported") for number in range(3)])
-    assert (0, 0) == (ledger.held, (await opened()).held)
+    assert (0, 0) == (ledger.waiting, (await opened()).waiting)
+
+
+async def test_what_waits_is_counted_whole_or_not() -> None:
+    log = MemoryLog(FakeClock(NOON), partitions=2)
+    ledger = await owner(KafkaLedger(1, publisher=log, reader=log, clock=lambda: NOON, held=1_000))
+    await ledger.put([a_row(number, "deferred") for number in range(9)] + [a_row(9, "reported")])
+    assert 9 == ledger.waiting
+
+
+async def test_a_place_that_holds_another_row_ends_the_owner() -> None:
+    log = MemoryLog(FakeClock(NOON), partitions=2)
+    ledger = await owner(KafkaLedger(1, publisher=log, reader=log, clock=lambda: NOON, held=0))
+    await ledger.put([a_row(1, "deferred"), a_row(2, "deferred")])
+    ledger._places[compact(a_command(1).command_id)] += 1
+    with pytest.raises(RowMissingError):
+        await ledger.load([a_command(1).command_id])
+
+
+async def test_the_owner_repairs_what_it_keeps_as_a_place() -> None:
+    log = MemoryLog(FakeClock(NOON), partitions=2)
+    former = await owner(KafkaLedger(1, publisher=log, reader=log, clock=lambda: NOON))
+    new = await owner(KafkaLedger(1, publisher=log, reader=log, clock=lambda: NOON, held=0))
+    await new.put([a_row(1, "deferred")])
+    await former.put([a_row(1, "sending")])
+    await new.refresh()
+    third = await owner(KafkaLedger(1, publisher=log, reader=log, clock=lambda: NOON))
+    [row] = await third.load([a_command(1).command_id])
+    assert a_command(1) == row.command
 
 
 async def test_what_is_open_counts_as_it_was_written() -> None:

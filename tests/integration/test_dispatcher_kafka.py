@@ -77,6 +77,14 @@ class World:
                 found += [record.value for record in batch if record.value and record.key != INCARNATION_KEY]
         return found
 
+    async def rows(self, topic: TopicName, partitions: int) -> list[bytes]:
+        """Return the values of ``topic`` that have a key of their own."""
+        found: list[bytes] = []
+        for number in range(partitions):
+            async for batch in self.reader.read_all(topic, number):
+                found += [one.value for one in batch if one.value and not (one.key or b"").startswith(b"\x00")]
+        return found
+
     async def outcomes(self) -> list[Outcome]:
         decoded = [codec.EVENTS.decode(value) for value in await self.values(EVENTS, PARTITIONS)]
         return [record for record in decoded if isinstance(record, Outcome)]

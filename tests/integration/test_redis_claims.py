@@ -95,6 +95,18 @@ async def test_what_is_released_can_be_claimed_at_once(redis: Redis) -> None:
     assert "held_elsewhere" == await owner.acquire("m2")
 
 
+async def test_what_is_released_is_given_back_also_when_nothing_else_is_asked(redis: Redis) -> None:
+    former, owner = claims_of(redis, "alone", 1), claims_of(redis, "alone", 2)
+    await former.rebuild()
+    await former.acquire("m1")
+    await former.release("m1")
+    async with asyncio.timeout(5):
+        while await redis.exists("kikkake:{alone}:m1"):
+            await asyncio.sleep(0.02)
+    await owner.rebuild()
+    assert "granted" == await owner.acquire("m1")
+
+
 async def test_after_a_flush_the_log_is_asked_before_anything_is_granted(redis: Redis) -> None:
     confirm = Confirm()
     claims = claims_of(redis, "flush", 7, confirm)

@@ -22,7 +22,7 @@ class Work(msgspec.Struct, frozen=True):
     """A command with how often it was tried; ``since`` and ``recorded_at`` (its record's append) are machine time.
 
     ``provider`` may have had it since ``provider_since``, and no other one is asked; ``tried`` are the channels that
-    did not take it.
+    did not take it. ``row`` is the one that it was made of.
     """
 
     command: CommandRecord
@@ -32,6 +32,7 @@ class Work(msgspec.Struct, frozen=True):
     provider: str | None = None
     provider_since: int | None = None
     tried: tuple[Attempt, ...] = ()
+    row: Delivery | None = None
 
 
 class End(msgspec.Struct, frozen=True):
@@ -68,7 +69,16 @@ def attempted(channel: str, end: End) -> Attempt:
 
 def work_of(row: Delivery, command: CommandRecord) -> Work:
     """Return the work that ``row``, which carries ``command``, stands for."""
-    return Work(command, row.attempt, row.since, row.recorded_at, row.provider, row.provider_since, row.tried)
+    return Work(
+        command,
+        attempt=row.attempt,
+        since=row.since,
+        recorded_at=row.recorded_at,
+        provider=row.provider,
+        provider_since=row.provider_since,
+        tried=row.tried,
+        row=row,
+    )
 
 
 def in_hand(work: Work, provider: str, now: int) -> Work:

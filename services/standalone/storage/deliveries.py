@@ -18,8 +18,8 @@ _TRIM_ROWS = 5000
 class SqliteDeliveries:
     """One row per command, and named cursors that move in the same transaction."""
 
-    held = 0
-    """Bytes kept in memory: rows are read from the file each time."""
+    waiting = 0
+    """Rows kept in memory: they are read from the file each time."""
 
     def __init__(self, database: Database, log: SqliteLog) -> None:
         self._database = database

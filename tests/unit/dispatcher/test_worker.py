@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Sequence
 
 from services.dispatcher.channels.base import Message, Receipt
-from services.dispatcher.errors import TemporaryError
+from services.dispatcher.core.rows import work_of
+from services.dispatcher.errors import MisconfiguredError, TemporaryError
 from services.dispatcher.freshness import CancelsFresh
+from services.dispatcher.ledger import KafkaLedger
 from services.dispatcher.ports import ClaimsUnavailableError, FencedError
 from shared.clock import SECOND
 from shared.log import Output
@@ -16,7 +18,7 @@ from shared.messages.command import Mark
 from shared.messages.delivery import Delivery
 from shared.messages.topics import INCARNATION_KEY
 from tests.dispatching import NOON, Bench, a_cancel, a_command, a_record, eventually
-from tests.fakes import MemoryLedger, RecordingProvider, ScriptedClaims
+from tests.fakes import FakeClock, MemoryLedger, MemoryLog, RecordingProvider, ScriptedClaims
 
 
 class GatedChannel(RecordingProvider):
@@ -266,8 +268,8 @@ async def test_what_waits_is_not_tried_before_the_cancels_are_known() -> None:
 
 
 async def test_while_too_much_waits_for_another_try_no_new_command_is_read() -> None:
-    """It would pile up in memory; where it is, in Kafka, it keeps. What ends makes room."""
-    bench = Bench(RecordingProvider(answers=[TemporaryError("451")]), held=100)
+    """Its place would pile up in memory; in the log it keeps. What ends makes room."""
+    bench = Bench(RecordingProvider(answers=[TemporaryError("451")]), waiting=0)
     await bench.worker.start()
     await bench.worker.take_commands([a_record(0, a_command(1))])
     await eventually(lambda: bench.worker.scheduled == 1)
@@ -280,3 +282,19 @@ async def test_while_too_much_waits_for_another_try_no_new_command_is_read() -> 
     await eventually(lambda: bench.worker.committable_commands == 2)
     assert [("skipped", "exited"), ("sent", None)] == bench.outcomes
     await bench.worker.drain(1)
+
+
+async def test_what_is_kept_as_its_place_goes_back_into_its_line_whole() -> None:
+    """Of such a row the ledger knows the status only: without its time and line nobody would find it again."""
+    log = MemoryLog(FakeClock(NOON), partitions=4)
+    ledger = KafkaLedger(3, publisher=log, reader=log, clock=lambda: NOON, held=0)
+    await ledger.take_over("me")
+    await ledger.open_term()
+    bench = Bench(RecordingProvider(answers=[MisconfiguredError("401")]), ledger=ledger)
+    await bench.deliver(a_command(1))
+    await bench.deliver(a_command(2))
+    [row] = await ledger.load([a_command(2).command_id])
+    assert row.command is not None
+    again = await bench.deliverer.deliver(work_of(row, row.command))
+    assert row == again
+    assert bench.deliverer.line(row).lanes
