@@ -29,7 +29,7 @@ from services.evaluator.core.goals import note_click
 from services.evaluator.core.handover import forwarded_to, hand_over, take_over
 from services.evaluator.core.happening import follow_edges, happen
 from services.evaluator.core.history import note_activity, note_history
-from services.evaluator.core.links import ask_again, is_link, keep_for_links
+from services.evaluator.core.links import ask_again, is_link, keep_for_links, kept_answer
 from services.evaluator.core.marks import note_marks
 from services.evaluator.core.migration import migrate_runs
 from services.evaluator.core.occurrence import Adopted, EventArrived, Occurrence, TimerDue
@@ -133,9 +133,7 @@ def _event(catalog: Catalog, state: ContactState, occurrence: EventArrived) -> A
         case Link():
             hand_over(draft, record)
         case Handover():
-            take_over(draft, record)
-            follow_merge(draft)
-            judge_all(draft)
+            _take_over(draft, record)
         case Ask() | Conversion():
             coordinate(draft, record)
         case Reply():
@@ -150,6 +148,12 @@ def _event(catalog: Catalog, state: ContactState, occurrence: EventArrived) -> A
     follow_edges(draft)
     follow_traits(draft, state.traits)
     return draft.finish()
+
+
+def _take_over(draft: Draft, answer: Handover) -> None:
+    take_over(draft, answer)
+    follow_merge(draft)
+    judge_all(draft)
 
 
 def _behaviour(draft: Draft, record: Event | Outcome | Answer) -> None:
@@ -220,7 +224,11 @@ def _fire_watch(draft: Draft, key: str) -> None:
         if crosses_by_time(draft, watch):
             enter_by_watch(draft, watch)
     elif is_link(watch):
-        ask_again(draft, watch)
+        answer = kept_answer(draft, watch)
+        if answer is None:
+            ask_again(draft, watch)
+        else:
+            _take_over(draft, answer)
     elif watch.occurrence:
         occur(draft, watch)
     else:

@@ -18,7 +18,7 @@ from services.evaluator.core.experiments import ask_id
 from services.evaluator.core.feedback import is_of_other_row
 from services.evaluator.core.goals import credit_goals
 from services.evaluator.core.line import leave_line
-from services.evaluator.core.links import answered
+from services.evaluator.core.links import answered, keep_answer
 from services.evaluator.core.merging import merge
 from services.evaluator.core.occurrence import Applied
 from services.evaluator.core.own_events import announce_merge
@@ -138,11 +138,21 @@ def forwarded_to(draft: Draft, record: Applied) -> str | None:
 
 
 def take_over(draft: Draft, answer: Handover) -> None:
-    """Take what ``answer`` brings; its runs first see what happened here while they were on their way."""
-    link = answered(draft, answer.anonymous)
-    if link is None or answer.state is None:
+    """Take what ``answer`` brings; its runs first see what happened here while they were on their way.
+
+    It is kept for a while if one of them is of a version that this partition has not been told of, or whose file this
+    worker has yet to get: such a run could neither be exited nor go on.
+    """
+    link = draft.links.get(answer.anonymous)
+    if link is None or (link.handover is not None and link.handover != answer.state):
+        return  # a later answer brings nothing: who has asked first has it all
+    given = None if answer.state is None else _DECODER.decode(answer.state)
+    early = given is not None and not link.answered and not answer.tight and _is_unknown(draft, given)
+    if early and keep_answer(draft, answer):
         return
-    given = _DECODER.decode(answer.state)
+    link = answered(draft, answer.anonymous)
+    if link is None or given is None:
+        return
     arrived = merge(draft, given)
     crossed = merge_thresholds(draft, given)
     exit_stopped(draft, only=[run.run_id for run in arrived])
@@ -159,6 +169,11 @@ def take_over(draft: Draft, answer: Handover) -> None:
     for watch in crossed:
         enter_by_watch(draft, watch)
     draft.cause, draft.event = cause, event
+
+
+def _is_unknown(draft: Draft, given: ContactState) -> bool:
+    """Tell whether a run of ``given`` is of a version that is not known here."""
+    return any(draft.catalog.plan(run.journey, run.version) is None for run in given.runs)
 
 
 def _rival(draft: Draft, run: Run) -> Run | None:

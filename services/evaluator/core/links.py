@@ -12,7 +12,7 @@ from services.evaluator.core.state import Linked, Watch
 from shared.clock import DAY, MINUTE
 from shared.ids import contact_key, derived_id
 from shared.messages.event import Event
-from shared.messages.identity import Link
+from shared.messages.identity import Handover, Link
 
 LINKS_AT_MOST = 50
 """Anonymous ids that are remembered per user; one that was forgotten asks again and gets nothing."""
@@ -21,6 +21,8 @@ EVENTS_AT_MOST = 50
 sent."""
 EVENT_BYTES_AT_MOST = 32 * 1024
 """Of such events for all anonymous ids together: the row must stay writable while several are on their way."""
+WAITS_AT_MOST = 6
+"""How often an answer is kept: for an hour in all, in which other workers get a new folder of journeys, too."""
 _WATCH = "link:"
 _FIRST, _LONGEST = MINUTE, DAY
 
@@ -60,6 +62,26 @@ def ask_again(draft: Draft, watch: Watch) -> None:
         _ask(draft, name)
 
 
+def keep_answer(draft: Draft, answer: Handover) -> bool:
+    """Keep ``answer`` until more is known here of what it brings; False: it was kept as often as may be."""
+    link = draft.links[answer.anonymous]
+    if link.waits >= WAITS_AT_MOST:
+        return False
+    link = msgspec.structs.replace(link, handover=answer.state, waits=link.waits + 1)
+    draft.links = {**draft.links, answer.anonymous: link}
+    draft.watch(Watch(_WATCH + answer.anonymous, "", draft.now + _pause(link.waits), draft.now, {}))
+    return True
+
+
+def kept_answer(draft: Draft, watch: Watch) -> Handover | None:
+    """Return the answer that was kept until now, when the watch of its link has come due."""
+    name = watch.key.removeprefix(_WATCH)
+    link = draft.links.get(name)
+    if link is None or link.handover is None:
+        return None
+    return Handover(message_id="", contact=draft.contact, anonymous=name, at=draft.now, state=link.handover)
+
+
 def answered(draft: Draft, anonymous: str) -> Linked | None:
     """Take the answer of ``anonymous``: returns the link as it was, or None when it was answered before."""
     link = draft.links.get(anonymous)
@@ -85,8 +107,12 @@ def _ask(draft: Draft, anonymous: str) -> None:
     draft.links = {**draft.links, anonymous: link}
     message_id = derived_id("link", draft.contact, anonymous, str(link.tries))
     draft.post(anonymous, Link(message_id=message_id, contact=anonymous, user=draft.contact, at=draft.now))
-    due = draft.now + min(_FIRST * 2 ** min(link.tries - 1, 20), _LONGEST)
-    draft.watch(Watch(_WATCH + anonymous, "", due, draft.now, {}))
+    draft.watch(Watch(_WATCH + anonymous, "", draft.now + _pause(link.tries), draft.now, {}))
+
+
+def _pause(number: int) -> int:
+    """Return how long to wait after the try of that number."""
+    return min(_FIRST << min(number - 1, 20), _LONGEST)
 
 
 def _with(link: Linked, event: Event, kept: int) -> Linked:

@@ -242,7 +242,8 @@ class Linked(msgspec.Struct, frozen=True, array_like=True):
     """An anonymous contact that was asked for what it knows, ``tries`` times.
 
     Until it has ``answered``, ``events`` are those that its runs have not seen, ``size`` bytes of them; with too many
-    it has ``overflowed``.
+    it has ``overflowed``. ``handover`` is what it answered, kept ``waits`` times so far: a run in it is of a version
+    that is not known here yet.
     """
 
     tries: int = 0
@@ -250,6 +251,8 @@ class Linked(msgspec.Struct, frozen=True, array_like=True):
     events: tuple[Event, ...] = ()
     size: int = 0
     overflowed: bool = False
+    handover: bytes | None = None
+    waits: int = 0
 
 
 class Forward(msgspec.Struct, frozen=True, array_like=True, gc=False):

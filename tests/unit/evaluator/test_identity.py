@@ -103,6 +103,43 @@ def test_a_purchase_on_the_way_exits_the_run_before_its_timers() -> None:
     assert [] == world.commands
 
 
+def test_a_run_of_a_version_that_the_users_partition_does_not_know_yet_waits_until_it_does() -> None:
+    """Its order has yet to be read there, or its file to come: the purchase made meanwhile exits it all the same."""
+    for buys in (False, True):
+        world = World()
+        known = world.catalog
+        anonymous_cart(world)
+        login(world)
+        world.deliver(at("10:11"), most=1)
+        world.catalog = build_catalog([])
+        world.deliver(at("10:11"))
+        login(world, "10:12")
+        if buys:
+            world.apply("u:c1", by(an_event("Order Completed", at("10:12"), total=5), "c1", "v"), at("10:12"))
+        world.deliver(at("10:12"))
+        assert () == world.rows["u:c1"].runs
+        world.catalog = known
+        world.run_to("u:c1", at("11:00"))
+        ended = ("exited", "converted", at("10:12")) if buys else ("send", "remind_1", at("10:45"))
+        assert [("a:v", "entered", None, at("10:00")), ("u:c1", *ended)] == world.told
+        assert world.rows["u:c1"].links["a:v"].handover is None
+
+
+def test_a_run_of_a_version_that_nobody_knows_is_not_waited_for_for_ever() -> None:
+    """The rest of what is known of the visitor comes with it, an hour late."""
+    world = World()
+    anonymous_cart(world)
+    login(world)
+    world.deliver(at("10:11"), most=1)
+    world.catalog = build_catalog([])
+    world.deliver(at("10:11"))
+    world.run_to("u:c1", at("10:30"))
+    assert {} == world.rows["u:c1"].traits
+    world.run_to("u:c1", at("12:00"))
+    assert "red" == world.rows["u:c1"].traits["colour"]
+    assert ("u:c1", "exited", "journey_stopped") in [told[:3] for told in world.told]
+
+
 def test_timers_that_came_due_on_the_way_fire_at_their_time() -> None:
     world = World()
     anonymous_cart(world)
