@@ -95,7 +95,7 @@ class OwnedPartitions:
         self._tail = ChangelogTail(kafka, prefix=prefix, observe=self._observe)
         source = KafkaSource(kafka, prefix=prefix)
         self._standbys = Standbys(source, self._reader, self._open_rows, self._metrics)
-        self._published = PublishedJourneys(kafka, prefix=prefix, base=self._base)
+        self._published = PublishedJourneys(kafka, prefix=prefix, base=self._base, publish=self._publisher.publish)
         await self._publisher.start()
         await self._published.start()
         await self._writer.start()

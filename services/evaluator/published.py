@@ -3,14 +3,18 @@
 An order's number is the topic's own time of creation (ms) plus the order's offset: it goes on growing when the topic is
 created anew. What earlier releases numbered is smaller than any such time; it counts as of the topic that there is.
 
-Services that start at once may each have written a first record: the time is the last one's, which compaction keeps.
+Services that start at once may each have written a first record: the time is that of the last one that stands before
+anything else. One that stands further on would be the only one that compaction leaves, and every number would be
+another; who sees it appends a *copy* of the first record, which says the time and stands last.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+import struct
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -21,7 +25,7 @@ from services.evaluator.core.published import compose
 from shared.errors import BadMessageError, loggable
 from shared.journeys.model import Definitions
 from shared.journeys.published import Live, Published
-from shared.log import LogRecord, LogRecreatedError
+from shared.log import LogRecord, LogRecreatedError, LogUnavailableError, Output
 from shared.messages import codec
 from shared.messages.event import Marker
 from shared.messages.topics import INCARNATION_KEY, JOURNEYS
@@ -31,6 +35,8 @@ _POLL_MS = 200
 _PARTITION = 0
 _PATIENCE = 2.0
 """Seconds until an order that is not to be read yet is looked for: another broker may have been a moment ahead."""
+_COPY = struct.Struct(">16xQ")
+"""The value of a copy: an id as in every first record, and the time."""
 _NUMBERS_BEGIN = 10**12
 """A time in September 2001: below it a number is a bare offset."""
 
@@ -38,8 +44,13 @@ _NUMBERS_BEGIN = 10**12
 class PublishedJourneys:
     """Reads the topic from its beginning and goes on. ``catalog`` is what a partition makes of its orders."""
 
-    def __init__(self, bootstrap: str, *, prefix: str, base: Definitions) -> None:
-        """``base`` are the journeys of this worker's own folder. Nothing is read before ``start``."""
+    def __init__(
+        self, bootstrap: str, *, prefix: str, base: Definitions, publish: Callable[[Sequence[Output]], Awaitable[None]]
+    ) -> None:
+        """``base`` are the journeys of this worker's own folder; ``publish`` as a ``Publisher``'s.
+
+        Nothing is read before ``start``.
+        """
         self.known = Published()
         self._base = base
         self._place = TopicPartition(prefix + JOURNEYS, _PARTITION)
@@ -54,6 +65,8 @@ class PublishedJourneys:
         self._moved = asyncio.Condition()
         self._position = 0
         self._first: int | None = None
+        self._publish = publish
+        self._wants_copy = False
 
     async def start(self) -> None:
         """Connect and read up to the end."""
@@ -61,8 +74,10 @@ class PublishedJourneys:
         self._consumer.assign([self._place])
         await self._consumer.seek_to_beginning(self._place)
         end = (await self._consumer.end_offsets([self._place]))[self._place]
+        records: list[ConsumerRecord] = []
         while await self._consumer.position(self._place) < end:
-            await self._poll()
+            records += await self._poll()
+        await self._note(records)
 
     async def stop(self) -> None:
         """Disconnect."""
@@ -71,7 +86,12 @@ class PublishedJourneys:
     async def run(self) -> None:
         """Read on until cancelled."""
         while True:
-            await self._poll()
+            if self._wants_copy and self._first is not None:
+                copy = Output(JOURNEYS, INCARNATION_KEY, _COPY.pack(self._first), _PARTITION)
+                with contextlib.suppress(LogUnavailableError):  # the next turn tries again
+                    await self._publish([copy])
+                    self._wants_copy = False
+            await self._note(await self._poll())
 
     async def reach(self, number: int) -> None:
         """Return once the order of ``number`` has been read, and every definition before it.
@@ -124,29 +144,48 @@ class PublishedJourneys:
     def _number(self, number: int) -> int:
         return self._since + number if 0 <= number < _NUMBERS_BEGIN else number
 
-    async def _poll(self) -> None:
+    def take(self, records: Sequence[ConsumerRecord | LogRecord]) -> None:
+        """Take in what was read of the topic: at first all of it, then what comes."""
+        if self._first is None:
+            self._first = _created(records)
+        for record in records:
+            if record.key == INCARNATION_KEY:
+                self._wants_copy = self.known.number >= 0 and _copied(record) is None
+            elif record.value is not None:
+                try:
+                    self.known.take(self._since + record.offset, codec.JOURNEYS.decode(record.value))
+                except (BadMessageError, ValueError) as error:
+                    _LOG.error("published_record_unreadable", offset=record.offset, error=loggable(error))
+
+    async def _poll(self) -> Sequence[ConsumerRecord]:
         try:
             polled = await self._consumer.getmany(self._place, timeout_ms=_POLL_MS)
         except OffsetOutOfRangeError as error:
             raise self._recreated() from error
-        for record in polled.get(self._place, ()):
-            self._take(record)
+        records: Sequence[ConsumerRecord] = polled.get(self._place, ())
+        return records
+
+    async def _note(self, records: Sequence[ConsumerRecord]) -> None:
+        self.take(records)
         async with self._moved:
             self._position = await self._consumer.position(self._place)
             self._moved.notify_all()
 
-    def _take(self, record: ConsumerRecord | LogRecord) -> None:
-        if record.key == INCARNATION_KEY:
-            if self.known.number < 0:  # nothing was numbered yet
-                self._first = record.timestamp
-        elif record.value is not None:
-            try:
-                self.known.take(self._since + record.offset, codec.JOURNEYS.decode(record.value))
-            except (BadMessageError, ValueError) as error:
-                _LOG.error("published_record_unreadable", offset=record.offset, error=loggable(error))
-
     def _recreated(self) -> LogRecreatedError:
         return LogRecreatedError(f"{self._place.topic} was created anew while we ran; started again, we read it whole")
+
+
+def _created(records: Sequence[ConsumerRecord | LogRecord]) -> int | None:
+    """Return when the topic was created, by its first record or a copy of it; None: it has neither."""
+    copies = (_copied(record) for record in records if record.key == INCARNATION_KEY)
+    first = [*itertools.takewhile(lambda record: record.key == INCARNATION_KEY, records)]
+    return next((at for at in copies if at is not None), first[-1].timestamp if first else None)
+
+
+def _copied(record: ConsumerRecord | LogRecord) -> int | None:
+    """Return the time that ``record``, which has a first record's key, says as a copy; None: it is none."""
+    value = record.value or b""
+    return int(_COPY.unpack(value)[0]) if len(value) == _COPY.size else None
 
 
 def orders_in(records: Sequence[LogRecord]) -> Iterator[Marker]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+from aiokafka import TopicPartition
 
 from services.evaluator.published import PublishedJourneys
 from shared.journeys.model import Definitions
@@ -10,15 +13,20 @@ from shared.journeys.published import Live
 from shared.log import LogRecord, LogRecreatedError
 from shared.messages import codec
 from shared.messages.journeys import Order
-from shared.messages.topics import INCARNATION_KEY
+from shared.messages.topics import INCARNATION_KEY, JOURNEYS
+from tests.fakes import RecordingPublisher
 
 CREATED = 1_795_000_000_000
 LATER = CREATED + 86_400_000
 
 
+def following(publisher: RecordingPublisher) -> PublishedJourneys:
+    return PublishedJourneys("127.0.0.1:1", prefix="t.", base=Definitions(journeys=()), publish=publisher.publish)
+
+
 def published(created: int, *orders: tuple[int, str]) -> PublishedJourneys:
     """Return what was read of a topic that was ``created`` then, with orders at these offsets on these journeys."""
-    made = PublishedJourneys("127.0.0.1:1", prefix="t.", base=Definitions(journeys=()))
+    made = following(RecordingPublisher())
     made._first = created
     for offset, journey in orders:
         made.known.take(created + offset, Order(journey=journey, version=1, order="stop", at=0, by=""))
@@ -46,21 +54,61 @@ async def test_what_an_earlier_release_numbered_counts_as_of_the_topic_that_ther
     assert ["c"] == due(published(CREATED, (1, "a"), (2, "b"), (3, "c")), 2)
 
 
+def stop(offset: int, at: int = LATER) -> LogRecord:
+    return LogRecord(offset, at, b"a", codec.encode(Order(journey="a", version=1, order="stop", at=0, by="")))
+
+
+def first(offset: int, at: int, value: bytes = b"sixteen bytes id") -> LogRecord:
+    return LogRecord(offset, at, INCARNATION_KEY, value)
+
+
 async def test_the_last_of_several_first_records_counts() -> None:
     """Services that started at once each wrote one; compaction leaves the last, and numbers must stay the same."""
-    stop = codec.encode(Order(journey="a", version=1, order="stop", at=0, by=""))
-    log = [
-        LogRecord(0, CREATED, INCARNATION_KEY, b"one"),
-        LogRecord(1, CREATED + 300, INCARNATION_KEY, b"two"),
-        LogRecord(2, LATER, b"a", stop),
-        LogRecord(3, LATER, INCARNATION_KEY, b"of a service that was slow"),
-        LogRecord(4, LATER, b"a", stop),
-    ]
+    log = [first(0, CREATED), first(1, CREATED + 300), stop(2), stop(4)]
     for left in (log, log[1:]):
-        made = PublishedJourneys("127.0.0.1:1", prefix="t.", base=Definitions(journeys=()))
-        for record in left:
-            made._take(record)
+        made = following(RecordingPublisher())
+        made.take(left)
         assert [CREATED + 302, CREATED + 304] == [marker.number for marker in made.markers(-1)]
+
+
+class OnceOver:
+    """A consumer of ``log`` from its beginning; whoever asks for more than it has is cancelled."""
+
+    def __init__(self, log: list[LogRecord]) -> None:
+        self._log = log
+        self._read = 0
+
+    async def getmany(self, place: TopicPartition, **_: object) -> dict[TopicPartition, list[LogRecord]]:
+        records = self._log[self._read :]
+        if not records:
+            raise asyncio.CancelledError
+        self._read = len(self._log)
+        return {place: records}
+
+    async def position(self, _: TopicPartition) -> int:
+        return self._log[-1].offset + 1
+
+
+async def test_a_first_record_that_comes_late_does_not_change_the_numbers_when_it_alone_is_left() -> None:
+    """Of a service that was slow: a copy of the first one is put behind it, and that is what compaction leaves."""
+    log = [first(0, CREATED), stop(1), first(2, LATER)]
+    publisher = RecordingPublisher()
+    made = following(publisher)
+    made._consumer = OnceOver(log)
+    with pytest.raises(asyncio.CancelledError):
+        await made.run()
+    [copy] = publisher.outputs
+    assert (JOURNEYS, INCARNATION_KEY, 0) == (copy.topic, copy.key, copy.partition)
+
+    compacted = [stop(1), first(3, LATER, copy.value or b""), stop(4)]
+    for whole in (compacted, [*log, *compacted[1:]]):
+        again = RecordingPublisher()
+        later = following(again)
+        later._consumer = OnceOver(whole)
+        with pytest.raises(asyncio.CancelledError):
+            await later.run()
+        assert [CREATED + 1, CREATED + 4] == [marker.number for marker in later.markers(-1)]
+        assert [] == again.outputs
 
 
 async def test_an_order_of_a_former_topic_is_not_waited_for() -> None:
