@@ -127,7 +127,14 @@ class Deliverer:
         if row.command is None:
             return False
         work = work_of(row, row.command)
-        return isinstance(self._handover.look(work), Drop) or self._sender.is_overdue(work)
+        match self._handover.look(work):
+            case Drop():
+                return True
+            case Defer():
+                # It is not the provider that it waits for.
+                return False
+            case _:
+                return self._sender.is_overdue(work)
 
     async def fail(self, work: Work, dead_letter: Sequence[Output]) -> Delivery:
         """End a command that our own code cannot deliver, with its dead letter. Repeating repeats the same outcome."""

@@ -6,7 +6,7 @@ Holds ids only: the ledger has the rows. Built from ``deliveries`` at the start;
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 import msgspec
 
@@ -54,10 +54,11 @@ class Schedule:
         heap = self._lines.setdefault(line, _Waiting()).heaps[row.clock]
         heapq.heappush(heap, (row.retry_at or 0).to_bytes(_TIME, "big") + row.command_id.encode())
 
-    def take(self, now: Times, limit: int) -> list[Entry]:
+    def take(self, now: Times, limit: int, in_hand: Container[str] = ()) -> list[Entry]:
         """Remove and return the entries that are due: of each line those due for longest, as many as there is room for.
 
-        The urgent lines come first; at most ``limit`` of a line.
+        The urgent lines come first; at most ``limit`` of a line. What is ``in_hand`` stays: what becomes of it shows
+        whether its entry still holds.
         """
         found: list[Entry] = []
         for line in sorted(self._lines, key=lambda line: not line.urgent):
@@ -66,9 +67,17 @@ class Schedule:
                 continue
             room = min(limit, line.room)
             for clock, heap in waiting.heaps.items():
+                stays: list[bytes] = []
                 while room > 0 and _is_due(heap, now.of(clock)):
-                    found.append(_entry(heapq.heappop(heap)))
+                    packed = heapq.heappop(heap)
+                    entry = _entry(packed)
+                    if entry[1] in in_hand:
+                        stays.append(packed)
+                    else:
+                        found.append(entry)
                     room -= 1
+                for packed in stays:
+                    heapq.heappush(heap, packed)
         self._lines = {line: one for line, one in self._lines.items() if any(one.heaps.values())}
         return found
 

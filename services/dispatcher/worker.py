@@ -228,13 +228,15 @@ class PartitionWorker:
         row = self._ledger.get(work.command.command_id)
         # Its record was read twice, and the first reading's task has deferred it just now.
         if row is None or row.status != "deferred":
-            await self._bring(work, record, slot)
+            self._note(await self._bring(work, record, slot))
         self._commands.finish(record.offset)
 
     async def _again(self, row: Delivery, command: CommandRecord, slot: _Slot) -> None:
-        await self._bring(work_of(row, command), None, slot)
+        found = await self._bring(work_of(row, command), None, slot)
+        # Without its command it is what the ledger keeps of a row that has not changed.
+        self._note(row if found.status == "deferred" and found.command is None else found)
 
-    async def _bring(self, work: Work, record: LogRecord | None, slot: _Slot) -> None:
+    async def _bring(self, work: Work, record: LogRecord | None, slot: _Slot) -> Delivery:
         try:
             row = await self._deliverer.deliver(work, slot.release)
             while row is None:
@@ -248,7 +250,7 @@ class PartitionWorker:
             row = await self._deliverer.fail(
                 work, [self._letter(COMMANDS, source, "internal_error", type(error).__name__)]
             )
-        self._note(row)
+        return row
 
     async def _pause(self) -> None:
         """Wait a moment for claims to come back; ends the task when the worker closes, with nothing written."""
@@ -298,9 +300,10 @@ class PartitionWorker:
         while not self._closing.is_set():
             if self._deliverer.freshness.allows(0, clocks.machine()):
                 now = Times(clocks.journey(), clocks.machine())
-                due = {command_id: at for at, command_id in self._schedule.take(now, self._limits.in_flight)}
-                for row in await self._load(list(due)):
-                    if due[row.command_id] == (row.retry_at or 0):
+                # A command may have two, of which one holds.
+                due = set(self._schedule.take(now, self._limits.in_flight, self._active))
+                for row in await self._load(list({command_id for _, command_id in due})):
+                    if (row.retry_at or 0, row.command_id) in due:
                         await self._retry(row)
                 looks += 1
                 if looks % _GLANCE == 0:
