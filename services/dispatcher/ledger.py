@@ -228,9 +228,11 @@ class KafkaLedger:
         return overwritten
 
     def _fold(self, record: LogRecord, overwritten: list[str]) -> None:
-        if record.key is None or record.value is None:
+        if record.key is None:
             return
-        if record.key == _OWNER_KEY:
+        if record.value is None:
+            self._drop(record.key.decode("utf-8", "replace"))
+        elif record.key == _OWNER_KEY:
             self._meet_owner(record.offset, record.value)
         elif record.key == _FLOOR_KEY:
             self._floor = max(self._floor, int(record.value))
@@ -255,6 +257,8 @@ class KafkaLedger:
         self._floor = max(self._floor, term)
         self._old.discard(row.command_id)
         if row.status not in _OPEN and self._clock() - row.at >= _KEPT:
+            # An open row of before its end may still be in the log: compaction has its own time.
+            self._drop(row.command_id)
             self._old.add(row.command_id)
         else:
             self._apply(row, len(record.value or b""), record.offset)
@@ -266,12 +270,15 @@ class KafkaLedger:
             self._fenced = True
             raise FencedError
 
-    def _apply(self, row: Delivery, size: int, offset: int) -> None:
-        command_id = row.command_id
+    def _drop(self, command_id: str) -> None:
         self.held -= self._sizes.pop(command_id, 0)
         self._rows.pop(command_id, None)
+        self._places.pop(compact(command_id), None)
+
+    def _apply(self, row: Delivery, size: int, offset: int) -> None:
+        command_id = row.command_id
+        self._drop(command_id)
         key = compact(command_id)
-        self._places.pop(key, None)
         if row.status == "reported":
             self._ended.add(command_id, row.at)
         elif row.status == "deferred" and self.held + size > self._most and offset >= 0 and expand(key) == command_id:

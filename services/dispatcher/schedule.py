@@ -75,7 +75,7 @@ class Schedule:
                         stays.append(packed)
                     else:
                         found.append(entry)
-                    room -= 1
+                        room -= 1
                 for packed in stays:
                     heapq.heappush(heap, packed)
         self._lines = {line: one for line, one in self._lines.items() if any(one.heaps.values())}

@@ -233,6 +233,18 @@ async def test_what_is_kept_of_a_deferred_command_beyond_the_bound_is_its_place(
     assert (0, 0, 0) == (ledger.held, len(ledger._rows), len(ledger._places))
 
 
+async def test_what_ended_a_month_ago_is_not_open_again() -> None:
+    """A partition with little in it is compacted late: the open row still stands before the final one."""
+    log, clock = MemoryLog(FakeClock(NOON), partitions=2), FakeClock(NOON)
+    ledger = await owner(KafkaLedger(1, publisher=log, reader=log, clock=clock))
+    await ledger.put([a_row(1, "deferred")])
+    await ledger.put([a_row(1, "reported")])
+    clock.advance(31 * DAY)
+    for _ in ("finds it and deletes it", "finds it deleted"):
+        later = await owner(KafkaLedger(1, publisher=log, reader=log, clock=clock))
+        assert ([], [None], 0) == (list(later.open()), statuses(later, 1), later.held)
+
+
 async def test_what_is_final_takes_no_place(opened: Open) -> None:
     ledger = await opened()
     for number in range(3):
