@@ -33,15 +33,14 @@ class Sender:
 
     async def send(self, work: Work, command: SendCommand, aside: Callable[[], None]) -> Delivery | None:
         """Take the message of ``command`` as far as it goes now; None: claims cannot be had."""
-        name, lanes = next(self._ways(command), ("", ()))
-        if not lanes:
+        name, lanes = self._asked_next(command, work.provider)
+        if work.provider is not None:
+            if not lanes or not self._knows_its_key(lanes[0], work):
+                return await self._ambiguous(work, command, "the provider may have it and cannot be asked again")
+        elif not lanes:
             return await self._handover.end(work, End("skipped", "unreachable", tried=work.tried))
         command = through(command, name)
         work = msgspec.structs.replace(work, command=command)
-        if work.provider is not None:
-            lanes = tuple(lane for lane in lanes if lane.name == work.provider)
-            if not lanes or not self._knows_its_key(lanes[0], work):
-                return await self._ambiguous(work, command, "the provider may have it and cannot be asked again")
         if self._choose(lanes, command) is None:
             return await self._wait(work, command, lanes)
         try:
@@ -62,16 +61,14 @@ class Sender:
 
     def lanes(self, command: SendCommand, provider: str | None) -> Lanes:
         """Return who is asked next for ``command``; ``provider`` alone, where it may have the message."""
-        _, lanes = next(self._ways(command), ("", ()))
-        return lanes if provider is None else tuple(lane for lane in lanes if lane.name == provider)
+        return self._asked_next(command, provider)[1]
 
     def is_overdue(self, work: Work) -> bool:
         """Return whether ``work`` waits for somebody that is away, and is to give up or to begin to count."""
         command = work.command
         if not isinstance(command, SendCommand):
             return False
-        name, _ = next(self._ways(command), ("", ()))
-        lanes = self.lanes(command, work.provider)
+        name, lanes = self._asked_next(command, work.provider)
         if not lanes or any(lane.ready(command.addresses[name]) for lane in lanes):
             return False
         return work.since is None or self._options.clocks.machine() - work.since >= self._options.retry.age
@@ -125,6 +122,13 @@ class Sender:
     def _choose(self, lanes: Lanes, command: SendCommand) -> Lane[Provider] | None:
         address = command.addresses[command.channels[0]]
         return choose(lanes, address, urgent=command.purpose == "transactional")
+
+    def _asked_next(self, command: SendCommand, provider: str | None) -> tuple[str, Lanes]:
+        """Return the channel to go by and its providers; ``provider`` may have it by the channel that its row names."""
+        if provider is None:
+            return next(self._ways(command), ("", ()))
+        name = command.channels[0]
+        return name, tuple(lane for lane in self._lanes(command, name) if lane.name == provider)
 
     def _ways(self, command: SendCommand) -> Iterator[tuple[str, Lanes]]:
         """Yield the channels left to try that reach the receiver, best first, each with its providers."""

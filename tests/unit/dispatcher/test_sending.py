@@ -142,6 +142,22 @@ async def test_who_may_have_it_and_is_no_more_in_the_file_makes_it_ambiguous() -
     assert [("ambiguous", None)] == without.outcomes
 
 
+@pytest.mark.parametrize("left", [{}, {"sms": RecordingProvider("sms")}])
+async def test_who_may_have_it_and_whose_channel_is_no_more_in_the_file_makes_it_ambiguous(
+    left: dict[str, RecordingProvider],
+) -> None:
+    """It was not skipped, and by another channel the contact might get it twice."""
+    first, second = a_pair(AmbiguousError("reset"), idempotent=True)
+    bench = two(first, second)
+    await bench.deliver(a_command(channels=("email", "sms")))
+    without = Bench(
+        lanes=lambda made: {name: [made.lane(provider)] for name, provider in left.items()}, ledger=bench.memory
+    )
+    assert "reported" == await again(without)
+    (last,) = outcomes(bench.memory.outputs)
+    assert ("ambiguous", "email", "first") == (last.status, last.channel, last.provider)
+
+
 @pytest.mark.parametrize("overflow", [False, True])
 async def test_a_rate_is_waited_for_unless_it_may_overflow(overflow: bool) -> None:
     first, second = a_pair()
