@@ -18,6 +18,7 @@ from services.dispatcher.connectors.http import HttpSettings
 from services.dispatcher.consumer import Dispatcher, Membership, make_consumer
 from services.dispatcher.lanes import Lane
 from services.dispatcher.links import links_of
+from services.dispatcher.orders import StoppedJourneys
 from services.dispatcher.partition import OwnedPartition, Surroundings
 from services.dispatcher.ports import Clocks
 from services.dispatcher.providers import Limiter, ProviderEntry, read_providers
@@ -95,6 +96,7 @@ async def run(settings: DispatcherSettings, environment: Mapping[str, str], stop
     consumer = make_consumer(settings)
     telemetry = MetricsTelemetry(metrics)
     telemetry.watch(channels)
+    orders = StoppedJourneys(settings.kafka_bootstrap, prefix=settings.topic_prefix)
     around = Surroundings(
         consumer=consumer,
         publisher=publisher,
@@ -110,6 +112,7 @@ async def run(settings: DispatcherSettings, environment: Mapping[str, str], stop
         held=settings.max_held_bytes,
         lease=_lease(settings, asked, entries),
         owned=membership.valid,
+        stopped=orders.stopped,
         new_token=lambda: secrets.token_hex(16),
     )
     dispatcher = Dispatcher(consumer, settings, membership, lambda number: OwnedPartition(number, around))
@@ -119,12 +122,19 @@ async def run(settings: DispatcherSettings, environment: Mapping[str, str], stop
 
     health = HealthServer(ready, metrics.registry, host=settings.health_host, port=settings.health_port)
     await health.start()
+    following: asyncio.Task[None] | None = None
     try:
+        await orders.start()
+        following = asyncio.create_task(orders.run())
         await consumer.start()
         _LOG.info("dispatcher.started", health_port=health.port)
         await dispatcher.run(stop)
     finally:
         await consumer.stop()
+        if following is not None:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+        await orders.stop()
         await publisher.stop()
         await asyncio.gather(*[lane.provider.close() for lanes in channels.values() for lane in lanes])
         await asyncio.gather(*[lane.provider.close() for lane in connectors.values()])

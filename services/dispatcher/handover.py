@@ -74,7 +74,7 @@ class Handover:
         cancelled = self.cancelling.get(command.command_id)
         if cancelled is None and row is not None and row.status == "cancelled":
             cancelled = row.reason or "exited"
-        facts = Facts(cancelled=cancelled, journey_stopped=self.options.stopped(command.journey, command.version))
+        facts = Facts(cancelled=cancelled, journey_stopped=self.options.stopped(command))
         verdict = recheck(command, facts, self.options.clocks.journey())
         if not isinstance(verdict, Deliver):
             return verdict

@@ -23,6 +23,7 @@ from services.dispatcher.worker import PartitionWorker, WorkerLimits
 from shared.clock import DAY
 from shared.errors import RetryableError
 from shared.log import LogReader, LogRecord
+from shared.messages.command import CommandRecord
 from shared.messages.topics import CANCELS, COMMANDS
 
 _LOG = structlog.get_logger(__name__)
@@ -50,6 +51,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     held: int
     lease: int
     owned: Callable[[], bool]
+    stopped: Callable[[CommandRecord], bool]
     new_token: Callable[[], str]
 
 
@@ -112,6 +114,7 @@ class OwnedPartition:
             max_age=_RETENTION,
             owned=around.owned,
             links=around.links,
+            stopped=around.stopped,
         )
         deliverer = Deliverer(
             ledger=ledger, claims=claims, channels=around.channels, connectors=around.connectors, options=options

@@ -13,7 +13,7 @@ from services.dispatcher.telemetry import Silent, Telemetry
 from shared.clock import HOUR, SECOND, Clock, system_clock
 from shared.errors import KikkakeError, RetryableError
 from shared.log import Output
-from shared.messages.command import Mark, SendCommand
+from shared.messages.command import CommandRecord, Mark, SendCommand
 from shared.messages.delivery import Delivery
 
 ClaimResult = Literal["granted", "held_elsewhere", "rebuild_first"]
@@ -162,7 +162,7 @@ NO_LINKS = NoLinks()
 class DeliveryOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What a host decides. ``max_age`` None: commands are kept as long as they wait.
 
-    ``links`` adds what leads back to us; ``stopped`` knows stopped journeys; ``owned`` is asked right
+    ``links`` adds what leads back to us; ``stopped`` knows those of stopped journeys; ``owned`` is asked right
     before each provider call; ``call_retry`` is quicker than ``retry``, for a run waits for the answer; ``patience``
     (seconds) is how long a message waits in line for a connection to its provider.
     """
@@ -177,5 +177,5 @@ class DeliveryOptions(msgspec.Struct, frozen=True, kw_only=True):
     pause: float = 0.5
     jitter: Callable[[], float] = random.random
     links: Links = NO_LINKS
-    stopped: Callable[[str, int], bool] = lambda _journey, _version: False
+    stopped: Callable[[CommandRecord], bool] = lambda _command: False
     owned: Callable[[], bool] = lambda: True
