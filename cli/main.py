@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from cli.bounce import bounce
 from cli.demo.command import demo
 from cli.dev import dev
 from cli.importing.command import import_
@@ -22,6 +23,7 @@ def cli() -> None:
     """Real-time trigger marketing: decided at the event, exact timers, every decision made once."""
 
 
+cli.add_command(bounce)
 cli.add_command(demo)
 cli.add_command(dev)
 cli.add_command(import_)

@@ -106,7 +106,7 @@ async def run(settings: DispatcherSettings, environment: Mapping[str, str], stop
         connectors=connectors,
         telemetry=telemetry,
         clocks=Clocks(),
-        links=links_of(settings.seals(), settings.public_url),
+        links=links_of(settings.seals(), settings.public_url, settings.unsubscribe_mail),
         prefix=settings.topic_prefix,
         limits=WorkerLimits(in_flight=settings.in_flight, waiting=settings.max_waiting),
         held=settings.max_held_bytes,

@@ -24,6 +24,10 @@ class DispatcherSettings(KafkaSettings, LinkSettings):
     smtp_reply_timeout: float = Field(default=60.0, gt=0, description="seconds for the answer to a whole message")
     email_from: str = Field(default="Kikkake <kikkake@localhost>", description="address or Name <address>")
     email_reply_to: str | None = Field(default=None, description="where answers go")
+    unsubscribe_mail: str | None = Field(
+        default=None,
+        description="an address, named in each marketing mail, to which mails [unsubscribe](webhooks.md#mail)",
+    )
     providers: Path | None = Field(
         default=None,
         description="the file of the [providers](providers.md) of each channel; e-mail not in it goes by SMTP",

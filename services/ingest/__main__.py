@@ -30,8 +30,9 @@ from services.ingest.rates import Rate
 from services.ingest.screening import load_standards
 from services.ingest.server import Server, config_of
 from services.ingest.settings import IngestSettings
+from services.ingest.webhooks.feedback_kinds import feedback_of
 from services.ingest.webhooks.file import read_webhooks
-from shared.clock import SECOND
+from shared.clock import SECOND, system_clock
 from shared.entry import run_main
 from shared.errors import ConfigurationError
 from shared.kafka.admin import ensure_topics
@@ -95,6 +96,7 @@ def build(settings: IngestSettings, draining: Callable[[], bool]) -> FastAPI:
     )
     find = not_set_up if evaluators is None else evaluators.find
     standards, seals = load_standards(settings.standards), settings.seals()
+    feedback = None if seals is None else feedback_of(seals, metrics, system_clock)
     known = None if evaluators is None else consents_by(evaluators.find)
     return create_app(
         publisher=publisher,
@@ -104,7 +106,7 @@ def build(settings: IngestSettings, draining: Callable[[], bool]) -> FastAPI:
         ready=ready,
         standards=standards,
         links=None if seals is None else Links(seals=seals, workspace=standards.workspace, consents=known),
-        hooks={} if settings.webhooks is None else read_webhooks(settings.webhooks, os.environ),
+        hooks={} if settings.webhooks is None else read_webhooks(settings.webhooks, os.environ, feedback),
         bounds=Bounds(
             in_flight_bytes=settings.max_in_flight_bytes,
             requests=settings.max_requests,

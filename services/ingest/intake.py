@@ -115,16 +115,18 @@ class Intake:
         """Return once what the webhook says, or a dead letter of it, is durable. Raises as ``accept`` does."""
         outer, source = outer_of(request), hook.source
 
-        def opened(raw: bytes, query: Mapping[str, str], most: int) -> Body:
-            return hook.open(raw, outer.headers, query, most)
-
         def read(item: object) -> Sequence[object]:
             return hook.read(Posted(item, outer.headers, outer.query))
 
         with self._counted(outer, "webhook"):
             try:
                 with self._gate.place() as place:
-                    body = await self._read(request, outer, place, opened, source.limits.body_bytes)
+                    most = source.limits.body_bytes
+                    raw = await self._receive(request, outer, place, most)
+                    if hook.prepare is not None:
+                        await hook.prepare(raw)
+                    body = hook.open(raw, outer.headers, outer.query, most)
+                    place.hold(body.size)
                     plan = plan_calls(
                         Calls(items=[body.value], read=read),
                         body.size,

@@ -33,6 +33,7 @@ from services.ingest.link_routes import Links, consents_by
 from services.ingest.pace import Pace
 from services.ingest.screening import load_standards
 from services.ingest.server import Connection
+from services.ingest.webhooks.feedback_kinds import feedback_of
 from services.ingest.webhooks.file import read_webhooks
 from services.standalone.credentials import Credentials, load_credentials
 from services.standalone.dispatch import WIDTH, Dispatch
@@ -152,6 +153,7 @@ def compose(settings: StandaloneSettings, environment: Mapping[str, str] | None 
         metrics=metrics,
         links=links_of(seals, settings.public_url),
     )
+    feedback = None if seals is None else feedback_of(seals, metrics, clock)
     find = ContactLookup(contacts, lambda: evaluation.runner.caught_up).find
     app = create_app(
         publisher=log,
@@ -161,7 +163,7 @@ def compose(settings: StandaloneSettings, environment: Mapping[str, str] | None 
         clock=clock,
         metrics=metrics,
         standards=standards,
-        hooks={} if settings.webhooks is None else read_webhooks(settings.webhooks, environment or {}),
+        hooks={} if settings.webhooks is None else read_webhooks(settings.webhooks, environment or {}, feedback),
         links=None if seals is None else Links(seals=seals, workspace=standards.workspace, consents=consents_by(find)),
         extra_routers=[
             create_inbox_router(inboxes, credentials.admin_token),

@@ -7,7 +7,7 @@ complaint, or a provider's word that the address is dead suppress it; ``Suppress
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from services.evaluator.core.addresses import ADDRESS_TRAITS, address
 from services.evaluator.core.consent import state_revoked
@@ -19,7 +19,9 @@ from shared.journeys.model import TRACKING
 from shared.messages.contact import SuppressionReason
 from shared.messages.outcome import Outcome
 
-BOUNCED, COMPLAINED, LIFTED = "Message Bounced", "Message Complained", "Suppression Lifted"
+BOUNCED, COMPLAINED, UNSUBSCRIBED = "Message Bounced", "Message Complained", "Unsubscribed"
+SUPPRESSED, LIFTED = "Address Suppressed", "Suppression Lifted"
+_REASONS: tuple[SuppressionReason, ...] = get_args(SuppressionReason)
 SUPPRESSED_AT_MOST = 20
 """Dead addresses that are remembered of one contact; the oldest go first."""
 _BY_DEFAULT = "email"
@@ -30,9 +32,9 @@ def note_feedback(draft: Draft, name: str) -> None:
     """Take in what the event being applied says of an address: that it is dead, or that it is not any more.
 
     A bounce counts if it says ``bounce: hard``. The address is the one of ``address_tag``, else the one that the
-    contact has now.
+    contact has now. Who unsubscribes from a message whose topic nobody names wants nothing by that channel.
     """
-    if name not in (BOUNCED, COMPLAINED, LIFTED):
+    if name not in (BOUNCED, COMPLAINED, SUPPRESSED, LIFTED, UNSUBSCRIBED):
         return
     said = draft.event["properties"]
     channel = next((known for known in ADDRESS_TRAITS if known == said.get("channel", _BY_DEFAULT)), None)
@@ -44,10 +46,20 @@ def note_feedback(draft: Draft, name: str) -> None:
         tag = None if place is None else address_tag(channel, place)
     if name == LIFTED:
         _lift(draft, channel, said)
-    elif tag is not None and (name == COMPLAINED or said.get("bounce") == "hard"):
-        _suppress(draft, channel, tag, "complained" if name == COMPLAINED else "bounced", said)
-    if name == COMPLAINED:
+    elif tag is not None and (reason := _reason(name, said)) is not None:
+        _suppress(draft, channel, tag, reason, said)
+    if name == COMPLAINED or (name == UNSUBSCRIBED and "topic" not in said and "command_id" in said):
         _lose_channel(draft, channel)
+
+
+def _reason(name: str, said: Mapping[str, Any]) -> SuppressionReason | None:
+    """Return why the event gives an address up; None: it does not."""
+    if name == COMPLAINED:
+        return "complained"
+    given = next((one for one in _REASONS if one == said.get("dead" if name == BOUNCED else "reason")), None)
+    if name == SUPPRESSED:
+        return given or "opted_out"
+    return given or "bounced" if name == BOUNCED and said.get("bounce") == "hard" else None
 
 
 def note_dead(draft: Draft, command: PendingCommand, outcome: Outcome) -> None:

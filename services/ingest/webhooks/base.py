@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -32,11 +32,15 @@ class Hook(msgspec.Struct, frozen=True, kw_only=True):
     """One source of webhooks: its ``name`` in the address, how it proves itself, and what its requests say.
 
     ``read`` returns the calls that a request makes, none for one that is of no interest; raises InvalidEventError.
+    ``prepare`` gets what it takes to tell whether a request is genuine; ``parse`` reads a body that is neither JSON
+    nor a form, at most so many bytes of it.
     """
 
     name: str
     credentials: Credentials
     read: Callable[[Posted], Sequence[Mapping[str, Any]]]
+    prepare: Callable[[bytes], Awaitable[None]] | None = None
+    parse: Callable[[bytes, int], Body] | None = None
 
     @property
     def source(self) -> Source:
@@ -49,6 +53,8 @@ class Hook(msgspec.Struct, frozen=True, kw_only=True):
             raise UnauthorizedError(
                 "the signature or token of the webhook is missing or wrong", code="invalid_signature"
             )
+        if self.parse is not None:
+            return self.parse(raw, most)
         return decode_body(raw, limit=most) if raw.lstrip().startswith(_JSON) else _form(raw)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from services.ingest.webhooks.base import Hook
+from services.ingest.webhooks.feedback_kinds import WORDS, Feedback, Said, feedback_hook
 from services.ingest.webhooks.mapped import FIELDS, MAPPINGS, Rule, read_mapped
 from services.ingest.webhooks.shopify import read_shopify, signature
 from services.ingest.webhooks.signing import ALGORITHMS, ENCODINGS, Credentials, Signature, Token
@@ -22,15 +23,16 @@ from shared.journeys.secrets import secret_of
 from shared.messages.event import EventType
 
 SCHEMA = "webhooks/v1"
-KINDS = ("shopify", "mapped")
+KINDS = ("shopify", "mapped", *WORDS)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,54}")
-_SOURCE = ("kind", "secret", "hmac", "token", "events")
+_SOURCE = ("kind", "secret", "hmac", "token", "events", "topic", "url", "user_id", "anonymous_id")
+_EXPRESSIONS = ("user_id", "anonymous_id")
 _RULE = ("type", "when", *FIELDS, *MAPPINGS)
 _ROOTS = frozenset({"event", "context"})
 _TYPES: tuple[EventType, ...] = get_args(EventType)
 
 
-def read_webhooks(path: Path, environment: Mapping[str, str]) -> dict[str, Hook]:
+def read_webhooks(path: Path, environment: Mapping[str, str], feedback: Feedback | None = None) -> dict[str, Hook]:
     """Return the webhooks of the file ``path`` by name; secrets come from ``environment`` or from files.
 
     Raises JourneyFaultsError with every fault and its line, ConfigurationError when there is no such file.
@@ -39,11 +41,16 @@ def read_webhooks(path: Path, environment: Mapping[str, str]) -> dict[str, Hook]
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"cannot read {path}, which --webhooks or KIKKAKE_WEBHOOKS names: {error}") from error
-    return parse_webhooks(str(path), text, environment)
+    return parse_webhooks(str(path), text, environment, feedback)
 
 
-def parse_webhooks(file: str, text: str, environment: Mapping[str, str]) -> dict[str, Hook]:
-    """Return the webhooks in ``text`` by name. Raises JourneyFaultsError with every fault and its line."""
+def parse_webhooks(
+    file: str, text: str, environment: Mapping[str, str], feedback: Feedback | None = None
+) -> dict[str, Hook]:
+    """Return the webhooks in ``text`` by name. Raises JourneyFaultsError with every fault and its line.
+
+    ``feedback`` None: no message can be found back, so no provider can tell of one.
+    """
     faults: list[Fault] = []
     root = read_document(file, text, faults)
     fields = {} if root is None else root.fields(("schema", "sources"), ("schema", "sources"))
@@ -53,7 +60,7 @@ def parse_webhooks(file: str, text: str, environment: Mapping[str, str]) -> dict
     for name, node in fields["sources"].pairs() if "sources" in fields else []:
         if not _NAME.fullmatch(name):
             node.fault(f"{shown(name)} is not a source's name; it has up to 55 small letters, digits and _")
-        hook = _hook(name, node, environment)
+        hook = _hook(name, node, environment, feedback)
         if hook is not None:
             found[name] = hook
     if faults:
@@ -61,9 +68,15 @@ def parse_webhooks(file: str, text: str, environment: Mapping[str, str]) -> dict
     return found
 
 
-def _hook(name: str, node: Node, environment: Mapping[str, str]) -> Hook | None:
+def _hook(name: str, node: Node, environment: Mapping[str, str], feedback: Feedback | None) -> Hook | None:
     fields = node.fields(_SOURCE)
     kind = fields["kind"].choice(KINDS, "kind") if "kind" in fields else "mapped"
+    if kind in WORDS:
+        made = {word: _expression(fields[word]) for word in _EXPRESSIONS if word in fields}
+        whose = {FIELDS[word]: expression for word, expression in made.items() if expression is not None}
+        return feedback_hook(Said(name, kind, node, fields, whose), environment, feedback)
+    for word in sorted(fields.keys() & {"topic", "url", *_EXPRESSIONS}):
+        fields[word].fault(f"`{word}` belongs to a provider's feedback")
     if kind == "shopify":
         wrong = next((fields[key] for key in ("hmac", "token", "events") if key in fields), None)
         if wrong is not None:

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 import msgspec
 
@@ -49,7 +49,11 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
         return _same(said, self.secret.decode())
 
 
-Credentials = Signature | Token
+class Credentials(Protocol):
+    """How a source proves itself."""
+
+    def admits(self, raw: bytes, headers: Mapping[str, str], query: Mapping[str, str], /) -> bool:
+        """Tell whether the request may be believed."""
 
 
 def _same(said: str, expected: str) -> bool:

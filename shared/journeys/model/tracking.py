@@ -19,6 +19,7 @@ _FACTS = frozenset(
         "Message Bounced",
         "Message Complained",
         "Message Scanned",
+        "Address Suppressed",
         "Suppression Lifted",
         "Unsubscribed",
     }

@@ -16,6 +16,7 @@ from fastapi import APIRouter
 from pydantic_settings import BaseSettings
 from starlette.testclient import TestClient
 
+from cli.bounce import SECRET
 from cli.simulator.answers import read_answers
 from services.dispatcher.channels.inbox import InboxChannel
 from services.dispatcher.connectors.file import parse_connectors
@@ -27,6 +28,7 @@ from services.ingest.keys import plain_keys
 from services.ingest.keys_file import read_keys
 from services.ingest.link_routes import Links
 from services.ingest.pace import Pace
+from services.ingest.webhooks.feedback_kinds import feedback_of
 from services.ingest.webhooks.file import parse_webhooks
 from services.standalone.inbox import create_inbox_router
 from shared.catalogue.reader import parse_catalogue
@@ -61,6 +63,7 @@ from tests.builders import JOURNEYS, ROOT
 from tests.fakes import FakeClock, RecordingPublisher
 from tests.unit.docs.pages import NAMES, PAGES, blocks, prose, table
 
+FEEDBACK = feedback_of(Seals(["s" * 32]), Metrics(), FakeClock())
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 MAKE = re.compile(r"(?:^|`)\s*make ([a-z][a-z-]*)", re.MULTILINE)
@@ -88,7 +91,13 @@ def shipped(page: Path | None = None) -> Surroundings:
     )
 
 
-SECRETS = dict.fromkeys(("COUPONS_AUTHORIZATION", "SMTP_PASSWORD", "SHOPIFY_SECRET", "CRM_SECRET"), "hush")
+SECRETS = dict.fromkeys(
+    [
+        *("COUPONS_AUTHORIZATION", "SMTP_PASSWORD", "SHOPIFY_SECRET", "CRM_SECRET", "MAILGUN_SIGNING_KEY"),
+        *("POSTMARK_LOGIN", "TWILIO_AUTH_TOKEN", "LINE_CHANNEL_SECRET", SECRET),
+    ],
+    "hush",
+)
 
 
 def parse(page: Path, block: str, folder: Path) -> object:
@@ -104,7 +113,7 @@ def parse(page: Path, block: str, folder: Path) -> object:
         "providers/v1": lambda: parse_providers(page.name, block, SECRETS),
         "keys/v1": lambda: read_keys(written(folder, block)).write_keys,
         "webhooks/v1": lambda: parse_webhooks(
-            page.name, block.replace("/run/secrets/contact_form", str(written(folder, "hush"))), SECRETS
+            page.name, block.replace("/run/secrets/contact_form", str(written(folder, "hush"))), SECRETS, FEEDBACK
         ),
         # Run, with the journey that its page shows, by tests/unit/cli/simulator/test_page.py.
         "journey-test/v1": lambda: page.name == "simulate.md",
@@ -205,7 +214,7 @@ def anchors(page: Path) -> set[str]:
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_every_variable_named_is_a_setting(page: Path) -> None:
     named = set(re.findall(r"\bKIKKAKE_[A-Z0-9_]*[A-Z0-9]\b", page.read_text()))
-    assert set() == named - variables()
+    assert set() == named - variables() - {SECRET}
 
 
 def variables() -> set[str]:

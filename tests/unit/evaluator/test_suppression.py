@@ -196,3 +196,34 @@ def test_the_profile_tells_of_it_without_the_address() -> None:
     assert (SuppressedAddress("email", "bounced", True, at("09:00")),) == view_of(state, as_of).suppressed
     moved = msgspec.structs.replace(state, traits={"email": "b@example.jp"})
     assert (SuppressedAddress("email", "bounced", False, at("09:00")),) == view_of(moved, as_of).suppressed
+
+
+@pytest.mark.parametrize(
+    ("name", "properties", "expected"),
+    [
+        (
+            "Address Suppressed",
+            {"channel": "line", "reason": "unregistered", "address_tag": 7},
+            [("line", "unregistered")],
+        ),
+        ("Address Suppressed", {"channel": "sms"}, [("sms", "opted_out")]),
+        ("Address Suppressed", {"channel": "sms", "reason": "no such reason"}, [("sms", "opted_out")]),
+        ("Address Suppressed", {"channel": "line"}, []),
+        ("Message Bounced", {"channel": "sms", "bounce": "hard", "dead": "opted_out"}, [("sms", "opted_out")]),
+        ("Message Bounced", {"channel": "sms", "bounce": "hard", "dead": "nonsense"}, [("sms", "bounced")]),
+        ("Message Bounced", {"channel": "sms", "bounce": "soft", "dead": "opted_out"}, []),
+    ],
+)
+def test_whoever_gives_an_address_up_says_why(name: str, properties: dict[str, Any], expected: list[Any]) -> None:
+    event = an_event(name, at("09:00"), **properties)
+    assert expected == kept(happens(journey(BY_MAIL), event, until=at("10:00")))
+
+
+def test_who_unsubscribes_at_the_provider_gets_no_marketing_by_that_channel() -> None:
+    """The provider knows no topic. The page of ours names it, and states the consent beside it."""
+    by_provider = an_event("Unsubscribed", at("09:00"), channel="email", command_id="6a1f1f0e-8f0c-5b7e")
+    by_page = an_event("Unsubscribed", at("09:00"), channel="email", command_id="6a1f1f0e-8f0c-5b7e", topic="other")
+    trip = journey(BY_EITHER, policy=MARKETING)
+    assert [("sms",)] == channels(happens(trip, by_provider, GO, until=at("11:00")))
+    assert [("email", "sms")] == channels(happens(trip, by_page, GO, until=at("11:00")))
+    assert [] == kept(happens(trip, by_provider, until=at("10:00")))

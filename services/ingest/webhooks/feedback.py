@@ -1,0 +1,60 @@
+"""A provider's feedback as calls of the tracking API: found back by the reference that went with the message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from shared.ids import derived_id
+from shared.links.reference import resolve
+from shared.links.seals import Seals
+
+REFERENCE = "kikkake_reference"
+"""What the reference is called among the data of ours that a provider brings back."""
+UNKNOWN_REFERENCE = "unknown_reference"
+"""The code under which feedback is counted that has no reference of ours: it is about nobody that we know."""
+
+
+class Told(msgspec.Struct, frozen=True):
+    """One thing that a provider tells of a message: the event ``name``, and when it happened as the provider says it.
+
+    ``id`` is the provider's own for it, the same when it is told again.
+    """
+
+    name: str
+    reference: object
+    id: str
+    at: str | int | float | None
+    properties: dict[str, Any] = {}
+
+
+class Finder(msgspec.Struct, frozen=True):
+    """Finds messages back by ``seals``; ``ignored`` is told the code of what is about none."""
+
+    seals: Seals
+    ignored: Callable[[str], None]
+
+    def calls(self, source: str, told: Iterable[Told]) -> list[dict[str, Any]]:
+        """Return the call that each makes which is about a message of ours; a repeat has the same messageId."""
+        made = []
+        for one in told:
+            reference = resolve(self.seals, one.reference) if isinstance(one.reference, str) else None
+            if reference is None:
+                self.ignored(UNKNOWN_REFERENCE)
+                continue
+            kind, _, name = reference.contact.partition(":")
+            found: dict[str, Any] = {"command_id": reference.command, "channel": reference.channel}
+            found |= {"address_tag": reference.address_tag, **one.properties}
+            made.append(
+                {
+                    "type": "track",
+                    "event": one.name,
+                    "userId" if kind == "u" else "anonymousId": name,
+                    "messageId": derived_id("feedback", source, one.id, one.name, str(one.reference)),
+                    "timestamp": one.at,
+                    "properties": {key: value for key, value in found.items() if value is not None},
+                }
+            )
+        return made
