@@ -211,7 +211,7 @@ POLICIES = [
     ("utm: {hosts: [], source: s}", "expected at least one host"),
     (
         "utm: {hosts: ['https://shop.example/'], source: s}",
-        "'https://shop.example/' is not a host; write one such as shop.example.com",
+        "`https://shop.example/` is not a host; write one such as shop.example.com",
     ),
     (
         "utm: {hosts: [shop.example], source: s, term: t}",
