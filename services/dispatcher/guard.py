@@ -12,6 +12,8 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
@@ -33,6 +35,9 @@ _RESERVED = tuple(
     map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2001:db8::/32", "3fff::/20", "168.63.129.16/32"))
 )
 _HTTPS = 443
+# Apart from the loop's own few threads: whoever names a host of a contact's can make its look-up as slow as he likes,
+# and no thread can be called back. All else that this process connects to is looked up by those.
+_RESOLVERS = ThreadPoolExecutor(8, "guarded-lookup")
 
 
 class ForbiddenTargetError(RefusedError):
@@ -174,7 +179,8 @@ class _GuardedBackend(httpcore2.AnyIOBackend):
 
 
 async def _resolve(host: str, port: int) -> Sequence[str]:
-    answers = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    answers = await asyncio.get_running_loop().run_in_executor(_RESOLVERS, ask)
     return list(dict.fromkeys(str(address[0]) for *_, address in answers))
 
 

@@ -72,7 +72,7 @@ class HttpApi:
         """
         self._base = base.rstrip("/")
         self._timeout = timeout
-        self._headers = dict(headers or {})
+        self._headers = {"Accept-Encoding": "identity", **(headers or {})}
         self._limits = httpx2.Limits(
             max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=keep_alive
         )
@@ -135,7 +135,8 @@ class HttpApi:
         async with client.stream(
             "POST", self._base + path, content=content, headers=dict(headers), extensions={"trace": trace}
         ) as answer:
-            async for chunk in answer.aiter_bytes():
+            # As it comes: a few bytes from a contact's server could unpack to all our memory.
+            async for chunk in answer.aiter_raw():
                 body += chunk
                 if len(body) > ANSWER_BYTES:
                     break

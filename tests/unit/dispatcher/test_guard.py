@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator, Sequence
 from ipaddress import ip_address
+from typing import Any
 
 import httpx2
 import pytest
@@ -229,3 +232,24 @@ async def test_the_certificate_is_the_names_though_the_address_is_asked(name: st
             with pytest.raises(httpx2.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
                 await asking.get(f"https://{name}:{port}/")
     assert [name] == asking_for
+
+
+async def test_look_ups_that_hang_hold_up_nobody_else_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name's own server decides how long they take, and the one of a contact's URL is anybody's."""
+    released, really = threading.Event(), socket.getaddrinfo
+
+    def slow(host: str, *args: Any, **options: Any) -> Any:
+        if host == "slow.example":
+            released.wait(30)
+            raise OSError
+        return really(host, *args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    guarded = [asyncio.ensure_future(Guard().addresses("slow.example", 443)) for _ in range(64)]
+    try:
+        await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            assert await asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80)
+    finally:
+        released.set()
+        await asyncio.gather(*guarded, return_exceptions=True)
