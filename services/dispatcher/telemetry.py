@@ -85,10 +85,12 @@ class MetricsTelemetry:
     @contextlib.contextmanager
     def provider(self, channel: str, provider: str) -> Iterator[object]:
         """Time one call in ``kikkake_provider_seconds``; ``kikkake_provider_answers_total`` counts what it came to."""
-        answer = "accepted"
+        # What is given up in the middle, at the end of a drain, was not accepted.
+        answer = "ambiguous"
         try:
             with self._metrics.provider.labels(channel, provider).time():
                 yield None
+            answer = "accepted"
         except Exception as error:
             answer = next((name for kind, name in _ANSWERS if isinstance(error, kind)), "ambiguous")
             raise
