@@ -42,7 +42,8 @@ class Caller:
             return result
         if result.error is None:
             return await self._handover.wait(result.work)
-        again = self._handover.again(result.work, result.error, self._options.call_retry)
+        refused = result.error.refused
+        again = self._handover.again(result.work, result.error, self._options.call_retry, refused=refused)
         if again is None:
             return await self._handover.settle(result.work, End("failed", "gave_up", str(result.error)))
         return await self._handover.defer(*again)

@@ -100,7 +100,7 @@ class Circuit:
                 )
                 again = self.breaker.state(now) == "open"
                 breaker = self.breaker if again else opened(self.breaker, now, jitter, policy)
-            case BusyError(retry_after=int(after)):
+            case BusyError(retry_after=int(after)) if after > 0:
                 breaker = paused(self.breaker, now, after)
             case BusyError() | UnavailableError() | AmbiguousError():
                 breaker = failed(self.breaker, now, jitter, policy)

@@ -118,11 +118,13 @@ class Handover:
         waits = row is not None and row.status == "deferred" and row.since == work.since
         return row if row is not None and waits else await self.defer(work)
 
-    def again(self, work: Work, error: TemporaryError, policy: RetryPolicy) -> tuple[Work, int] | None:
-        """Return ``work`` with one attempt more and when to try it, or None when ``policy`` gives up."""
+    def again(
+        self, work: Work, error: TemporaryError, policy: RetryPolicy, *, refused: bool
+    ) -> tuple[Work, int] | None:
+        """Return ``work``, with an attempt more if ``refused``, and when to try it; None: ``policy`` gives up."""
         now = self.options.clocks.machine()
-        attempt, since = work.attempt + (1 if error.refused else 0), work.since or now
-        setback = Setback(attempt=attempt, since=since, refused=error.refused, retry_after=error.retry_after)
+        attempt, since = work.attempt + (1 if refused else 0), work.since or now
+        setback = Setback(attempt=attempt, since=since, refused=refused, retry_after=error.retry_after)
         match next_attempt(setback, now, self.options.jitter(), policy):
             case RetryAt(at):
                 return msgspec.structs.replace(work, attempt=attempt, since=since), at

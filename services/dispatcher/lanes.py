@@ -27,6 +27,8 @@ R = TypeVar("R")
 _LINE = 4
 # Of those whose address names the server, such as webhooks; an idle one that was not used for longest goes.
 _PARTIES = 1_000
+# For how long (ms) the turns of a rate are kept for an urgent message that found none: two looks of the schedule.
+_KEPT_FOR_URGENT = 100
 
 
 class LaneOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +58,7 @@ class Lane(Generic[P]):
         self._held = 0
         self._without_turn = 0
         self._ask_at = 0
+        self._urgent_until = 0
         self._circuits: dict[str, Circuit] = {}
 
     def ready(self, address: str = "") -> bool:
@@ -72,9 +75,17 @@ class Lane(Generic[P]):
         return max(self._circuit(address).breaker.until or 0, self.options.clock())
 
     def room(self, *, urgent: bool = False) -> int:
-        """Return how many messages may enter now; ``urgent`` ones find a second line of the same length."""
-        if self.options.clock() < self._ask_at:
-            return 0
+        """Return how many messages may enter now; ``urgent`` ones find a second line of the same length.
+
+        Where there is a rate, what an urgent one did not find is kept for it: others would take each turn before it.
+        """
+        now = self.options.clock()
+        places = 0 if now < self._ask_at else self._places(now, urgent=urgent)
+        if urgent and not places and self.options.rate is not None:
+            self._urgent_until = max(now, self._ask_at) + _KEPT_FOR_URGENT
+        return places
+
+    def _places(self, now: int, *, urgent: bool) -> int:
         places = self._width * (1 + _LINE * (2 if urgent else 1)) - self._held
         if self.options.party is None:
             circuit = self._circuit("")
@@ -83,6 +94,8 @@ class Lane(Generic[P]):
             if not circuit.closed:
                 return min(1, self._hands.free)
         if self.options.rate is not None:
+            if not urgent and now < self._urgent_until:
+                return 0
             places = min(places, self.options.rate.rate.ahead - self._without_turn)
         return max(0, places)
 

@@ -11,7 +11,14 @@ from services.dispatcher.channels.base import Message, Provider
 from services.dispatcher.core.retry import RetryAt, Setback, next_attempt
 from services.dispatcher.core.rows import End, Work, attempted, free, in_hand, refusal_of, through, with_channels
 from services.dispatcher.core.utm import with_utm
-from services.dispatcher.errors import AmbiguousError, DeadAddressError, RefusedError, TemporaryError, UnavailableError
+from services.dispatcher.errors import (
+    AmbiguousError,
+    BusyError,
+    DeadAddressError,
+    RefusedError,
+    TemporaryError,
+    UnavailableError,
+)
 from services.dispatcher.handover import Handover, Untaken, Way
 from services.dispatcher.lanes import Lane, Place, choose
 from shared.messages.command import SendCommand
@@ -92,7 +99,8 @@ class Sender:
                 return result
             work, lanes = result.work, tuple(other for other in lanes if other is not lane)
             if result.error is not None:
-                again = self._handover.again(work, result.error, self._options.retry)
+                refused = result.error.refused and not _is_everybodys(result.error, lane)
+                again = self._handover.again(work, result.error, self._options.retry, refused=refused)
                 if again is None:
                     return await self._give_up(work, command, lane, str(result.error))
                 work, until = again
@@ -187,7 +195,7 @@ class Sender:
             return await self._handover.settle(work, end)
         work = in_hand(work, place.lane.name, began)
         if self._knows_its_key(place.lane, work):
-            again = self._handover.again(work, UnavailableError(detail), self._options.retry)
+            again = self._handover.again(work, UnavailableError(detail), self._options.retry, refused=False)
             if again is not None:
                 return await self._handover.defer(*again)
         return await self._ambiguous(work, command, detail)
@@ -212,3 +220,8 @@ class Sender:
                 return await self._handover.defer(free(tried), again.at)
         end = End("ambiguous", None, detail, provider=work.provider, tried=work.tried)
         return await self._handover.settle(work, end)
+
+
+def _is_everybodys(error: TemporaryError, lane: Lane[Provider]) -> bool:
+    """Return whether ``error`` is the outage or limit of a provider of many, which refuses no one message."""
+    return isinstance(error, BusyError) and lane.options.party is None

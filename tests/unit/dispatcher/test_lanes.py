@@ -171,6 +171,13 @@ async def test_a_retry_after_is_kept_whatever_other_calls_come_to() -> None:
     assert await ask(lane)
 
 
+async def test_a_retry_after_of_nothing_is_a_failure_as_without_one() -> None:
+    lane = a_lane(FakeClock(NOON))
+    for _ in range(5):
+        assert await ask(lane, BusyError("429", retry_after=0))
+    assert not await ask(lane)
+
+
 async def test_of_servers_of_their_own_one_s_trouble_is_nobody_else_s() -> None:
     lane = a_lane(FakeClock(NOON), party=lambda address: address)
     for _ in range(5):
@@ -211,6 +218,32 @@ async def test_without_a_turn_soon_the_lane_has_no_room_until_then() -> None:
     assert 0 == lane.room()
     clock.advance(1)
     assert 1 == lane.room()
+
+
+async def test_an_urgent_message_that_found_no_turn_has_the_next_one() -> None:
+    """Marketing that comes without a pause would be there before the schedule's next look each time."""
+    clock = FakeClock(NOON)
+    lane = a_lane(clock, rate=LocalRate(Rate(1, 10 * SECOND), clock))
+    assert await ask(lane)
+    refused = lane.enter()
+    assert refused is not None
+    assert not await refused.connect(1)
+    refused.leave()
+    assert 0 == lane.room(urgent=True)
+    clock.advance(9_500)
+    assert lane.enter() is None
+    clock.advance(50)
+    assert lane.enter(urgent=True) is not None
+
+
+async def test_turns_are_not_kept_for_urgent_messages_that_do_not_come() -> None:
+    clock = FakeClock(NOON)
+    lane = a_lane(clock, rate=LocalRate(Rate(1, SECOND), clock))
+    (place,) = entered(lane, urgent=True)
+    place.leave()
+    assert lane.enter() is None
+    clock.advance(100)
+    assert lane.enter() is not None
 
 
 async def test_a_retry_after_pauses_the_rate_that_others_share() -> None:

@@ -10,10 +10,10 @@ import pytest
 from services.dispatcher.channels.base import Provider
 from services.dispatcher.core.rate import Rate
 from services.dispatcher.core.rows import Work
-from services.dispatcher.errors import AmbiguousError, MisconfiguredError, RefusedError, TemporaryError
+from services.dispatcher.errors import AmbiguousError, BusyError, MisconfiguredError, RefusedError, TemporaryError
 from services.dispatcher.lanes import Lane
 from services.dispatcher.rates import LocalRate
-from shared.clock import DAY, HOUR, SECOND
+from shared.clock import DAY, HOUR, MINUTE, SECOND
 from shared.messages.command import OnAmbiguous
 from shared.messages.delivery import Delivery
 from tests.dispatching import Bench, a_command, a_record, eventually, outcomes
@@ -80,6 +80,29 @@ async def test_refused_for_now_by_both_it_is_tried_again_later() -> None:
     assert (2, None) == (row.attempt, row.provider)
     assert row.retry_at is not None
     assert row.retry_at > bench.machine
+
+
+async def test_an_outage_of_hours_fails_no_message() -> None:
+    """A 503 is said to everybody: twenty of them refuse this message no more than one does."""
+    provider = RecordingProvider("first", answers=[BusyError("503")] * 20)
+    bench = Bench(lanes=lambda made: {"email": [made.lane(provider)]})
+    assert "deferred" == await bench.deliver(a_command())
+    for _ in range(19):
+        bench.machine += 10 * MINUTE
+        assert "deferred" == await again(bench)
+    bench.machine += 10 * MINUTE
+    assert "reported" == await again(bench)
+    assert [("sent", None)] == bench.outcomes
+
+
+async def test_of_a_contact_s_own_server_eight_outages_are_enough() -> None:
+    provider = RecordingProvider("first", answers=[BusyError("503")] * 20)
+    bench = Bench(lanes=lambda made: {"email": [made.lane(provider, party=lambda address: address)]})
+    assert "deferred" == await bench.deliver(a_command())
+    while not bench.outcomes:
+        bench.machine += 10 * MINUTE
+        await again(bench)
+    assert ([("failed", "gave_up")], 12) == (bench.outcomes, len(provider._answers))
 
 
 async def test_past_one_that_is_left_alone_the_next_one_is_asked() -> None:
