@@ -135,7 +135,7 @@ class HttpApi:
         async with client.stream(
             "POST", self._base + path, content=content, headers=dict(headers), extensions={"trace": trace}
         ) as answer:
-            # As it comes: a few bytes from a contact's server could unpack to all our memory.
+            # As it comes: packed, which nobody asked for, it would be fifty times the bound, or no answer at all.
             async for chunk in answer.aiter_raw():
                 body += chunk
                 if len(body) > ANSWER_BYTES:

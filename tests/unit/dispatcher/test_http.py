@@ -10,7 +10,7 @@ from tests.servers.provider import Face, ProviderServer, Reply
 
 
 async def test_an_answer_is_not_unpacked() -> None:
-    """Nobody asked for it packed, and 60 KB of it could be 60 MB."""
+    """Nobody asked for it packed; the bound is of what is held in memory."""
     packed = gzip.compress(bytes(60_000_000))
     reply = Reply(500, packed, {"Content-Encoding": "gzip"})
     async with ProviderServer(Face(lambda _asked, _number: reply)) as server:
