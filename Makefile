@@ -10,7 +10,7 @@ COMPILE_ANY = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --
 COMPILE = $(COMPILE_ANY) pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test test-long check kafka bench faults lock lock-sdks
+.PHONY: help setup demo dev test test-long check kafka bench bench-peers faults lock lock-sdks lock-peers
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-12s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ kafka: setup ## a real local Apache Kafka and Redis until Ctrl-C
 bench: setup ## the benchmark of the decision path
 	@$(BIN)/python -m benchmarks.path
 
+bench-peers: setup ## the evaluator beside Kafka Streams, Quix Streams and Faust: the same job, one line a figure
+	@$(BIN)/python -m benchmarks.evaluator
+
 faults: setup ## real evaluators killed, paused and cut off under load, and judged: one line a row
 	@$(BIN)/python -m tests.faults
 
@@ -63,3 +66,6 @@ lock: $(if $(wildcard $(BIN)/uv),,setup) ## compile requirements/*.txt again aft
 lock-sdks: $(if $(wildcard $(BIN)/uv),,setup) ## lock the libraries of others that tests/sdks runs
 	@$(COMPILE_ANY) tests/sdks/requirements.in --output-file tests/sdks/requirements.txt
 	@cd tests/sdks && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund --silent
+
+lock-peers: $(if $(wildcard $(BIN)/uv),,setup) ## lock Quix Streams, which benchmarks/evaluator runs
+	@$(COMPILE_ANY) benchmarks/evaluator/requirements.in --output-file benchmarks/evaluator/requirements.txt

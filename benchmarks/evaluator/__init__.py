@@ -1,0 +1,1 @@
+"""The evaluator beside its peers: the same cart job by each of them on the same broker."""
