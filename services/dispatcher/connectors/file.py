@@ -5,20 +5,30 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+from services.dispatcher.connectors.auth import Auth, Basic, Bearer, OAuth2
 from services.dispatcher.connectors.base import Connector
+from services.dispatcher.connectors.filling import unknown
 from services.dispatcher.connectors.http import HttpConnector, HttpSettings
+from services.dispatcher.connectors.presets import PRESETS, Preset
 from services.dispatcher.lanes import Lane
 from shared.clock import HOUR
 from shared.errors import ConfigurationError
 from shared.journeys.document import read_document
 from shared.journeys.faults import Fault, JourneyFaultsError, shown
 from shared.journeys.reader import Node
+from shared.journeys.secrets import secret_of
 
 SCHEMA = "connectors/v1"
 METHODS = ("POST", "PUT", "PATCH")
-_FIELDS = ("url", "method", "headers", "timeout", "success", "answer", "connections", "allow_http")
+_FIELDS = (
+    *("kind", "url", "base_url", "method", "headers", "auth", "body", "timeout", "success", "answer", "connections"),
+    "allow_http",
+)
+_PLACEHOLDERS = "{command_id}, {contact}, {arguments} and {arguments.name}"
+_AUTH = ("bearer", "basic", "oauth2")
 _OURS = frozenset({"content-type", "idempotency-key", "content-length", "host"})
 
 
@@ -56,21 +66,77 @@ def lanes_of(settings: Mapping[str, HttpSettings]) -> dict[str, Lane[Connector]]
 
 
 def _connector(node: Node, environment: Mapping[str, str]) -> HttpSettings | None:
-    fields = node.fields(_FIELDS, required=("url",))
-    if "url" not in fields:
-        return None
-    plain = fields["allow_http"].boolean() if "allow_http" in fields else False
-    return HttpSettings(
-        url=_url(fields["url"], plain=plain),
-        method=fields["method"].choice(METHODS, "method") if "method" in fields else "POST",
+    fields = node.fields(_FIELDS)
+    preset = PRESETS[fields["kind"].choice(list(PRESETS), "kind of connector")] if "kind" in fields else None
+    given = Preset(about="", path="", body=None) if preset is None else preset
+    settings = HttpSettings(
+        url=_whole_url(node, fields, given.path),
+        method=fields["method"].choice(METHODS, "method") if "method" in fields else given.method,
         headers=_headers(fields["headers"], environment) if "headers" in fields else {},
         timeout=_timeout(fields["timeout"]) if "timeout" in fields else 10.0,
         success=frozenset(item.integer(100, 599) for item in fields["success"].items())
         if "success" in fields
-        else frozenset(),
-        answer={name: child.text() for name, child in fields["answer"].pairs()} if "answer" in fields else {},
+        else given.success,
+        answer={name: child.text() for name, child in fields["answer"].pairs()} if "answer" in fields else given.answer,
         connections=fields["connections"].integer(1, 1000) if "connections" in fields else 8,
+        body=_body(fields["body"]) if "body" in fields else given.body,
+        auth=_auth(fields["auth"], environment) if "auth" in fields else None,
     )
+    return settings if settings.url else None
+
+
+def _whole_url(node: Node, fields: Mapping[str, Node], path: str) -> str:
+    """Return what is asked; nothing, with the fault, where nothing says it."""
+    plain = fields["allow_http"].boolean() if "allow_http" in fields else False
+    wanted, other = ("base_url", "url") if "kind" in fields else ("url", "base_url")
+    if other in fields:
+        fields[other].fault("a `kind` goes with `base_url`, and without one the whole `url` is written")
+    if wanted not in fields:
+        node.fault(f"`{wanted}` is missing")
+        return ""
+    return _url(fields[wanted], plain=plain).rstrip("/" if path else "") + path
+
+
+def _body(node: Node) -> Any:
+    body = _plain(node)
+    for name in unknown(body):
+        node.place_of(f"{{{name}}}").fault(f"`{{{name}}}` is no placeholder: there are {_PLACEHOLDERS}")
+    return body
+
+
+def _plain(node: Node) -> Any:
+    if isinstance(node.value, dict):
+        return {name: _plain(child) for name, child in node.value.items()}
+    return [_plain(child) for child in node.value] if isinstance(node.value, list) else node.value
+
+
+def _auth(node: Node, environment: Mapping[str, str]) -> Auth | None:
+    fields = node.fields(_AUTH)
+    if len(fields) != 1:
+        node.fault(f"expected one of {', '.join(_AUTH)}")
+        return None
+    [(kind, child)] = fields.items()
+    if kind == "bearer":
+        return Bearer(_secret(child, environment))
+    if kind == "basic":
+        login = child.fields(("user", "password"), ("user", "password"))
+        if len(login) < 2:
+            return None
+        return Basic(login["user"].text(), _secret(login["password"], environment))
+    needed = ("token_url", "client_id", "client_secret")
+    client = child.fields((*needed, "scope"), needed)
+    if not client.keys() >= set(needed):
+        return None
+    return OAuth2(
+        token_url=_url(client["token_url"], plain=False),
+        client_id=client["client_id"].text(),
+        client_secret=_secret(client["client_secret"], environment),
+        scope=client["scope"].text() if "scope" in client else "",
+    )
+
+
+def _secret(node: Node, environment: Mapping[str, str]) -> str:
+    return secret_of(node, environment).decode("utf-8", "replace")
 
 
 def _url(node: Node, *, plain: bool) -> str:
@@ -87,7 +153,11 @@ def _url(node: Node, *, plain: bool) -> str:
     elif parts.scheme == "http" and not (plain or _is_loopback(host)):
         node.fault("http would show contacts' data to the network: use https, or say `allow_http: true`")
     elif parts.username or parts.password:
-        node.fault("no password in a URL, which logs show: put it in `headers` from the environment")
+        node.fault("no password in a URL, which logs show: put it in `auth` or `headers` from the environment")
+    elif "{" in parts.netloc:
+        node.fault("who is asked is said here and not by a call: no placeholder in the host")
+    for name in unknown(text):
+        node.fault(f"`{{{name}}}` is no placeholder: there are {_PLACEHOLDERS}")
     return text
 
 

@@ -9,8 +9,10 @@ from typing import Any
 import httpx2
 import msgspec
 
+from services.dispatcher.connectors.auth import Auth, Authorizer
 from services.dispatcher.connectors.base import AnswerTooLargeError, Request
-from services.dispatcher.errors import BusyError, RefusedError, UnavailableError
+from services.dispatcher.connectors.filling import filled, filled_url
+from services.dispatcher.errors import BusyError, RefusedError, TemporaryError, UnavailableError
 
 BODY_BYTES = 256 * 1024
 """Of an answer, before ``answer`` picks what is kept of it."""
@@ -22,7 +24,8 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where to ask and how. ``timeout`` is in seconds, for the whole exchange. ``success`` empty: any 2xx.
 
     ``answer`` names what is kept of the answer: the name in the context, and the path to the value (``data.code``).
-    Empty: the whole answer. ``connections`` is how many calls may be under way at once.
+    Empty: the whole answer. ``connections`` is how many calls may be under way at once. ``url`` and ``body`` may have
+    placeholders; without a ``body`` the call's arguments are sent as they are. ``auth`` says who asks.
     """
 
     url: str
@@ -32,6 +35,8 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
     success: frozenset[int] = frozenset()
     answer: Mapping[str, str] = {}
     connections: int = 8
+    body: Any = None
+    auth: Auth | None = None
 
 
 class HttpConnector:
@@ -40,24 +45,30 @@ class HttpConnector:
     def __init__(self, settings: HttpSettings) -> None:
         self._settings = settings
         self._client: httpx2.AsyncClient | None = None
+        self._authorizer = Authorizer(settings.auth, self._grant)
 
     async def call(self, request: Request) -> Any:
         """Ask and return what ``answer`` picks; null for an answer without a body.
 
         429, 408, 425, 5xx and whatever keeps the answer from arriving are temporary, every other refusal is final.
         """
-        body = msgspec.json.encode(
-            {"command_id": request.command_id, "contact": request.contact, "arguments": request.arguments}
-        )
+        settings = self._settings
+        whole = {"command_id": request.command_id, "contact": request.contact, "arguments": request.arguments}
+        content = msgspec.json.encode(whole if settings.body is None else filled(settings.body, request))
+        url = filled_url(settings.url, request)
+        headers = {**settings.headers, "Content-Type": "application/json", "Idempotency-Key": request.command_id}
         try:
-            async with asyncio.timeout(self._settings.timeout):
-                status, after, content = await self._ask(body, request.command_id)
+            async with asyncio.timeout(settings.timeout):
+                headers |= await self._authorizer.headers()
+                status, after, content = await self._ask(settings.method, url, content, headers)
         except TimeoutError as error:
             raise UnavailableError(f"no answer within {self._settings.timeout:g} s") from error
         except httpx2.TransportError as error:
             # Lost on the way or after it arrived: the same, for the connector drops a repeat by its key.
             raise UnavailableError(type(error).__name__) from error
         if not self._is_well(status):
+            if status == 401 and self._authorizer.refused():
+                raise TemporaryError("HTTP 401: the token is not accepted any more")
             if status >= 500 or status in _TRY_LATER:
                 raise BusyError(f"HTTP {status}", retry_after=_retry_after(after))
             raise RefusedError(f"HTTP {status}")
@@ -69,15 +80,19 @@ class HttpConnector:
         if client is not None:
             await client.aclose()
 
-    async def _ask(self, body: bytes, key: str) -> tuple[int, str, bytes]:
-        settings = self._settings
+    async def _grant(self, url: str, content: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+        # Everybody waits for the one token, and nobody's time-out ends its fetching.
+        async with asyncio.timeout(self._settings.timeout):
+            status, _, answer = await self._ask("POST", url, content, headers)
+        return status, answer
+
+    async def _ask(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> tuple[int, str, bytes]:
         if self._client is None:
-            limits = httpx2.Limits(max_connections=settings.connections)
+            limits = httpx2.Limits(max_connections=self._settings.connections)
             # The one time-out is the caller's: httpx2's own would begin anew with each part of an answer.
             self._client = httpx2.AsyncClient(timeout=None, limits=limits, follow_redirects=False)
-        headers = {**settings.headers, "Content-Type": "application/json", "Idempotency-Key": key}
         content = bytearray()
-        async with self._client.stream(settings.method, settings.url, content=body, headers=headers) as response:
+        async with self._client.stream(method, url, content=body, headers=headers) as response:
             async for chunk in response.aiter_bytes():
                 content += chunk
                 if len(content) > BODY_BYTES:

@@ -62,6 +62,22 @@ def test_the_file_says_where_to_ask_and_secrets_come_from_the_environment(tmp_pa
         ("{url: https://a.example, headers: {Idempotency-Key: x}}", "`Idempotency-Key` is set by Kikkake"),
         ("{url: https://a.example, timeout: 2h}", "an hour at most"),
         ("{url: https://a.example, retries: 3}", "unknown key `retries`"),
+        ("{kind: hubspot, base_url: https://a.example}", "unknown kind of connector `hubspot`"),
+        ("{kind: zendesk_ticket}", "`base_url` is missing"),
+        ("{kind: zendesk_ticket, base_url: http://shop.zendesk.com}", "use https"),
+        ("{kind: hubspot_note, base_url: https://a.example, url: https://a.example}", "a `kind` goes with `base_url`"),
+        ("{base_url: https://a.example, url: https://a.example}", "a `kind` goes with `base_url`"),
+        ("{url: 'https://{arguments.host}/'}", "no placeholder in the host"),
+        ("{url: 'https://a.example/{argument.x}'}", "`{argument.x}` is no placeholder"),
+        ("{url: https://a.example, body: {x: ['{contcat}']}}", "`{contcat}` is no placeholder"),
+        ("{url: https://a.example, auth: {bearer: s3cret}}", "a secret is `{env: NAME}`"),
+        ("{url: https://a.example, auth: {bearer: {env: MISSING}}}", "variable MISSING is not set"),
+        ("{url: https://a.example, auth: {}}", "expected one of bearer, basic, oauth2"),
+        ("{url: https://a.example, auth: {basic: {user: me}}}", "`password` is missing"),
+        (
+            "{url: https://a.example, auth: {oauth2: {client_id: a, token_url: https://b.example}}}",
+            "`client_secret` is",
+        ),
     ],
 )
 def test_a_slip_is_named_at_its_line(tmp_path: Path, line: str, fault: str) -> None:
