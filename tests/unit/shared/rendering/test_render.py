@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -112,3 +113,13 @@ def test_html_without_a_body_has_its_preheader_first() -> None:
 
 def test_the_trigger_is_the_event_that_caused_the_entry() -> None:
     assert "Paid" == text("{{ trigger.name }}", event={"name": "Paid"})
+
+
+def test_json_writes_a_value_that_no_value_can_break_out_of() -> None:
+    data = {"contact": {"id": "c1", "name": 'Aki "A", \\', "tags": ["x", {"y": 1}]}}
+    said = render({"text": '{"name": {{ contact.name | json }}, "tags": {{ contact.tags | json }}}'}, data).parts[
+        "text"
+    ]
+    assert {"name": 'Aki "A", \\', "tags": ["x", {"y": 1}]} == json.loads(said)
+    with pytest.raises(TemplateError, match="nickname"):
+        render({"text": "{{ contact.nickname | json }}"}, data)
