@@ -179,9 +179,11 @@ class _Chooser:
         status: int = 200,
     ) -> Response:
         consents = self._links.consents
-        known = {} if consents is None else await consents(link.contact) or {}
+        known: Mapping[str, str] | None = None
+        if consents is not None and self._recorder.takes():
+            known = await consents(link.contact)
         offered = [
-            pages.Choice(topic, self._topics.get(topic, TopicText()), choices.get(topic) or known.get(topic))
+            pages.Choice(topic, self._topics.get(topic, TopicText()), choices.get(topic) or (known or {}).get(topic))
             for topic in self._offered(link)
         ]
         text = pages.preferences(_language(request), offered, link.target, notice)

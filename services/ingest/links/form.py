@@ -14,7 +14,7 @@ ONE_CLICK = ("List-Unsubscribe", "One-Click")
 PAGE = "page"
 """The field by which the page's own forms are told from a mail program."""
 ALL = "all"
-"""The field that chooses for every topic."""
+"""The field that revokes every topic: what is granted is chosen by name."""
 TOPIC = "topic."
 """What stands before the name of a topic in the name of its field."""
 STATUSES = ("granted", "revoked")
@@ -40,8 +40,8 @@ def choices_of(fields: Mapping[str, str], topics: Collection[str], topic: str) -
     name, value = ONE_CLICK
     if fields.get(name) == value and topic:
         return {topic: "revoked"}
-    if fields.get(ALL) in STATUSES:
-        return dict.fromkeys(topics, fields[ALL])
+    if fields.get(ALL) == "revoked":
+        return dict.fromkeys(topics, "revoked")
     chosen = {one: fields.get(TOPIC + one, "") for one in topics}
     found = {one: status for one, status in chosen.items() if status in STATUSES}
     if not found:
@@ -53,7 +53,10 @@ def _multipart(raw: bytes, content_type: str) -> dict[str, str]:
     if "\r" in content_type or "\n" in content_type:
         raise BadBodyError("the body is no form", code="invalid_body")
     head = f"Content-Type: {content_type}\r\n\r\n".encode("latin-1", "replace")
-    message = BytesParser(policy=HTTP).parsebytes(head + raw)
+    try:
+        message = BytesParser(policy=HTTP).parsebytes(head + raw)
+    except RecursionError as error:  # forms within forms
+        raise BadBodyError("the body is no form", code="invalid_body") from error
     found: dict[str, str] = {}
     for part in list(message.iter_parts())[:_MOST_FIELDS]:
         name = part.get_param("name", header="content-disposition")

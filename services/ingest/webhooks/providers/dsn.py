@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from email import policy
 from email.message import Message as Mail
 from email.parser import BytesParser
@@ -22,7 +23,7 @@ BODY_BYTES = 256 * 1024
 """What is read of a mail: a report says what it has to say before the message that it brings back."""
 _LETTERS = r"[A-Za-z0-9_-]{40,600}"
 _SENT_TO = re.compile(rf"\bb\+({_LETTERS})@", re.IGNORECASE)
-_BROUGHT_BACK = re.compile(rf"^>?\s*{REFERENCE_HEADER}:\s*({_LETTERS})\s*$", re.IGNORECASE | re.MULTILINE)
+_BROUGHT_BACK = re.compile(rf"^>?[ \t]*{REFERENCE_HEADER}:[ \t]*({_LETTERS})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 _REPLY = re.compile(r"(?<![\d.-])([45])\d\d[ -]")
 _NOBODY = re.compile(
@@ -38,14 +39,12 @@ _TO = ("X-Original-To", "Delivered-To", "Envelope-To", "To")
 
 def parse(raw: bytes, _most: int) -> Body:
     """Return what a mail tells, as JSON: each of its fields may be missing."""
-    mail = BytesParser(policy=policy.compat32).parsebytes(raw[:BODY_BYTES])
-    text = raw[:BODY_BYTES].decode("latin-1")
-    found: dict[str, Any] = {
-        "id": sha256(raw).hexdigest(),
-        "reference": _reference(mail, text),
-        "unsubscribe": _token(str(mail.get("Subject", ""))),
-        **_report(mail, text),
-    }
+    found: dict[str, Any] = {"id": sha256(raw).hexdigest()}
+    with suppress(RecursionError):  # mails within mails without end tell nothing
+        mail = BytesParser(policy=policy.compat32).parsebytes(raw[:BODY_BYTES])
+        text = raw[:BODY_BYTES].decode("latin-1")
+        found |= {"reference": _reference(mail, text), "unsubscribe": _token(str(mail.get("Subject", "")))}
+        found |= _report(mail, text)
     return Body({name: value for name, value in found.items() if value}, len(raw))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,6 +46,7 @@ def test_the_pages_fields(fields: dict[str, str], expected: dict[str, str]) -> N
         {"topic.other": "granted"},
         {"topic.news": "maybe"},
         {"all": "yes"},
+        {"all": "granted"},
         {"list-unsubscribe": "One-Click"},
         {"List-Unsubscribe": "one-click"},
     ],
@@ -56,6 +59,15 @@ def test_what_chooses_nothing_is_refused(fields: dict[str, str]) -> None:
 def test_one_click_needs_a_link_of_a_topic() -> None:
     with pytest.raises(BadBodyError):
         choices_of({"List-Unsubscribe": "One-Click"}, TOPICS, "")
+
+
+def test_forms_within_forms_are_none() -> None:
+    deep = b"".join(
+        f'--b{n}\r\nContent-Type: multipart/mixed; boundary="b{n + 1}"\r\n\r\n'.encode() for n in range(400)
+    )
+    kind = 'multipart/form-data; boundary="b0"'
+    with suppress(BadBodyError):
+        assert {} == fields_of(deep, kind)
 
 
 @given(st.binary(max_size=300), st.sampled_from(["", "text/plain", "multipart/form-data", MULTIPART[1]]))

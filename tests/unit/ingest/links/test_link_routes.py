@@ -266,6 +266,18 @@ def test_the_page_does_not_need_to_know(answer: Any) -> None:
     assert (200, 0) == (page.status_code, page.text.count("checked"))
 
 
+def test_above_the_pace_nobody_is_asked_what_is_known() -> None:
+    asked: list[str] = []
+
+    async def find(contact: str) -> bytes | None:
+        asked.append(contact)
+        return None
+
+    site = a_site(consents=consents_by(find), pace=Pace(2, FakeClock(0)))
+    assert [200] * 4 == [get(site, path("preferences")).status_code for _ in range(4)]
+    assert 2 == len(asked)
+
+
 # ---- forged -------------------------------------------------------------------------------------------------------
 
 ROUTES = ("/t/o/", "/t/c/", "/u/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import process_time
 from typing import Any
 
 import pytest
@@ -184,6 +185,20 @@ def test_whatever_is_sent_is_read(raw: bytes) -> None:
     found = parse(raw, 1).value
     assert isinstance(found, dict)
     assert all(isinstance(value, str) for value in found.values())
+
+
+def nested(levels: int) -> bytes:
+    """Return a mail with so many mails within each other."""
+    return b"".join(f'Content-Type: multipart/mixed; boundary="b{n}"\n\n--b{n}\n'.encode() for n in range(levels))
+
+
+@pytest.mark.parametrize(
+    "raw", [nested(5_000), b"From: <>\n\n" + b"\n" * 200_000, b"From: <>\n\n" + b"> " * 100_000, b"b+" * 100_000]
+)
+def test_a_mail_that_is_made_to_take_long_does_not(raw: bytes) -> None:
+    began = process_time()
+    assert {"id"} <= set(parse(raw, 1).value)
+    assert process_time() - began < 2.0
 
 
 def test_nothing_of_the_mail_is_kept_but_what_it_tells() -> None:
