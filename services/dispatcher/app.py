@@ -34,7 +34,8 @@ from shared.kafka.reader import KafkaLogReader
 from shared.metrics import Metrics
 
 _LOG = structlog.get_logger(__name__)
-# Connect and greet, MAIL, RCPT, DATA: each may take its time-out before the message itself does.
+# An idle session that says nothing, a new one, whom the message is from and for, a refusal: each may take its time-out
+# before or after the message itself does. The ten seconds beside them are those of attachments.
 _SMTP_STEPS = 4
 
 

@@ -72,7 +72,8 @@ class SmtpPool:
                 async with self._borrowed(connection):
                     return await connection.deliver(mail)
             except UnavailableError:
-                if connection.usable:
+                # A message that it began to take and did not is one that has had its time.
+                if connection.usable or connection.writing:
                     raise
         connection = SmtpConnection(self._address)
         async with self._borrowed(connection):

@@ -31,7 +31,11 @@ _SERVICE_CLOSING = 421
 
 
 class SmtpAddress(msgspec.Struct, frozen=True, kw_only=True):
-    """Where and how to reach the server. ``reply_timeout`` (seconds) is for the answer to a whole message."""
+    """Where and how to reach the server.
+
+    ``timeout`` (seconds) is for each of these: to connect and log in, to say whom a message is from and for, to recover
+    from a refusal. ``reply_timeout`` is for a whole message and its answer.
+    """
 
     host: str
     port: int
@@ -65,6 +69,8 @@ class SmtpConnection:
 
     For aiosmtplib asks one thing at a time: sender, recipient and DATA each cost the way to the server and back. A
     server with PIPELINING (RFC 2920) is asked all three at once.
+
+    ``writing``: it broke off while it took a message.
     """
 
     def __init__(self, address: SmtpAddress) -> None:
@@ -84,6 +90,7 @@ class SmtpConnection:
         self._writer: asyncio.StreamWriter | None = None
         self.sent = 0
         self.last_used = 0
+        self.writing = False
 
     @property
     def usable(self) -> bool:
@@ -99,9 +106,10 @@ class SmtpConnection:
     async def connect(self) -> None:
         """Connect, greet, secure, log in. Raises UnavailableError for all that goes wrong: no message is to blame."""
         try:
-            await self._client.connect()
-            if self._client.is_ehlo_or_helo_needed:
-                await self._client.ehlo()
+            async with asyncio.timeout(self._address.timeout):
+                await self._client.connect()
+                if self._client.is_ehlo_or_helo_needed:
+                    await self._client.ehlo()
         except SMTPAuthenticationError as error:
             self.close()
             failure = MisconfiguredError if error.code >= 500 else UnavailableError
@@ -131,11 +139,15 @@ class SmtpConnection:
         """
         dotted = False
         try:
-            await self._open(mail)
-            await self._write_body(mail.data)
-            dotted = True
-            self._write(b".\r\n")
-            answer = await self._answer(self._address.reply_timeout)
+            async with asyncio.timeout(self._address.timeout):
+                await self._open(mail)
+            async with asyncio.timeout(self._address.reply_timeout):
+                self.writing = True
+                await self._write_body(mail.data)
+                dotted = True
+                self._write(b".\r\n")
+                answer = await self._answer()
+            self.writing = False
         except _RefusedCommandError as refused:
             raise await self._refusal(refused.answer, refused.command) from None
         except (_NoAnswerError, OSError, TimeoutError) as error:
@@ -163,8 +175,9 @@ class SmtpConnection:
     async def quit(self) -> None:
         """Say goodbye, briefly."""
         with contextlib.suppress(_NoAnswerError, OSError, TimeoutError):
-            self._write(b"QUIT\r\n")
-            await self._answer(1)
+            async with asyncio.timeout(1):
+                self._write(b"QUIT\r\n")
+                await self._answer()
         self.close()
 
     async def _open(self, mail: Envelope) -> None:
@@ -179,7 +192,7 @@ class SmtpConnection:
         for name, line in commands.items():
             if not at_once:
                 self._write(line)
-            answer = await self._answer(self._address.timeout)
+            answer = await self._answer()
             expected = 3 if name == "DATA" else 2
             if answer.code // 100 != expected:
                 refused = refused or _RefusedCommandError(name, answer)
@@ -188,7 +201,7 @@ class SmtpConnection:
             elif refused is not None and name == "DATA":
                 # It waits for a message that is for nobody (RFC 2920, 3.1): an empty one, which it refuses.
                 self._write(b".\r\n")
-                await self._answer(self._address.timeout)
+                await self._answer()
         if refused is not None:
             raise refused
 
@@ -210,23 +223,21 @@ class SmtpConnection:
         """Write all but the final dot and wait until the operating system has taken it."""
         self._write(_LEADING_DOT.sub(b"..", data))
         if self._writer is not None:
-            async with asyncio.timeout(self._address.reply_timeout):
-                await self._writer.drain()
+            await self._writer.drain()
 
-    async def _answer(self, seconds: float) -> Answer:
-        """Return the next answer, all its lines. Raises _NoAnswerError for what is none, TimeoutError, OSError."""
+    async def _answer(self) -> Answer:
+        """Return the next answer, all its lines. Raises _NoAnswerError for what is none, OSError."""
         lines: list[str] = []
-        async with asyncio.timeout(seconds):
-            while len(lines) < _LINES:
-                try:
-                    line = await self._reader.readline()
-                except ValueError as error:  # longer than any
-                    raise _NoAnswerError from error
-                if not line.endswith(b"\n") or not line[:3].isdigit():
-                    raise _NoAnswerError
-                lines.append(line[4:].strip().decode("utf-8", "replace"))
-                if line[3:4] != b"-":
-                    return Answer(int(line[:3]), "\n".join(lines))
+        while len(lines) < _LINES:
+            try:
+                line = await self._reader.readline()
+            except ValueError as error:  # longer than any
+                raise _NoAnswerError from error
+            if not line.endswith(b"\n") or not line[:3].isdigit():
+                raise _NoAnswerError
+            lines.append(line[4:].strip().decode("utf-8", "replace"))
+            if line[3:4] != b"-":
+                return Answer(int(line[:3]), "\n".join(lines))
         raise _NoAnswerError
 
     async def _refusal(self, answer: Answer, command: str) -> TemporaryError | RefusedError:
@@ -236,8 +247,9 @@ class SmtpConnection:
             self.close()
             return UnavailableError(detail)
         try:
-            self._write(b"RSET\r\n")
-            await self._answer(self._address.timeout)
+            async with asyncio.timeout(self._address.timeout):
+                self._write(b"RSET\r\n")
+                await self._answer()
         except (_NoAnswerError, OSError, TimeoutError):
             self.close()
         if answer.code < 500:

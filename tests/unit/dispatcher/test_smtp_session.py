@@ -33,6 +33,7 @@ class Server:
     at_once: bool = False
     heard: list[str] = field(default_factory=list)
     messages: list[bytes] = field(default_factory=list)
+    pause: float = 0.0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 x\r\n")
@@ -47,6 +48,7 @@ class Server:
                 continue
             writer.write(held + answer)
             held = b""
+            await asyncio.sleep(self.pause)
             if verb == "DATA" and answer.startswith(b"354"):
                 message = b""
                 while not message.endswith(b"\r\n.\r\n") and message != b".\r\n":
@@ -143,6 +145,19 @@ async def test_each_refusal_is_somebodys_fault(
     assert type(caught.value) is error
     assert "ann@" not in str(caught.value)
     assert "shop@" not in str(caught.value)
+
+
+async def test_a_server_that_is_slow_with_everything_has_one_time_for_all_of_it() -> None:
+    """A lease outlives the longest hand-over only if none is longer than its steps."""
+    server = Server()
+    async with session(server) as connection:
+        await connection.connect()
+        connection._address = SmtpAddress(host="127.0.0.1", port=1, timeout=0.3, reply_timeout=0.5)
+        server.pause = 0.2
+        with pytest.raises(UnavailableError):
+            await connection.deliver(MAIL)
+    assert not connection.writing
+    assert [] == server.messages
 
 
 async def test_a_login_that_is_refused_needs_a_person() -> None:
