@@ -8,8 +8,10 @@ which is a sixth of its HTML.
 **Strict.** What is missing or null is not printed: the send is skipped as ``template_error``. It may be asked for
 (``if``) and replaced (``default``).
 
-**Bounded.** Turns of loops, size of output and of variables, nesting. Python-liquid has no bound in time, but between
-two of these there is no work that grows.
+**Bounded.** Turns of loops, size of output and of variables, nesting, and the characters that go through filters in all
+turns together: ten thousand turns of ``strip_html`` over a long text took ten minutes. So filters take some tenths of a
+second at most, the same texts are refused on every machine, and no process has to be killed for one. What has no bound
+but the turns is ``contains`` and ``==`` on long texts: 1.6 s in 9,000 turns over 190 KB.
 """
 
 from __future__ import annotations

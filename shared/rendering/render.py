@@ -11,7 +11,7 @@ import msgspec
 from liquid.exceptions import LiquidError
 
 from shared.rendering.errors import TemplateError
-from shared.rendering.liquid import MAX_SOURCE, compile_liquid, first_line
+from shared.rendering.liquid import MAX_SOURCE, compile_liquid, fill, first_line
 from shared.rendering.mjml import compile_mjml
 from shared.rendering.roots import rooted
 
@@ -51,7 +51,7 @@ def _part(part: str, source: str, data: dict[str, Any]) -> str:
     if part == "mjml":
         source = compile_mjml(source)
     try:
-        text = compile_liquid(source, escape=part in MARKED_UP).render(data)
+        text = fill(compile_liquid(source, escape=part in MARKED_UP), data)
     except (LiquidError, RecursionError) as error:
         raise TemplateError(f"{part}: {first_line(error)}") from error
     except Exception as error:  # a filter given what it does not expect; its message may quote the data

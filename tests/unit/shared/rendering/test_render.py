@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+
+
+from time import process_time
 from typing import Any
 
 import pytest
@@ -123,3 +126,22 @@ def test_json_writes_a_value_that_no_value_can_break_out_of() -> None:
     assert {"name": 'Aki "A", \\', "tags": ["x", {"y": 1}]} == json.loads(said)
     with pytest.raises(TemplateError, match="nickname"):
         render({"text": "{{ contact.nickname | json }}"}, data)
+
+
+LONG = "{% assign x = '<b>defgh' %}{% for i in (1..15) %}{% assign x = x | append: x %}{% endfor %}"
+
+
+@pytest.mark.parametrize("filter_", ["strip_html", "upcase", "escape_once", "split: 'b' | join: ''"])
+def test_no_text_takes_long_however_long_what_its_loops_work_on(filter_: str) -> None:
+    """Neither its output nor its variables grow: without a bound the first takes ten minutes."""
+    begin = process_time()
+    with pytest.raises(TemplateError, match="characters go through filters"):
+        render({"text": LONG + f"{{% for i in (1..9000) %}}{{% assign y = x | {filter_} %}}{{% endfor %}}"}, {})
+    assert process_time() - begin < 5
+
+
+def test_the_work_of_one_text_leaves_the_next_its_own() -> None:
+    long = "{{ contact.note | upcase | downcase }}"
+    data = {"contact": {"note": "x" * 900_000}}
+    for _ in range(4):
+        assert 900_000 == len(render({"text": long}, data).parts["text"])
