@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-
-
 from time import process_time
 from typing import Any
 
