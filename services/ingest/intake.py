@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from services.ingest.admission import Admission, Outer
 from services.ingest.auth import Admin
-from services.ingest.body import Body
+from services.ingest.body import Body, require_few
 from services.ingest.calls import Calls
 from services.ingest.errors import CLIENT_GONE, IngestError, RateLimitedError, TooLargeError, TooSlowError, status_of
 from services.ingest.exchange import exchange_of
@@ -76,8 +76,10 @@ class Intake:
             try:
                 with self._gate.place() as place:
                     sender = self.admission.early(outer)
-                    most = self.admission.keys.body_bytes if sender is None else sender.source.limits.body_bytes
+                    limits = self.admission.keys.most if sender is None else sender.source.limits
+                    most = limits.body_bytes
                     raw = await self._receive(request, outer, place, most)
+                    require_few(raw, limits.batch_events)
                     arrived, size = Arrived({}, outer.headers, outer.query), len(raw)
                     calls = route.unread(raw) if route.unread is not None and sender is not None else None
                     if calls is None or sender is None:

@@ -58,15 +58,20 @@ class AdminToken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Keys(msgspec.Struct, frozen=True, kw_only=True):
-    """Every write key, and every admin token that a file names."""
+    """Every write key, and every admin token that a file names.
+
+    ``most``, found by itself: the most that any source may send, for what is read before it is known whose it is.
+    """
 
     write_keys: Mapping[str, WriteKey]
     admins: tuple[AdminToken, ...] = ()
+    most: Limits = STANDARD
 
-    @property
-    def body_bytes(self) -> int:
-        """The largest body that any source may send: what is read before the body has said whose it is."""
-        return max((key.source.limits.body_bytes for key in self.write_keys.values()), default=STANDARD.body_bytes)
+    def __post_init__(self) -> None:
+        """Find what ``most`` is, once."""
+        limits = [key.source.limits for key in self.write_keys.values()] or [STANDARD]
+        most = Limits(**{name: max(getattr(one, name) for one in limits) for name in Limits.__struct_fields__})
+        msgspec.structs.force_setattr(self, "most", most)
 
     def find(self, candidates: Iterable[str], now: int) -> str | None:
         """Return the first candidate that is a key which counts ``now``; None when none is known.

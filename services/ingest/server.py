@@ -22,6 +22,9 @@ HEAD_SECONDS = 10.0
 HEAD_BYTES = 64 * 1024
 """How large it may be: the parser keeps all of it and knows no limit. No library's is larger than a few kB."""
 
+_PAUSE = 0.01
+"""Seconds between two reads of a body that is answered already: 25 MB a second, and the others hardly notice."""
+
 _TICK = 0.1
 """Seconds between two of uvicorn's looks at whether to end."""
 
@@ -100,6 +103,20 @@ class Connection(HttpToolsProtocol):
         """Begin to count a head."""
         self._head_bytes = 0
         super().on_message_begin()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of a body. What still comes of one that is refused is let in slowly, and then forgotten.
+
+        Closing instead would reset the connection before the client, which still sends, has read why.
+        """
+        if self.cycle.response_complete and not self.flow.read_paused:
+            self.flow.pause_reading()
+            self.loop.call_later(_PAUSE, self._read_on)
+        super().on_body(body)
+
+    def _read_on(self) -> None:
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
 
     def on_headers_complete(self) -> None:
         """Count no more: what comes now is the body."""

@@ -13,6 +13,7 @@ from typing import cast
 
 import msgspec
 
+from services.ingest.body import LARGE
 from services.ingest.calls import Calls
 from services.ingest.client_address import ClientAddress, kept_of
 from services.ingest.errors import InvalidEventError
@@ -130,7 +131,11 @@ def unread_batch(raw: bytes) -> Calls | None:
     except (msgspec.DecodeError, RecursionError):
         return None
     return Calls(
-        items=body.batch, sent_at=body.sent_at, historical=body.historical, numbers_kept=_are_numbers_kept(raw)
+        items=body.batch,
+        sent_at=body.sent_at,
+        historical=body.historical,
+        # Of a large one, part by part: all at once would take long.
+        numbers_kept=len(raw) <= LARGE and _are_numbers_kept(raw),
     )
 
 

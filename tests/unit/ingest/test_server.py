@@ -26,10 +26,16 @@ async def echo(_scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+async def refuse(_scope: Any, _receive: Any, send: Any) -> None:
+    """Answer without a look at the body."""
+    await send({"type": "http.response.start", "status": 413, "headers": [(b"content-length", b"0")]})
+    await send({"type": "http.response.body", "body": b""})
+
+
 @asynccontextmanager
-async def connected() -> AsyncIterator[Streams]:
-    """A connection to ``echo``."""
-    config = config_of(echo, host="127.0.0.1", port=0, shutdown_seconds=1)
+async def connected(app: Any = echo) -> AsyncIterator[Streams]:
+    """A connection to ``app``."""
+    config = config_of(app, host="127.0.0.1", port=0, shutdown_seconds=1)
     config.load()
     state = ServerState()
     loop = asyncio.get_running_loop()
@@ -71,3 +77,18 @@ async def test_a_body_is_no_head_and_each_request_has_its_own() -> None:
             writer.write(head + b"\r\ncontent-length: 200000\r\n\r\n" + b"x" * 200_000)
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
             assert b"200000" == await reader.readexactly(6)
+
+
+async def test_what_still_comes_of_a_refused_body_is_let_in_slowly() -> None:
+    """The client reads why, and goes on; at full speed, its 100 MB would take the time of everybody else."""
+    size = 4_000_000
+    async with connected(refuse) as (reader, writer):
+        loop = asyncio.get_running_loop()
+        writer.write(b"POST / HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % size)
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 413 ")
+        began = loop.time()
+        writer.write(b"x" * size)
+        writer.write(b"GET / HTTP/1.1\r\n\r\n")
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 413 ")
+        # A read is 256 kB at most, and each but the last is followed by a pause of 10 ms.
+        assert loop.time() - began > 0.01 * (size // 262_144 - 1)
