@@ -12,7 +12,7 @@ class Tokens:
 
     def __init__(self, tokens: Iterable[str]) -> None:
         """Keep their hashes; none: nobody has the right one."""
-        self._digests = tuple(_digest(token) for token in tokens)
+        self._digests = tuple(digest_of(token) for token in tokens)
 
     def __bool__(self) -> bool:
         """Whether there is any."""
@@ -20,12 +20,18 @@ class Tokens:
 
     def open(self, headers: Mapping[str, str]) -> bool:
         """Tell whether ``headers`` carry one of them: ``Authorization: Bearer TOKEN``."""
-        scheme, _, token = headers.get("authorization", "").strip().partition(" ")
-        given = _digest(token.strip())
-        # All of them, always: the time says nothing of which it was.
-        found = [hmac.compare_digest(given, digest) for digest in self._digests]
-        return scheme.lower() == "bearer" and any(found)
+        return which(headers, self._digests) is not None
 
 
-def _digest(token: str) -> bytes:
+def digest_of(token: str) -> bytes:
+    """Return what is kept of ``token``: its SHA-256."""
     return hashlib.sha256(token.encode()).digest()
+
+
+def which(headers: Mapping[str, str], digests: Iterable[bytes]) -> int | None:
+    """Return the place in ``digests`` of the token that ``headers`` carry; None: of none."""
+    scheme, _, token = headers.get("authorization", "").strip().partition(" ")
+    given = digest_of(token.strip())
+    # All of them, always: the time says nothing of which it was.
+    found = [at for at, digest in enumerate(digests) if hmac.compare_digest(given, digest)]
+    return found[0] if found and scheme.lower() == "bearer" else None

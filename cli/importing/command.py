@@ -13,7 +13,7 @@ import click
 from cli.importing.lines import Form, form_of
 from cli.importing.mapping import MappingError, Reading, read_columns
 from shared.errors import ConfigurationError
-from shared.wording import counted
+from shared.wording import counted, reason_of
 
 TYPES = ("track", "identify", "page", "screen", "group", "alias", "consent")
 
@@ -29,7 +29,13 @@ TYPES = ("track", "identify", "page", "screen", "group", "alias", "consent")
 @click.option("--delimiter", default=",", show_default=True, help="Between the cells of a CSV row; \\t for a tab.")
 @click.option("--encoding", default="utf-8", show_default=True, help="Of the file, such as cp932.")
 @click.option("--rate", default=None, type=click.FloatRange(min=0, min_open=True), help="Events per second at most.")
-@click.option("--patience", default=600.0, show_default=True, help="Seconds without success until it gives up.")
+@click.option(
+    "--patience",
+    default=600.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="Seconds without success until it gives up.",
+)
 @click.option("--start-journeys", is_flag=True, help="These are no history: let them start journeys.")
 @click.option("--again", is_flag=True, help="Forget how far an earlier import of this file has come.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
@@ -134,7 +140,7 @@ def _import(path: Path, form: Form, reading: Reading, url: str, write_key: str, 
         try:
             import_lines(lines, reading, sender, record, advanced)
         except (OSError, EOFError, zlib.error) as error:
-            raise ConfigurationError(f"cannot read {path} to its end: {error}") from error
+            raise ConfigurationError(f"cannot read {path} to its end: {reason_of(error)}") from error
     _tell(path, record.progress.accepted, record.progress.refused, record.report_path)
 
 

@@ -21,6 +21,7 @@ from shared.journeys.conditions import CHANNELS
 from shared.journeys.document import read_document
 from shared.journeys.faults import Fault, JourneyFaultsError
 from shared.journeys.reader import Node
+from shared.wording import reason_of
 
 SCHEMA = "providers/v1"
 COMMON = ("id", "kind", "connections", "rate", "overflow")
@@ -57,7 +58,7 @@ def read_providers(path: Path, environment: Mapping[str, str]) -> dict[str, tupl
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
-            f"cannot read {path}, which --providers or KIKKAKE_PROVIDERS names: {error}"
+            f"cannot read {path}, which --providers or KIKKAKE_PROVIDERS names: {reason_of(error)}"
         ) from error
     return parse_providers(str(path), text, environment)
 

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
-import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from services.ingest.errors import NoAdminError, NotAdminError, UnauthorizedError
 from services.ingest.keys import AdminToken, Keys
 from shared.clock import Clock, system_clock
+from shared.tokens import digest_of, which
 
 _BODY_KEYS = ("writeKey", "api_key", "token", "$token")
 """What Segment calls it, and PostHog by now, in a browser, and on /engage/."""
@@ -38,7 +37,9 @@ class Admin:
         clock: Clock = system_clock,
     ) -> None:
         """``token`` None: only those of the keys file count, which ``named`` returns. ``clock``: the machine's."""
-        self._own: tuple[AdminToken, ...] = () if token is None else (AdminToken(name="admin", digest=_digest(token)),)
+        self._own: tuple[AdminToken, ...] = (
+            () if token is None else (AdminToken(name="admin", digest=digest_of(token)),)
+        )
         self._named = named
         self._clock = clock
 
@@ -48,17 +49,10 @@ class Admin:
         known = [one for one in (*self._own, *self._named()) if one.not_after is None or now < one.not_after]
         if not known:
             raise NoAdminError
-        scheme, _, token = headers.get("authorization", "").strip().partition(" ")
-        digest = _digest(token.strip())
-        # Each is compared, whichever was found: the time of an answer says nothing of them.
-        found = [one.name for one in known if hmac.compare_digest(digest, one.digest)]
-        if scheme.lower() != "bearer" or not found:
+        found = which(headers, [one.digest for one in known])
+        if found is None:
             raise NotAdminError("give the admin token: Authorization: Bearer TOKEN")
-        return found[0]
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
+        return known[found].name
 
 
 def header_keys(headers: Mapping[str, str]) -> Iterator[str]:

@@ -111,6 +111,8 @@ class Intake:
             self._of_source(sender.source.name, "accepted").inc(plan.accepted)
             if plan.rejections:
                 self._of_source(sender.source.name, "rejected").inc(len(plan.rejections))
+            if plan.refusal is not None:
+                raise plan.refusal
             return arrived, plan
 
     async def accept_webhook(self, request: Request, hook: Hook) -> Plan:

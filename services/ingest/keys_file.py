@@ -16,9 +16,11 @@ from shared.journeys.document import read_document
 from shared.journeys.faults import Fault, JourneyFaultsError, shown
 from shared.journeys.reader import Node
 from shared.messages.event import EventType
+from shared.wording import reason_of
 
 SCHEMA = "keys/v1"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_PLAIN = re.compile(r"key_[0-9]+")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SOURCE = ("side", "keys", "allow", "origins", "rate", "limits")
 _SIDES: tuple[Side, ...] = get_args(Side)
@@ -34,7 +36,7 @@ def read_keys(path: Path) -> Keys:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
-            f"cannot read {path}, which --keys-file or KIKKAKE_KEYS_FILE names: {error}"
+            f"cannot read {path}, which --keys-file or KIKKAKE_KEYS_FILE names: {reason_of(error)}"
         ) from error
     return parse_keys(str(path), text)
 
@@ -50,6 +52,9 @@ def parse_keys(file: str, text: str) -> Keys:
     for name, node in fields["sources"].pairs() if "sources" in fields else []:
         if not _NAME.fullmatch(name):
             node.fault(f"{shown(name)} is not a source's name; it has up to 64 small letters, digits and _")
+        if _PLAIN.fullmatch(name):
+            # Sources are told apart by their names: they would share one rate.
+            node.fault(f"{name} is what the keys of KIKKAKE_WRITE_KEYS are called by; take another name")
         _source(name, node, found)
     admins = fields["admins"].each(_admin) if "admins" in fields else ()
     if faults:

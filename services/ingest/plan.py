@@ -47,12 +47,16 @@ class Rejection(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """The records to write, how many of them are accepted events, how many ``items`` came, and what was refused."""
+    """The records to write, how many of them are accepted events, how many ``items`` came, and what was refused.
+
+    ``refusal``: the request is one call, and this is what is wrong with it.
+    """
 
     outputs: tuple[Output, ...]
     accepted: int
     items: int = 1
     rejections: tuple[Rejection, ...] = ()
+    refusal: IngestError | None = None
 
 
 def _none(_item: object, _shared: Mapping[str, Any] | None) -> bool:
@@ -110,7 +114,7 @@ def plan_steps(
     that ``passes`` the screen would return the same, unless the event says something of a consent. Yields after each
     ``STEP`` events: whoever has others to see to does it then.
 
-    Raises IngestError when the request as a whole cannot be taken, and for a call alone.
+    Raises IngestError when the request as a whole cannot be taken.
     """
     limits = sender.source.limits
     if len(calls.items) > limits.batch_events:
@@ -125,6 +129,7 @@ def plan_steps(
     outputs: list[Output] = []
     rejections: list[Rejection] = []
     accepted = 0
+    refusal: IngestError | None = None
     shortcut = Shortcut(
         calls,
         sender.source,
@@ -148,21 +153,23 @@ def plan_steps(
         try:
             _check(item, limits, len(shared))
             made = [
-                screen(
+                _screened(
+                    screen,
+                    sender.source,
                     to_event(
                         _allowed(to_call(call, calls.event_type), sender.source),
                         received_at,
                         new_message_id,
                         outer=calls,
                         client=sender.client,
-                    )
+                    ),
                 )
                 for call in (calls.read(item) if calls.read else (item,))
             ]
             written = [event_output(event) for event in made if event is not None]
         except IngestError as error:
             if calls.alone:
-                raise
+                refusal = error
             if silences(item, calls.context):
                 continue
             rejections.append(Rejection(index, error.code, str(error)))
@@ -170,7 +177,13 @@ def plan_steps(
         else:
             outputs += written
             accepted += len(written)
-    return Plan(outputs=tuple(outputs), accepted=accepted, items=len(calls.items), rejections=tuple(rejections))
+    return Plan(
+        outputs=tuple(outputs),
+        accepted=accepted,
+        items=len(calls.items),
+        rejections=tuple(rejections),
+        refusal=refusal,
+    )
 
 
 def plan_enrolment(body: Body, journey: str, key: str, *, received_at: int) -> Plan:
@@ -198,6 +211,15 @@ def _allowed(call: Call, source: Source) -> Call:
     if call.type in EVERY_TYPE and call.type not in source.allow:
         raise ForbiddenError(f"the write key may not send events of type {call.type}")
     return call
+
+
+def _screened(screen: Screen, source: Source, event: Event) -> Event | Anonymised | None:
+    """Return what ``screen`` does of ``event``. Raises ForbiddenError when that is one that ``source`` may not send."""
+    found = screen(event)
+    # Segment's consent tools tell of a consent by a track call.
+    if isinstance(found, Event) and found.type not in source.allow:
+        raise ForbiddenError(f"the write key may not send events of type {found.type}")
+    return found
 
 
 def _check(item: object, limits: Limits, more: int = 0) -> None:

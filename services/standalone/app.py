@@ -155,6 +155,7 @@ def compose(settings: StandaloneSettings, environment: Mapping[str, str] | None 
     )
     feedback = None if seals is None else feedback_of(seals, metrics, clock)
     find = ContactLookup(contacts, lambda: evaluation.runner.caught_up).find
+    admin = Admin(credentials.admin_token, lambda: ring.keys.admins)
     app = create_app(
         publisher=log,
         keys=ring,
@@ -166,10 +167,10 @@ def compose(settings: StandaloneSettings, environment: Mapping[str, str] | None 
         hooks={} if settings.webhooks is None else read_webhooks(settings.webhooks, environment or {}, feedback),
         links=None if seals is None else Links(seals=seals, workspace=standards.workspace, consents=consents_by(find)),
         extra_routers=[
-            create_inbox_router(inboxes, credentials.admin_token),
+            create_inbox_router(inboxes, admin),
             create_contacts_router(
                 find,
-                Readers(Tokens(settings.read_tokens), Admin(credentials.admin_token, lambda: ring.keys.admins)),
+                Readers(Tokens(settings.read_tokens), admin),
                 Pace(READS_PER_SECOND),
                 metrics,
             ),

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Mapping
 
-from fastapi import APIRouter, Header, HTTPException
+from fastapi import APIRouter, Request
 
 from services.dispatcher.channels.inbox import InboxChannel
+from services.ingest.auth import Admin
 
 
-def create_inbox_router(inboxes: Mapping[str, InboxChannel], admin_token: str) -> APIRouter:
-    """Return the route; it needs the admin token as a bearer, for messages hold personal data."""
+def create_inbox_router(inboxes: Mapping[str, InboxChannel], admin: Admin) -> APIRouter:
+    """Return the route; it needs an admin's token as a bearer, for messages hold personal data."""
     router = APIRouter()
 
     @router.get("/v1/inbox", summary="The newest messages, oldest first")
-    async def inbox(authorization: str = Header(default="")) -> dict[str, list[dict[str, object]]]:
-        if not hmac.compare_digest(authorization.encode(), f"Bearer {admin_token}".encode()):
-            raise HTTPException(401, "give the admin token: Authorization: Bearer TOKEN")
+    async def inbox(request: Request) -> dict[str, list[dict[str, object]]]:
+        admin.check(request.headers)
         return {
             "messages": [
                 {"channel": name, "to": message.address, "command_id": message.command_id, **message.parts}

@@ -20,6 +20,7 @@ from shared.journeys.document import read_document
 from shared.journeys.faults import Fault, JourneyFaultsError, shown
 from shared.journeys.reader import Node
 from shared.journeys.secrets import secret_of
+from shared.wording import reason_of
 
 SCHEMA = "connectors/v1"
 METHODS = ("POST", "PUT", "PATCH")
@@ -41,7 +42,7 @@ def read_connectors(path: Path, environment: Mapping[str, str]) -> dict[str, Htt
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
-            f"cannot read {path}, which --connectors or KIKKAKE_CONNECTORS names: {error}"
+            f"cannot read {path}, which --connectors or KIKKAKE_CONNECTORS names: {reason_of(error)}"
         ) from error
     return parse_connectors(str(path), text, environment)
 

@@ -21,6 +21,7 @@ from shared.journeys.faults import Fault, JourneyFaultsError, shown
 from shared.journeys.reader import Node
 from shared.journeys.secrets import secret_of
 from shared.messages.event import EventType
+from shared.wording import reason_of
 
 SCHEMA = "webhooks/v1"
 KINDS = ("shopify", "mapped", *WORDS)
@@ -40,7 +41,9 @@ def read_webhooks(path: Path, environment: Mapping[str, str], feedback: Feedback
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot read {path}, which --webhooks or KIKKAKE_WEBHOOKS names: {error}") from error
+        raise ConfigurationError(
+            f"cannot read {path}, which --webhooks or KIKKAKE_WEBHOOKS names: {reason_of(error)}"
+        ) from error
     return parse_webhooks(str(path), text, environment, feedback)
 
 

@@ -265,7 +265,7 @@ def http() -> TestClient:
             admin_token="ADMIN_TOKEN",
             ready=_ready,
             clock=FakeClock(1_772_445_600_000),
-            extra_routers=[create_inbox_router({"email": InboxChannel()}, "ADMIN_TOKEN"), _contacts()],
+            extra_routers=[create_inbox_router({"email": InboxChannel()}, Admin("ADMIN_TOKEN")), _contacts()],
         )
     )
 

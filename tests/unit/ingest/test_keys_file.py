@@ -65,6 +65,10 @@ def test_all_that_it_can_say() -> None:
             "  Shop: {keys: [{key: a}]}",
             "3: `Shop` is not a source's name; it has up to 64 small letters, digits and _",
         ),
+        (
+            "  key_1: {keys: [{key: a}]}",
+            "3: key_1 is what the keys of KIKKAKE_WRITE_KEYS are called by; take another name",
+        ),
         ("  a: {keys: [{key: wk_1}, {key: wk_1}]}", "3: this key is there already; a key has one source"),
         ("  a: {keys: [{key: b}], side: app}", "3: unknown side `app`; known: client, server"),
         ("  a: {keys: [{key: b}], allow: [tick]}", "3: unknown type of event `tick`; did you mean `track`?"),
@@ -92,7 +96,7 @@ def test_an_origin_and_a_hash_that_are_none() -> None:
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="KIKKAKE_KEYS_FILE"):
+    with pytest.raises(ConfigurationError, match=r"KIKKAKE_KEYS_FILE names: no such file or directory$"):
         read_keys(tmp_path / "none.yaml")
 
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 
 import httpx2
+import orjson
 import pytest
 from fastapi import APIRouter
 from prometheus_client import generate_latest
@@ -117,9 +118,33 @@ def test_a_refusal_says_why(site: Site, path: str, content: str | bytes, status:
     body = answer.json()
     assert (status, False, code) == (answer.status_code, body["success"], body["code"])
     assert {"success", "code", "message", "detail"} == set(body)
-    assert [] == site.publisher.outputs
+    assert [] == site.events
     assert 1 == site.count("events_rejected_total", reason=code)
     assert 0 == site.count("events_accepted_total")
+
+
+@pytest.mark.parametrize("path", ["/v1/track", "/v1/pixel/track"])
+def test_a_call_that_is_refused_is_kept_as_one_of_a_batch_is(site: Site, path: str) -> None:
+    """Most libraries drop what gets a 4xx: nobody would ever hear of it."""
+    pixel = path.startswith("/v1/pixel")
+    answer = site.http.get(path, params={"userId": "u1"}, auth=WK) if pixel else site.post(path, {"userId": "u1"})
+    assert 400 == answer.status_code
+    [letter] = site.letters
+    assert ("no_event_name", {"userId": "u1"}) == (letter.reason, orjson.loads(letter.value or b""))
+    assert 1 == site.count("dead_letters_total", topic="events", reason="no_event_name")
+    assert 1 == site.count("source_events_total", source="key_1", outcome="rejected")
+
+
+def test_an_event_that_is_too_large_is_a_413_and_a_dead_letter(site: Site) -> None:
+    """Sent again it would be as large: so nothing is gained by an answer that makes the library repeat it."""
+    assert 413 == site.post("/v1/track", a_track(properties={"text": ["x" * 16_000] * 3})).status_code
+    assert ["event_too_large"] == [letter.reason for letter in site.letters]
+
+
+def test_a_refusal_that_cannot_be_kept_is_a_503(site: Site) -> None:
+    """It comes again, and is kept then."""
+    site.publisher.down = True
+    assert 503 == site.post("/v1/track", {"userId": "u1"}).status_code
 
 
 @pytest.mark.parametrize(("auth", "code"), [(None, "missing_write_key"), (("no", ""), "invalid_write_key")])

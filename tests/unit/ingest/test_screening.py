@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from services.ingest.keys import KeyRing, Keys, Source, WriteKey
 from services.ingest.screening import Standards, load_standards
 from shared.catalogue.model import Catalogue, EventKind
 from shared.catalogue.reader import standard
@@ -59,7 +60,7 @@ def test_a_call_that_is_rejected_gets_a_400_that_says_what_is_wrong() -> None:
     answer = site.post("/v1/track", a_track(event="Kettle Boiled", properties={"litres": "s3cret"}))
     assert (400, "invalid_properties") == (answer.status_code, answer.json()["code"])
     assert "Kettle Boiled: litres: expected number" == answer.json()["message"]
-    assert [] == site.publisher.outputs
+    assert ([], ["invalid_properties"]) == (site.events, [letter.reason for letter in site.letters])
     assert 1 == site.count("catalogue_doubts_total", event="Kettle Boiled", reason="invalid_properties")
     assert 1 == site.count("events_rejected_total", reason="invalid_properties")
 
@@ -180,6 +181,15 @@ def test_the_event_of_a_choice_is_a_statement_of_consent(allowed: bool, status: 
     [event] = site.events
     assert ("consent", f"Consent {status.title()}") == (event.type, event.name)
     assert {"topic": "tracking", "channel": None, "status": status} == event.properties
+
+
+def test_a_key_that_may_not_send_consents_may_not_by_the_event_of_a_choice_either() -> None:
+    source = Source(name="page", allow=frozenset({"track"}))
+    site = Site(keys=KeyRing(Keys(write_keys={"WK": WriteKey(source=source)})))
+    answer = site.post("/v1/track", consenting("Segment Consent Preference Updated", allowed=True))
+    assert (403, "not_allowed") == (answer.status_code, answer.json()["code"])
+    assert [] == site.events
+    assert 200 == site.post("/v1/track", a_track()).status_code
 
 
 @pytest.mark.parametrize("field", ["userId", "anonymousId"])
