@@ -5,7 +5,7 @@ The same endpoints stand in FastAPI's table, for the API's description; who come
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -45,7 +45,7 @@ class Application(FastAPI):
         """Serve one ASGI connection."""
         if scope["type"] != "http" or (scope["method"], scope["path"]) not in self._endpoints:
             await super().__call__(scope, receive, send)
-        elif any(name == b"origin" for name, _ in scope["headers"]):
+        elif _has_origin(scope["headers"]):
             await self._short(scope, receive, send)
         else:
             response = await self._response(scope, receive)
@@ -64,3 +64,10 @@ class Application(FastAPI):
             return await self._endpoints[scope["method"], scope["path"]](Request(scope, receive))
         except Exception as error:  # noqa: BLE001 - this is where errors become answers
             return self._answer_to(error)
+
+
+def _has_origin(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    for name, _ in headers:  # noqa: SIM110 - a generator takes longer than all of the loop
+        if name == b"origin":
+            return True
+    return False

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from services.ingest.errors import BadBodyError, TooLargeError
 
-_GZIP = b"\x1f\x8b"
+GZIP = b"\x1f\x8b"
 _GZIP_WINDOW = 31
 _PIECE = 256 * 1024
 """Bytes that are inflated at once: a fraction of a millisecond."""
@@ -34,10 +34,10 @@ class Inflow:
         self._received += len(chunk)
         if self._received > self._limit:
             raise TooLargeError(f"the body is larger than {self._limit} bytes")
-        if self._inflater is None and len(self._plain) < len(_GZIP):
+        if self._inflater is None and len(self._plain) < len(GZIP):
             # The two bytes that tell may come one by one.
             head = bytes(self._plain) + chunk
-            if head.startswith(_GZIP):
+            if head.startswith(GZIP):
                 yield -len(self._plain)
                 self._plain, chunk = b"", head
                 self._inflater = zlib.decompressobj(_GZIP_WINDOW)

@@ -17,7 +17,7 @@ from services.ingest.errors import CLIENT_GONE, IngestError, RateLimitedError, T
 from services.ingest.exchange import exchange_of
 from services.ingest.formats.base import Arrived, Decode, Route, from_body
 from services.ingest.gate import Gate, Place
-from services.ingest.inflow import Inflow
+from services.ingest.inflow import GZIP, Inflow
 from services.ingest.keys import Source
 from services.ingest.limits import STANDARD
 from services.ingest.plan import Plan, Sender, plan_calls, plan_enrolment, plan_steps
@@ -219,6 +219,11 @@ class Intake:
             raise TooLargeError(f"the body is larger than {most} bytes")
         exchange = exchange_of(request.scope)
         whole = None if exchange is None else exchange.take()
+        if whole is not None and not whole.startswith(GZIP):
+            if len(whole) > most:
+                raise TooLargeError(f"the body is larger than {most} bytes")
+            place.hold(len(whole))
+            return whole
         inflow = Inflow(most)
         if whole is not None:
             await _hold(place, inflow.feed(whole))
