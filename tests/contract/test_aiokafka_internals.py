@@ -1,4 +1,4 @@
-"""What ``shared/kafka/batches.py`` and the changelog's writer touch of aiokafka is as when its source was read."""
+"""What ``shared/kafka`` and the changelog's writer touch of aiokafka is as when its source was read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
-from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator, MessageBatch
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
@@ -38,6 +38,19 @@ MENTIONED: list[tuple[Callable[..., Any], list[str]]] = [
     (AIOKafkaClient.send, ["self.ready(node_id, group=group)", "self._conns[(node_id, group)].send("]),
     (ProduceRequest.__init__, ["transactional_id: str | None,", "required_acks: int,", "timeout: int,"]),
     (InitProducerIdRequest.__init__, ["self, transactional_id: str, transaction_timeout_ms: int"]),
+    # What the publisher does instead of ``add_message``, record by record.
+    (
+        MessageAccumulator.add_message,
+        [
+            "if self._closed:",
+            "if self._exception is not None:",
+            "self._batches.get(tp)",
+            "self._append_batch(builder, tp)",
+            "batch = pending_batches[-1]",
+        ],
+    ),
+    (MessageAccumulator._append_batch, ["self._batches[tp].append(batch)", "self._waiter_future.set_result(None)"]),
+    (MessageBatch.append, ["self._builder.append(", "timestamp=timestamp_ms, key=key, value=value"]),
     (FetchResult._update_position, ["consumed_to(self._partition_records.next_fetch_offset)"]),
 ]
 

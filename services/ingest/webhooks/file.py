@@ -18,6 +18,7 @@ from shared.expressions import Expression, compile_expression
 from shared.journeys.conditions import sound_expression
 from shared.journeys.document import read_document
 from shared.journeys.faults import Fault, JourneyFaultsError, shown
+from shared.journeys.ids import is_id
 from shared.journeys.reader import Node
 from shared.journeys.secrets import secret_of
 from shared.messages.event import EventType
@@ -26,7 +27,7 @@ from shared.wording import reason_of
 SCHEMA = "webhooks/v1"
 KINDS = ("shopify", "mapped", *WORDS)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,54}")
-_SOURCE = ("kind", "secret", "hmac", "token", "events", "topic", "url", "user_id", "anonymous_id")
+_SOURCE = ("kind", "secret", "consent", "hmac", "token", "events", "topic", "url", "user_id", "anonymous_id")
 _EXPRESSIONS = ("user_id", "anonymous_id")
 _RULE = ("type", "when", *FIELDS, *MAPPINGS)
 _ROOTS = frozenset({"event", "context"})
@@ -81,20 +82,30 @@ def _hook(name: str, node: Node, environment: Mapping[str, str], feedback: Feedb
     for word in sorted(fields.keys() & {"topic", "url", *_EXPRESSIONS}):
         fields[word].fault(f"`{word}` belongs to a provider's feedback")
     if kind == "shopify":
-        wrong = next((fields[key] for key in ("hmac", "token", "events") if key in fields), None)
-        if wrong is not None:
-            wrong.fault("of Shopify only its `secret` is to be said")
-        if "secret" not in fields:
-            node.fault("`secret` is missing")
-            return None
-        return Hook(name=name, credentials=signature(secret_of(fields["secret"], environment)), read=read_shopify)
+        return _shopify(name, node, fields, environment)
+    if "consent" in fields:
+        fields["consent"].fault("`consent` is for `kind: shopify`; write a rule of `type: consent`")
     if "secret" in fields:
         fields["secret"].fault("the secret belongs below `hmac` or `token`")
-    credentials = _credentials(node, fields, environment)
+    proof = _credentials(node, fields, environment)
     if "events" not in fields:
         node.fault("`events` is missing")
     rules = fields["events"].each(_rule) if "events" in fields else ()
-    return None if credentials is None else Hook(name=name, credentials=credentials, read=partial(read_mapped, rules))
+    return None if proof is None else Hook(name=name, credentials=proof, read=partial(read_mapped, rules))
+
+
+def _shopify(name: str, node: Node, fields: Mapping[str, Node], environment: Mapping[str, str]) -> Hook | None:
+    wrong = next((fields[key] for key in ("hmac", "token", "events") if key in fields), None)
+    if wrong is not None:
+        wrong.fault("of Shopify only its `secret` and `consent` are to be said")
+    consent = fields["consent"].text() if "consent" in fields else None
+    if consent is not None and not is_id(consent):
+        fields["consent"].fault(f"{shown(consent)} can be no topic; it has up to 64 small letters, digits and _")
+    if "secret" not in fields:
+        node.fault("`secret` is missing")
+        return None
+    proof = signature(secret_of(fields["secret"], environment))
+    return Hook(name=name, credentials=proof, read=partial(read_shopify, consent))
 
 
 def _credentials(node: Node, fields: Mapping[str, Node], environment: Mapping[str, str]) -> Credentials | None:

@@ -25,7 +25,14 @@ TRACKED = {
     "carts/update": "Cart Updated",
 }
 IDENTIFIED = ("customers/create", "customers/update")
-"""Topics by the event that they become, and those that tell of the customer. Any other is acknowledged and dropped."""
+CONSENTED = ("customers_email_marketing_consent/update", "customers_marketing_consent/update")
+"""Topics by the event that they become, those that tell of the customer, and those that tell of a consent alone.
+
+Any other is acknowledged and dropped.
+"""
+_CONSENTS = {"email_marketing_consent": "email", "sms_marketing_consent": "sms"}
+_STATES = {"subscribed": "granted", "unsubscribed": "revoked"}
+"""Who is ``not_subscribed``, ``pending`` or ``redacted`` has stated nothing."""
 _PERSON = ("email", "phone", "first_name", "last_name")
 
 
@@ -34,10 +41,13 @@ def signature(secret: bytes) -> Signature:
     return Signature(secret=secret, header="x-shopify-hmac-sha256", encoding="base64")
 
 
-def read_shopify(posted: Posted) -> list[dict[str, Any]]:
-    """Return the calls of one webhook, none for a topic of no interest. Raises InvalidEventError."""
+def read_shopify(consent: str | None, posted: Posted) -> list[dict[str, Any]]:
+    """Return the calls of one webhook, none for a topic of no interest. Raises InvalidEventError.
+
+    ``consent``: the topic that a customer's consent to marketing is for; None: it is for none.
+    """
     topic, body = posted.headers.get(_TOPIC, ""), posted.body
-    if topic not in TRACKED and topic not in IDENTIFIED:
+    if topic not in TRACKED and topic not in IDENTIFIED and topic not in CONSENTED:
         return []
     if not isinstance(body, dict):
         raise InvalidEventError("a webhook of Shopify is a JSON object")
@@ -45,9 +55,12 @@ def read_shopify(posted: Posted) -> list[dict[str, Any]]:
     if not webhook:
         raise InvalidEventError("a webhook of Shopify has an X-Shopify-Webhook-Id", code="no_webhook_id")
     common = {"timestamp": posted.headers.get(_TRIGGERED) or _first(body, "updated_at", "created_at")}
+    if topic in CONSENTED:
+        return _consents(body, _text(_first(body, "customer_id", "id")), consent, common)
     if topic in IDENTIFIED:
-        who = {"userId": _text(body.get("id"))}
-        return [{"type": "identify", "messageId": webhook, **common, **who, "traits": _traits(body)}]
+        user = _text(body.get("id"))
+        identify = {"type": "identify", "messageId": webhook, **common, "userId": user, "traits": _traits(body)}
+        return [identify, *_consents(body, user, consent, common)]
     cart = topic.startswith("carts/")
     who = _owner(body, _text(_first(body, "token", "id")) if cart else _text(body.get("cart_token")))
     track = {"type": "track", "event": TRACKED[topic], "messageId": webhook, **common, **who}
@@ -55,6 +68,25 @@ def read_shopify(posted: Posted) -> list[dict[str, Any]]:
     traits = {} if cart else _person(body)
     if traits:
         calls.insert(0, {"type": "identify", "messageId": f"{webhook}.traits", **common, **who, "traits": traits})
+    return calls
+
+
+def _consents(
+    body: Mapping[str, Any], user: str | None, topic: str | None, common: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Return what ``body`` says of the consent of ``user`` to e-mail and SMS, as statements for ``topic``.
+
+    Shopify repeats them whenever anything changes of a customer: the same statement has the same messageId.
+    """
+    calls = []
+    for field, channel in _CONSENTS.items():
+        said = body.get(field)
+        status = _STATES.get(str(said.get("state"))) if isinstance(said, dict) else None
+        if topic is None or status is None or not isinstance(said, dict):
+            continue
+        at = said.get("consent_updated_at") or common["timestamp"]
+        call = {"type": "consent", "userId": user, "topic": topic, "channel": channel, "status": status}
+        calls.append({**call, "timestamp": at, "messageId": f"shopify.{user}.{channel}.{status}.{at}"})
     return calls
 
 

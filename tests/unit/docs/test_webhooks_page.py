@@ -7,7 +7,7 @@ import re
 import subprocess
 
 from services.ingest.webhooks.file import _RULE, parse_webhooks
-from services.ingest.webhooks.shopify import IDENTIFIED, TRACKED
+from services.ingest.webhooks.shopify import CONSENTED, IDENTIFIED, TRACKED
 from shared.catalogue.reader import standard
 from tests.builders import ROOT
 from tests.unit.docs.pages import blocks, table
@@ -18,9 +18,10 @@ PAGE = "docs/webhooks.md"
 
 def test_every_topic_is_named_with_its_event() -> None:
     rows = table(PAGE, "| topic |")
-    shown = {topic: row[1].strip("`") for row in rows for topic in re.findall(r"[a-z]+/[a-z]+", row[0])}
-    assert shown == {**TRACKED, **dict.fromkeys(IDENTIFIED, "Identified")}
-    assert set(shown.values()) <= standard().events.keys()
+    shown = {topic: row[1].strip("`") for row in rows for topic in re.findall(r"[a-z_]+/[a-z]+", row[0])}
+    events = {**TRACKED, **dict.fromkeys(IDENTIFIED, "Identified")}
+    assert shown == {**events, **dict.fromkeys(CONSENTED, "Consent Granted`, `Consent Revoked")}
+    assert set(events.values()) <= standard().events.keys()
 
 
 def test_every_word_of_a_rule_is_explained() -> None:

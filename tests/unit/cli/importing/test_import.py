@@ -267,3 +267,11 @@ def test_a_column_that_is_not_there_stops_it_before_anything_is_refused(
         0
         == command(monkeypatch, site)(path, "--map", "userId=no", "--map", "timestamp=joined", "--event", "X").exit_code
     )
+
+
+def test_a_patience_of_less_than_nothing_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson"
+    path.write_text("")
+    result = CliRunner().invoke(cli, ["import", str(path), "--write-key", "WK", "--patience", "-1"])
+    assert 2 == result.exit_code
+    assert "--patience" in result.output

@@ -155,7 +155,7 @@ def faults(text: str) -> list[str]:
         (
             "hmac: {",
             "kind: shopify\n    secret: {env: HUSH}\n    hmac: {",
-            "of Shopify only its `secret` is to be said",
+            "of Shopify only its `secret` and `consent` are to be said",
         ),
         ("hmac: {", "kind: shopfy\n    hmac: {", "unknown kind `shopfy`; did you mean `shopify`?"),
         ("hmac: {", "secret: {env: HUSH}\n    hmac: {", "the secret belongs below `hmac` or `token`"),

@@ -10,6 +10,7 @@ from shared.catalogue.model import Catalogue
 from shared.catalogue.reader import standard
 from shared.catalogue.validation import Judge
 from shared.clock import from_iso
+from shared.journeys.faults import JourneyFaultsError
 from shared.messages import codec
 from shared.messages.event import Event
 from tests.unit.ingest.sites import Site
@@ -164,3 +165,46 @@ def test_what_cannot_be_read_is_set_aside_and_acknowledged(shop: Site, topic: st
 def test_without_its_id_a_webhook_could_not_be_told_from_a_repeat(shop: Site) -> None:
     assert 200 == from_shopify(shop, "orders/create", sample("order"), **{"X-Shopify-Webhook-Id": ""}).status_code
     assert ["no_webhook_id"] == [codec.DEAD_LETTERS.decode(output.value).reason for output in shop.publisher.outputs]
+
+
+def consents(state: str, at: str | None = "2026-03-01T08:00:00+00:00") -> dict[str, Any]:
+    said = {"state": state, "opt_in_level": "single_opt_in", "consent_updated_at": at}
+    return {"email_marketing_consent": said, "sms_marketing_consent": {**said, "state": "not_subscribed"}}
+
+
+@pytest.mark.parametrize(("state", "status"), [("subscribed", "granted"), ("unsubscribed", "revoked")])
+@pytest.mark.parametrize(
+    ("topic", "who"),
+    [("customers/update", {"id": 7}), ("customers_email_marketing_consent/update", {"customer_id": 7})],
+)
+def test_a_consent_to_marketing_is_a_statement_for_the_topic_that_the_file_names(
+    topic: str, who: dict[str, Any], state: str, status: str
+) -> None:
+    site = site_with("  shop: {kind: shopify, secret: {env: HUSH}, consent: news}\n")
+    for _ in range(2):
+        found = taken(site, topic, {**who, **consents(state)})
+    stated = [event for event in found if event.type == "consent"]
+    assert 2 == len(stated)
+    assert 1 == len({event.message_id for event in stated})
+    assert ("7", {"topic": "news", "channel": "email", "status": status}) == (stated[0].user_id, stated[0].properties)
+    assert from_iso("2026-03-01T08:00:00Z") == stated[0].timestamp
+
+
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        ("kind: shopify, secret: {env: HUSH}, consent: News!", "`News!` can be no topic"),
+        ("consent: news, token: {query: key, secret: {env: HUSH}}, events: []", "`consent` is for `kind: shopify`"),
+    ],
+)
+def test_a_consent_that_can_be_none_is_a_fault(source: str, fault: str) -> None:
+    with pytest.raises(JourneyFaultsError) as caught:
+        site_with(f"  shop: {{{source}}}\n")
+    assert fault in str(caught.value.faults[0])
+
+
+def test_without_a_topic_in_the_file_and_without_a_statement_there_is_none(shop: Site) -> None:
+    assert ["identify"] == [it.type for it in taken(shop, "customers/update", {"id": 7, **consents("subscribed")})]
+    site = site_with("  shop: {kind: shopify, secret: {env: HUSH}, consent: news}\n")
+    for state in ("not_subscribed", "pending", "redacted"):
+        assert [] == taken(site, "customers_email_marketing_consent/update", {"customer_id": 7, **consents(state)})
