@@ -76,8 +76,7 @@ class MessageLinks:
         return self._url("unsubscribe", command, channel, command.topic)
 
     def _click(self, command: SendCommand, channel: str, url: str, tag: Mapping[str, str]) -> str | None:
-        parts = urlsplit(url) if len(url.encode("utf-8", "replace")) <= _LONGEST_TARGET else None
-        if parts is None or parts.scheme not in ("http", "https") or not parts.netloc:
+        if len(url.encode("utf-8", "replace")) > _LONGEST_TARGET or not _leads_to_a_site(url):
             return None
         if tag.get(_UNTRACKED) == "off" or url.startswith(self._own):
             return None
@@ -95,6 +94,14 @@ class MessageLinks:
             target=target,
         )
         return url_of(self._seals, self._public_url, purpose, link)
+
+
+def _leads_to_a_site(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc)
 
 
 def links_of(seals: Seals | None, public_url: str | None, mailto: str | None = None) -> Links:

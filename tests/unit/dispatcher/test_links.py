@@ -150,3 +150,10 @@ def test_without_a_secret_there_are_none() -> None:
 def test_the_address_to_unsubscribe_by_cannot_write_headers(address: str) -> None:
     with pytest.raises(ConfigurationError, match="KIKKAKE_UNSUBSCRIBE_MAIL"):
         links_of(SEALS, HOST, address)
+
+
+async def test_a_link_that_is_none_keeps_no_mail_back() -> None:
+    page = {"email": {"subject": "Hi", "html": '<body><a href="http://[x">One</a><a href="https://a.example/">Two</a>'}}
+    html = (await sent(mail(content=page))).parts["html"]
+    assert '<a href="http://[x">One</a>' in html
+    assert "https://a.example/" not in html
