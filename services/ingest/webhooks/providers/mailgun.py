@@ -34,7 +34,7 @@ class Signed(msgspec.Struct, frozen=True):
             said = msgspec.json.decode(raw)["signature"]
             signed = f"{said['timestamp']}{said['token']}".encode()
             given = str(said["signature"]).encode()
-        except (msgspec.DecodeError, UnicodeError, TypeError, KeyError):
+        except (msgspec.DecodeError, UnicodeError, RecursionError, TypeError, KeyError):
             return False
         return hmac.compare_digest(hmac.new(self.secret, signed, hashlib.sha256).hexdigest().encode(), given)
 

@@ -91,8 +91,11 @@ class Sns:
             key = load_pem_x509_certificate(certificate).public_key()
         except ValueError:
             return
-        if isinstance(key, RSAPublicKey) and len(self._keys) < _CERTIFICATES_AT_MOST:
+        if isinstance(key, RSAPublicKey):
             self._keys[url] = key
+            if len(self._keys) > _CERTIFICATES_AT_MOST:
+                # Whoever knows the topic can name any certificate of Amazon's: none of them keeps out a newer one.
+                del self._keys[next(iter(self._keys))]
 
     def _is_signed(self, said: Mapping[str, Any]) -> bool:
         key = self._keys.get(str(said.get("SigningCertURL")))
@@ -110,8 +113,12 @@ class Sns:
 
 def is_amazon(url: str) -> bool:
     """Tell whether ``url`` is one of SNS itself."""
-    parts = urlsplit(url)
-    return parts.scheme == "https" and _HOST.fullmatch(parts.netloc) is not None
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    # Beside that, urlsplit leaves out what is not printable, and whoever asks does not.
+    return url.isprintable() and parts.scheme == "https" and _HOST.fullmatch(parts.netloc) is not None
 
 
 def is_certificate(url: str) -> bool:
@@ -142,7 +149,7 @@ def _told(name: str, about: dict[str, Any], mail: dict[str, Any], notification: 
 def _object(raw: bytes) -> dict[str, Any]:
     try:
         return _dict(msgspec.json.decode(raw))
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
 
 

@@ -169,6 +169,7 @@ def test_nobody_else_can_tell_for_mailgun() -> None:
         {},
         [],
         b"x",
+        b"[" * 100_000,
         {"signature": 5},
         {"signature": {"timestamp": 1}},
     ]

@@ -139,6 +139,8 @@ def test_a_subscription_that_is_not_signed_is_not() -> None:
         "https://sns.ap-northeast-1.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem?x=y",
         "https://sns.ap-northeast-1.amazonaws.com/other.pem",
         "file:///etc/passwd",
+        "https://[",
+        "https://sns.ap-northeast-1.amazonaws.com/SimpleNotificationService-\t0123456789abcdef.pem",
     ],
 )
 def test_nobody_but_amazon_is_asked(url: str) -> None:
@@ -172,6 +174,21 @@ def test_what_was_changed_is_refused() -> None:
 def test_while_amazon_cannot_be_asked_it_is_to_send_again() -> None:
     """SNS gives up on what is refused by a 4xx."""
     assert 503 == Amazon(away=True).tell(signed(about("Delivery")))
+
+
+def test_what_is_no_object_is_refused() -> None:
+    site = Amazon()
+    for body in (b"[" * 100_000, b"[]", b"\xff"):
+        assert 401 == site.http.post("/v1/webhooks/ses", content=body).status_code
+
+
+def test_other_certificates_of_amazon_that_somebody_names_keep_out_none() -> None:
+    site = Amazon()
+    for number in range(20):
+        url = CERTIFICATE.replace("ap-northeast-1", f"eu-west-{number % 9}").replace("0123", f"{number:04}")
+        site.tell({**a_message(Message="{}"), "SigningCertURL": url})
+    assert 200 == site.tell(signed(about("Delivery")))
+    assert 1 == len(site.events)
 
 
 def test_what_is_no_certificate_proves_nothing() -> None:
