@@ -37,7 +37,7 @@ _LOG = structlog.get_logger(__name__)
 LINKS = Source(name="link")
 """The source under which what comes by links is counted."""
 PER_SECOND = 1_000
-"""Links of all kinds that are taken in a second, in a process."""
+"""Links that are counted, and choices that are taken, in a second in a process."""
 PATIENCE = 0.3
 """Seconds for which a reader waits for the log before the link leads on."""
 _ASK = 1.0
@@ -62,6 +62,9 @@ class Links(msgspec.Struct, frozen=True, kw_only=True):
     workspace: Workspace = Workspace()
     consents: Consents | None = None
     pace: Pace | None = None
+    """Of what is counted: opens and follows."""
+    choices: Pace | None = None
+    """Of what is chosen: the pictures of a campaign that a mail program loads at once refuse nobody's choice."""
     patience: float = PATIENCE
 
 
@@ -85,8 +88,8 @@ def consents_by(find: Callable[[str], Awaitable[bytes | None]]) -> Consents:
 def create_link_router(intake: Intake, links: Links, clock: Clock) -> APIRouter:
     """Return the routes; ``clock`` is journey time."""
     router = APIRouter(tags=["links"])
-    recorder = _Recorder(intake, links)
-    counted, chooser = _Counted(links, recorder, clock), _Chooser(links, recorder, intake, clock)
+    counted = _Counted(links, _Recorder(intake, links, links.pace), clock)
+    chooser = _Chooser(links, _Recorder(intake, links, links.choices), intake, clock)
     for path, endpoint, method, responses in (
         # One by one, for each has an operation id of its own.
         (OPEN, counted.see, "GET", _GIFS),
@@ -202,9 +205,9 @@ class _Chooser:
 class _Recorder:
     """Writes what is counted, without keeping the reader waiting for long: a link leads on whatever the log does."""
 
-    def __init__(self, intake: Intake, links: Links) -> None:
+    def __init__(self, intake: Intake, links: Links, pace: Pace | None) -> None:
         self._intake = intake
-        self._pace = links.pace or Pace(PER_SECOND)
+        self._pace = pace or Pace(PER_SECOND)
         self._patience = links.patience
         self._under_way: set[asyncio.Task[Any]] = set()
 

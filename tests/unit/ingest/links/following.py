@@ -42,12 +42,13 @@ def path(purpose: Purpose, target: str = "", **more: Any) -> str:
     return url_of(SEALS, "", purpose, a_link(target, **more))
 
 
-def a_site(*, consents: Any = None, pace: Pace | None = None, **more: Any) -> Site:
+def a_site(*, consents: Any = None, pace: Pace | None = None, choices: Pace | None = None, **more: Any) -> Site:
     links = Links(
         seals=SEALS,
         workspace=WORKSPACE,
         consents=consents,
         pace=pace or Pace(1_000, FakeClock(0)),
+        choices=choices or Pace(1_000, FakeClock(0)),
         patience=5.0,
     )
     return Site(links=links, **more)

@@ -240,9 +240,16 @@ def test_a_long_body_is_refused() -> None:
 
 
 def test_above_the_pace_a_choice_is_refused_and_not_lost_silently() -> None:
-    site = a_site(pace=Pace(1, FakeClock(0)))
+    site = a_site(choices=Pace(1, FakeClock(0)))
     answers = [site.http.post(path("unsubscribe", "news"), data=ONE_CLICK).status_code for _ in range(2)]
     assert [200, 429] == answers
+
+
+def test_opens_by_the_thousand_refuse_nobody_s_choice() -> None:
+    """Mail programs do not ask again: a one-click unsubscription that is refused is lost."""
+    site = a_site(pace=Pace(1, FakeClock(0)))
+    assert [302, 302] == [get(site, path("click", SHOP)).status_code for _ in range(2)]
+    assert 200 == site.http.post(path("unsubscribe", "news"), data=ONE_CLICK).status_code
 
 
 def test_the_page_marks_what_is_known() -> None:
