@@ -62,7 +62,7 @@ class Links(msgspec.Struct, frozen=True, kw_only=True):
     workspace: Workspace = Workspace()
     consents: Consents | None = None
     pace: Pace | None = None
-    """Of what is counted: opens and follows."""
+    """Of what is counted, and of pages: opens, follows and whoever looks at what may be chosen."""
     choices: Pace | None = None
     """Of what is chosen: the pictures of a campaign that a mail program loads at once refuse nobody's choice."""
     patience: float = PATIENCE
@@ -88,8 +88,8 @@ def consents_by(find: Callable[[str], Awaitable[bytes | None]]) -> Consents:
 def create_link_router(intake: Intake, links: Links, clock: Clock) -> APIRouter:
     """Return the routes; ``clock`` is journey time."""
     router = APIRouter(tags=["links"])
-    counted = _Counted(links, _Recorder(intake, links, links.pace), clock)
-    chooser = _Chooser(links, _Recorder(intake, links, links.choices), intake, clock)
+    recorder = _Recorder(intake, links)
+    counted, chooser = _Counted(links, recorder, clock), _Chooser(links, recorder, intake, clock)
     for path, endpoint, method, responses in (
         # One by one, for each has an operation id of its own.
         (OPEN, counted.see, "GET", _GIFS),
@@ -144,6 +144,7 @@ class _Chooser:
     def __init__(self, links: Links, recorder: _Recorder, intake: Intake, clock: Clock) -> None:
         self._links = links
         self._recorder = recorder
+        self._pace = links.choices or Pace(PER_SECOND)
         self._intake = intake
         self._clock = clock
         self._topics = {name: text for name, text in links.workspace.topic_texts.items() if name != TRACKING}
@@ -158,7 +159,8 @@ class _Chooser:
         link = self._link(token)
         if link is None:
             return _not_ours(request)
-        if not self._recorder.takes():
+        if not self._pace.take():
+            self._intake.count_refused(TooManyLinksError.code)
             raise TooManyLinksError
         raw = await self._intake.receive(request, BODY_BYTES)
         fields = fields_of(raw, request.headers.get("content-type", ""))
@@ -205,9 +207,9 @@ class _Chooser:
 class _Recorder:
     """Writes what is counted, without keeping the reader waiting for long: a link leads on whatever the log does."""
 
-    def __init__(self, intake: Intake, links: Links, pace: Pace | None) -> None:
+    def __init__(self, intake: Intake, links: Links) -> None:
         self._intake = intake
-        self._pace = pace or Pace(PER_SECOND)
+        self._pace = links.pace or Pace(PER_SECOND)
         self._patience = links.patience
         self._under_way: set[asyncio.Task[Any]] = set()
 
