@@ -5,6 +5,8 @@ A run does not wait for outcomes; one that says ``on_fail: exit`` ends when the 
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from services.evaluator.core.draft import Draft
@@ -55,12 +57,20 @@ def settle(draft: Draft, outcome: Outcome) -> None:
         channel=outcome.channel,
         command_id=outcome.command_id,
         reason=outcome.reason,
-        detail={} if outcome.detail is None else {"error": outcome.detail},
+        detail=_detail(outcome),
     )
     run = draft.runs.get(outcome.run_id)
     waits = run is not None and run.step == settled.step and run.tried_at is not None
     if run is not None and run.undelivered.get(visit_key(settled.step, settled.visit)) == 0 and not waits:
         end_run(draft, run, SEND_FAILED)
+
+
+def _detail(outcome: Outcome) -> dict[str, Any]:
+    """Return what the provider said, and which channels were tried before."""
+    found: dict[str, Any] = {} if outcome.detail is None else {"error": outcome.detail}
+    if outcome.tried:
+        found["tried"] = msgspec.to_builtins(outcome.tried)
+    return found
 
 
 def _count(draft: Draft, settled: PendingCommand, *, left: bool) -> None:

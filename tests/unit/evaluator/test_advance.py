@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from shared.messages.event import Event
-from shared.messages.outcome import Outcome
+from shared.messages.outcome import Attempt, Outcome
 from tests.builders import CART, a_journey, a_record, an_event, an_outcome, at, consented, identified
 from tests.oracle import Verdict, judge
 
@@ -205,6 +206,17 @@ def test_a_message_that_never_left_gives_its_slot_back() -> None:
     sent = run(cart, an_outcome(command, "sent", at("10:46")), until=at("11:00", day=1), journey=journey)
     assert ("send", "remind_2", at("10:45", day=1)) == told(failed)[-1]
     assert ("skip", "max_sends", at("10:45", day=1)) == told(sent)[-1]
+
+
+def test_the_journal_tells_which_channels_were_tried_before() -> None:
+    cart = an_event("Product Added", at("10:00"), name="Kettle")
+    [command] = run(cart, until=at("10:46")).commands
+    tried = (Attempt(channel="line", reason="unregistered", provider="main", dead="unregistered"),)
+    sent = msgspec.structs.replace(an_outcome(command, "sent", at("10:46")), tried=tried)
+    verdict = run(cart, sent, until=at("10:47"))
+    detail = next(record.detail for record in verdict.journal if record.decision == "sent")
+    first = {"channel": "line", "reason": "unregistered", "provider": "main", "dead": "unregistered"}
+    assert {"tried": (first,)} == detail
 
 
 def test_the_maximum_duration_ends_a_run_wherever_it_is() -> None:
