@@ -65,12 +65,16 @@ APNS = Case(
     address=lambda _: DEVICE,
     parts={"title": "Hello こんにちは", "body": "Your cart", "url": "https://shop.example/cart"},
     says=lambda asked: (asked.path.removeprefix("/3/device/"), asked.json()["aps"]["alert"]["title"]),
-    refused=(error(400, "PayloadEmpty"), error(413, "PayloadTooLarge"), error(400, "BadExpirationDate")),
+    refused=(
+        error(400, "PayloadEmpty"),
+        error(413, "PayloadTooLarge"),
+        error(400, "BadExpirationDate"),
+        error(400, "DeviceTokenNotForTopic"),
+    ),
     dead=(
         (Reply(410, b'{"reason": "Unregistered", "timestamp": 1454402113000}'), "unregistered"),
         (error(410, "ExpiredToken"), "unregistered"),
         (error(400, "BadDeviceToken"), "invalid"),
-        (error(400, "DeviceTokenNotForTopic"), "invalid"),
     ),
     misconfigured=(
         error(403, "InvalidProviderToken"),

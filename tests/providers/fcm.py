@@ -77,11 +77,11 @@ FCM = Case(
     refused=(
         error(400, "INVALID_ARGUMENT", None, "Invalid value at 'message.data[0].value' (TYPE_STRING), 12"),
         error(400, "INVALID_ARGUMENT", "INVALID_ARGUMENT", "Android message is too big"),
+        error(403, "PERMISSION_DENIED", "SENDER_ID_MISMATCH", "SenderId mismatch"),
         Reply(404),
     ),
     dead=(
         (error(404, "NOT_FOUND", "UNREGISTERED", "Requested entity was not found."), "unregistered"),
-        (error(403, "PERMISSION_DENIED", "SENDER_ID_MISMATCH", "SenderId mismatch"), "invalid"),
         (
             error(
                 400,

@@ -22,13 +22,14 @@ _DEAD: dict[str, DeadAddress] = {
     "Unregistered": "unregistered",
     "ExpiredToken": "unregistered",
     "BadDeviceToken": "invalid",
-    "DeviceTokenNotForTopic": "invalid",
 }
 _MISCONFIGURED = frozenset({"BadTopic", "MissingTopic", "TopicDisallowed", "BadCertificateEnvironment"})
 _EXPIRED = "ExpiredProviderToken"
 # For this one device, not from us.
 _TOO_MANY = "TooManyRequests"
-_OTHERS = frozenset({"PayloadTooLarge", "PayloadEmpty", "TooManyProviderTokenUpdates", _EXPIRED, _TOO_MANY})
+# The token is of another app, or `topic` is: a wrong one must not end every address that there is.
+_OTHER_APP = "DeviceTokenNotForTopic"
+_OTHERS = frozenset({"PayloadTooLarge", "PayloadEmpty", "TooManyProviderTokenUpdates", _EXPIRED, _TOO_MANY, _OTHER_APP})
 # "Establishing a token-based connection": a new one every 20 to 60 minutes.
 _TOKEN_LASTS = 50 * MINUTE
 _LARGEST = 4096

@@ -19,6 +19,7 @@ from services.dispatcher.errors import (
     BusyError,
     DeadAddressError,
     MisconfiguredError,
+    RefusedError,
     UnavailableError,
 )
 from shared.clock import DAY, HOUR, MINUTE, SECOND, Clock, system_clock
@@ -146,8 +147,11 @@ class FcmProvider:
         detail = f"HTTP {answer.status}" + (f" {code}" if code else "")
         if code == "UNREGISTERED":
             raise DeadAddressError(detail, why="unregistered")
+        if code == "SENDER_ID_MISMATCH":
+            # The token is of another project, or the key is: a wrong key must not end every address that there is.
+            raise RefusedError(detail)
         # The code is that of any wrong field; only its text says that it is the token.
-        if code == "SENDER_ID_MISMATCH" or (code == "INVALID_ARGUMENT" and "registration token" in said):
+        if code == "INVALID_ARGUMENT" and "registration token" in said:
             raise DeadAddressError(detail, why="invalid")
         if answer.status == 401:
             self._token.forget()
