@@ -255,6 +255,8 @@ def test_secrets_are_referred_to_and_not_held() -> None:
         "KIKKAKE_ADMIN_TOKEN": "admin-token",
         "KIKKAKE_READ_TOKENS": "read-tokens",
         "KIKKAKE_INTERNAL_TOKEN": "internal-token",
+        "KIKKAKE_PUBLIC_URL": "public-url",
+        "KIKKAKE_LINK_SECRET": "link-secret",
         "KIKKAKE_SMTP_URL": "smtp-url",
         "KIKKAKE_REDIS_URL": "redis-url",
     }
@@ -275,7 +277,8 @@ def test_a_feature_that_nobody_set_up_keeps_no_pod_from_starting() -> None:
         for it in _container(name)["env"]
         if it.get("valueFrom", {}).get("secretKeyRef", {}).get("optional")
     }
-    assert {"KIKKAKE_ADMIN_TOKEN", "KIKKAKE_READ_TOKENS", "KIKKAKE_INTERNAL_TOKEN"} == optional
+    tokens = {"KIKKAKE_ADMIN_TOKEN", "KIKKAKE_READ_TOKENS", "KIKKAKE_INTERNAL_TOKEN"}
+    assert tokens | {"KIKKAKE_PUBLIC_URL", "KIKKAKE_LINK_SECRET"} == optional
 
 
 def test_ingest_finds_every_evaluator_also_while_it_is_not_ready() -> None:
