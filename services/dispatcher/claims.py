@@ -7,7 +7,7 @@ owner; while it is away, nothing is sent.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Any
 
 import msgspec
@@ -28,17 +28,18 @@ _PATIENCE = 1.5
 _GIVE_BACK = 0.1
 
 # KEYS: the partition's hash, then one key per command to claim, then per command to release.
-# ARGV: term, owner, lease in ms, how many to claim.
+# ARGV: term, owner, lease in ms, how many to claim, how many of these (the first) wait for a former owner's lease.
 _SCRIPT = """
 local stored, mine = tonumber(redis.call('HGET', KEYS[1], 'term')), tonumber(ARGV[1])
 if not stored or stored < mine then return {'rebuild_first'} end
 if stored > mine then return {'fenced'} end
-local answers, claims = {'ok'}, tonumber(ARGV[4])
+local answers, claims, waiting = {'ok'}, tonumber(ARGV[4]), tonumber(ARGV[5])
 for i = 2, #KEYS do
   local holder = redis.call('GET', KEYS[i])
   if i > claims + 1 then
     if holder == ARGV[2] then redis.call('DEL', KEYS[i]) end
-  elseif holder and holder ~= ARGV[2] then
+  elseif holder and holder ~= ARGV[2] and
+      (i <= waiting + 1 or tonumber(string.match(holder, '@(%d+)$') or ARGV[1]) >= mine) then
     answers[i] = 'held_elsewhere'
   else
     redis.call('SET', KEYS[i], ARGV[2], 'PX', ARGV[3])
@@ -99,6 +100,7 @@ class RedisClaims:
         self._held = held
         self._claim_all = redis.register_script(_SCRIPT)
         self._write_term = redis.register_script(_REBUILD)
+        self._in_former_hands: Collection[str] | None = None
         self._waiting: list[_Asked] = []
         self._released: list[str] = []
         self._flush: asyncio.Task[None] | None = None
@@ -120,12 +122,20 @@ class RedisClaims:
         if self._giving is None or self._giving.done():
             self._giving = asyncio.create_task(self._give_back())
 
+    def respect(self, command_ids: Collection[str]) -> None:
+        """Wait for the lease of a former owner for ``command_ids`` only; until this is called, for that of every claim.
+
+        They are those whose rows said ``sending`` once the term was written and ``deliveries`` read to its end. Nothing
+        else can be with a provider: a former owner writes ``sending`` first and is refused its claim after that.
+        """
+        self._in_former_hands = frozenset(command_ids)
+
     async def rebuild(self) -> None:
         """Write our term and what is held. Raises ClaimsUnavailableError or FencedError; twice is harmless."""
         async with self._rebuilding:
             await self._confirm()
             keys = [self._key(command_id) for command_id in self._held()]
-            answer = await self._call(self._write_term, keys, 0)
+            answer = await self._call(self._write_term, keys)
             if _text(answer) == "fenced":
                 raise FencedError
             _LOG.info("dispatcher.claims_rebuilt", scope=self._tenure.scope, term=self._tenure.term, held=len(keys))
@@ -141,12 +151,15 @@ class RedisClaims:
             batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
             released, self._released = self._released[:_BATCH], self._released[_BATCH:]
             # The same command twice in one batch is one claim.
-            names = list(dict.fromkeys(command_id for command_id, _ in batch if command_id is not None))
+            asked = dict.fromkeys(command_id for command_id, _ in batch if command_id is not None)
+            former = asked if self._in_former_hands is None else self._in_former_hands
+            names = sorted(asked, key=lambda name: name not in former)
+            waiting = sum(name in former for name in names)
             wanted = set(names)
             released = [command_id for command_id in released if command_id not in wanted]
             try:
                 keys = [self._key(name) for name in [*names, *released]]
-                answers = [_text(item) for item in await self._call(self._claim_all, keys, len(names))]
+                answers = [_text(item) for item in await self._call(self._claim_all, keys, len(names), waiting)]
                 self._answer(batch, names, answers)
             except Exception as error:  # noqa: BLE001 - whatever it is, everyone who waits must hear of it
                 self._refuse(batch, error)
@@ -170,11 +183,11 @@ class RedisClaims:
             if not future.done():
                 future.set_exception(type(error)(str(error)) if isinstance(error, ClaimsUnavailableError) else error)
 
-    async def _call(self, script: AsyncScript, keys: list[str], claims: int) -> Any:
+    async def _call(self, script: AsyncScript, keys: list[str], *counts: int) -> Any:
         tenure = self._tenure
         try:
             async with asyncio.timeout(_PATIENCE):
-                answer = await script([self._key(None), *keys], [tenure.term, tenure.owner, tenure.lease, claims])
+                answer = await script([self._key(None), *keys], [tenure.term, tenure.owner, tenure.lease, *counts])
         except (RedisError, OSError, TimeoutError) as error:
             if not self._away:
                 self._away = True

@@ -107,6 +107,7 @@ class OwnedPartition:
         # In this order: whatever a former owner was still granted is in `deliveries` before we read its end.
         await _patiently(claims.rebuild)
         await _patiently(ledger.open_term)
+        claims.respect(list(ledger.in_hand()))
         options = DeliveryOptions(
             clocks=around.clocks,
             freshness=self._fresh,

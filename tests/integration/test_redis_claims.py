@@ -57,6 +57,21 @@ async def test_an_owner_claims_after_writing_its_term(redis: Redis) -> None:
     assert "granted" == await claims.acquire("m1")
 
 
+async def test_a_later_owner_waits_only_for_what_a_former_one_may_have_with_a_provider(redis: Redis) -> None:
+    """A process that was killed a moment after its provider had refused never gave its claim back."""
+    former, later = claims_of(redis, "heir", 1), claims_of(redis, "heir", 2)
+    await former.rebuild()
+    for name in ("in hand", "deferred"):
+        assert "granted" == await former.acquire(name)
+    await later.rebuild()
+    assert "held_elsewhere" == await later.acquire("deferred")
+    later.respect(["in hand"])
+    answers = await asyncio.gather(later.acquire("deferred"), later.acquire("in hand"))
+    assert ["granted", "held_elsewhere"] == list(answers)
+    with pytest.raises(FencedError):
+        await former.acquire("deferred")
+
+
 async def test_asking_whether_a_claim_could_be_had_takes_none(redis: Redis) -> None:
     former, owner = claims_of(redis, "ask", 7), claims_of(redis, "ask", 9)
     assert "rebuild_first" == await former.acquire(None)
