@@ -117,4 +117,4 @@ class Circuit:
             _LOG.warning("dispatcher.provider_left_alone", provider=provider, reason=reason)
             self._options.left_alone()
         elif former.until is not None and breaker.until is None:
-            _LOG.info("dispatcher.provider_back", provider=provider)
+            _LOG.warning("dispatcher.provider_back", provider=provider)

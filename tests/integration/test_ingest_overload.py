@@ -180,7 +180,7 @@ async def test_r10_others_hardly_notice_who_sends_what_is_huge(settings: KafkaSe
     assert grown < 32 * MB
     # The goal is 1.2 where the attacker has cores of its own; here it shares them with ingest, the broker and the load.
     # What ingest does at once, whatever is sent, is held by CPU time: tests/unit/ingest/test_turns.py.
-    assert ratio < 5
+    assert ratio < 2
 
 
 @pytest.mark.long
@@ -216,8 +216,8 @@ async def test_r12_ten_times_the_clients_get_as_much_done(settings: KafkaSetting
         f" maximum_per_s={statistics.median(rates[32]):.0f} rss_growth_mb={(sizes[-1] - sizes[0]) / MB:.1f}"
     )
     assert found >= accepted
-    # Events by ingest's own CPU seconds: by the clock, it is also what else runs on the machine, up and down.
-    assert by_work >= 0.9
+    # By the clock, and by ingest's own CPU seconds, of which nothing else on the machine takes any.
+    assert min(by_clock, by_work) >= 0.9
     assert sizes[-1] - sizes[0] < 16 * MB
 
 

@@ -120,7 +120,7 @@ SMTP = Kind(
     words=(
         *MAIL_WORDS,
         Word(name="host", needed=True, about="the server"),
-        Word(name="port", form="integer", default=587, about="its port"),
+        Word(name="port", form="port", default=587, about="its port"),
         Word(name="tls", default="starttls", about="none, starttls, or tls from the first byte"),
         Word(name="user", about="who logs in; left out: nobody"),
         Word(name="password", form="secret", about="the password of `user`"),

@@ -15,7 +15,7 @@ from shared.journeys.faults import shown
 from shared.journeys.reader import Node
 from shared.journeys.secrets import secret_of
 
-Form = Literal["text", "texts", "secret", "secrets", "url", "duration", "integer", "integers", "boolean"]
+Form = Literal["text", "texts", "secret", "secrets", "url", "duration", "integer", "port", "ports", "boolean"]
 
 
 class Word(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,8 +91,8 @@ def _secret(node: Node, environment: Mapping[str, str]) -> str:
     return secret_of(node, environment).decode("utf-8", "replace")
 
 
-def _integer(node: Node) -> int:
-    return node.integer(1, 1_000_000)
+def _port(node: Node) -> int:
+    return node.integer(1, 65_535)
 
 
 def _seconds(node: Node) -> float:
@@ -134,7 +134,8 @@ _FORMS: dict[Form, Callable[[Node, Mapping[str, str]], Any]] = {
     "secrets": lambda node, environment: tuple(_secret(item, environment) for item in node.items()),
     "url": lambda node, _: _url(node),
     "duration": lambda node, _: _seconds(node),
-    "integer": lambda node, _: _integer(node),
-    "integers": lambda node, _: tuple(_integer(item) for item in node.items()),
+    "integer": lambda node, _: node.integer(1, 1_000_000),
+    "port": lambda node, _: _port(node),
+    "ports": lambda node, _: tuple(_port(item) for item in node.items()),
     "boolean": lambda node, _: node.boolean(),
 }

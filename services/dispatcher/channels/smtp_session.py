@@ -28,6 +28,9 @@ _DEAD = re.compile(r"\b5\.1\.(?:1|2|3|6|10)\b")
 _LINES = 100
 _LEADING_DOT = re.compile(rb"(?m)^\.")
 _SERVICE_CLOSING = 421
+# What aiosmtplib says, with no type of its own, when we want STARTTLS or AUTH of a server that has none.
+_LACKS = re.compile(r"(?:The )?SMTP (STARTTLS|AUTH) extension (?:is )?not supported")
+_WITHOUT = {"STARTTLS": "`tls: none` or `?starttls=0` goes without", "AUTH": "leave its user out"}
 
 
 class SmtpAddress(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,7 +120,12 @@ class SmtpConnection:
         except SMTPResponseException as error:
             self.close()
             raise UnavailableError(_words(error.code, str(error.message))) from error
-        except (SMTPException, OSError, TimeoutError, ValueError) as error:
+        except SMTPException as error:
+            self.close()
+            if lacks := _LACKS.match(str(error)):
+                raise MisconfiguredError(f"the server offers no {lacks[1]}: {_WITHOUT[lacks[1]]}") from error
+            raise UnavailableError(type(error).__name__) from error
+        except (OSError, TimeoutError, ValueError, OverflowError) as error:
             self.close()
             raise UnavailableError(type(error).__name__) from error
         self._take_over()

@@ -114,7 +114,7 @@ WEBHOOK = Kind(
         Word(name="secrets", form="secrets", needed=True, about="what is signed with; two while one takes over"),
         Word(name="content_type", default="application/json", about="of what the template says"),
         TIMEOUT,
-        Word(name="ports", form="integers", about="ports that may be asked besides 443"),
+        Word(name="ports", form="ports", about="ports that may be asked besides 443; hosts of `allow` on any"),
         ALLOW,
     ),
     make=_make,

@@ -48,6 +48,7 @@ def test_a_channel_has_its_providers_in_their_order() -> None:
         ("slack: [{kind: slack, id: Big Name}]", "3: an id is a-z, 0-9, _ and -, 40 characters at most"),
         ("email: [{kind: smtp, host: a, from: a@b, password: s3cret}]", "a secret is `{env: NAME}` or `{file: PATH}`"),
         ("email: [{kind: smtp, host: a, from: a@b, password: {env: NOWHERE}}]", "NOWHERE is not set"),
+        ("email: [{kind: smtp, host: a, from: a@b, port: 99999}]", "3: expected a whole number from 1 to 65535"),
         ("slack: [{kind: slack, timeout: 2h}]", "3: a time-out is an hour at most"),
         ("pigeon: []", "3: unknown key `pigeon`"),
     ],

@@ -160,6 +160,28 @@ async def test_a_server_that_is_slow_with_everything_has_one_time_for_all_of_it(
     assert [] == server.messages
 
 
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ({"starttls": True}, "the server offers no STARTTLS: `tls: none` or `?starttls=0` goes without"),
+        ({"user": "shop", "password": "x"}, "the server offers no AUTH: leave its user out"),
+    ],
+)
+async def test_a_server_that_lacks_what_is_wanted_of_it_is_told_to_a_person(
+    wanted: dict[str, object], said: str
+) -> None:
+    async with session(Server(), **wanted) as connection:
+        with pytest.raises(MisconfiguredError) as caught:
+            await connection.connect()
+    assert said == str(caught.value)
+
+
+async def test_a_port_that_is_none_leaves_no_message_open() -> None:
+    connection = SmtpConnection(SmtpAddress(host="127.0.0.1", port=99_999, timeout=1))
+    with pytest.raises(UnavailableError):
+        await connection.connect()
+
+
 async def test_a_login_that_is_refused_needs_a_person() -> None:
     server = Server(b"250-AUTH PLAIN\r\n", {"AUTH": b"535 5.7.8 bad credentials of shop\r\n"})
     async with session(server, user="shop", password="wrong") as connection:
