@@ -42,8 +42,15 @@ def seals_of(public_url: str | None, secrets: Sequence[str]) -> Seals | None:
     """Return what seals links below ``public_url``; None: neither is said. Raises ConfigurationError."""
     if public_url is None and not secrets:
         return None
-    if public_url is None or not secrets:
-        raise ConfigurationError("set both of KIKKAKE_PUBLIC_URL and KIKKAKE_LINK_SECRET, or neither")
+    if public_url is None:
+        raise ConfigurationError(
+            "KIKKAKE_LINK_SECRET is set and KIKKAKE_PUBLIC_URL (--public-url) is not: set both, or none"
+        )
+    if not secrets:
+        raise ConfigurationError(
+            "KIKKAKE_PUBLIC_URL (--public-url) is set and KIKKAKE_LINK_SECRET is not: set both (`openssl rand -hex 32` "
+            "makes a secret), or none"
+        )
     parts = urlsplit(public_url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or public_url.endswith("/"):
         raise ConfigurationError(
