@@ -20,7 +20,7 @@ HAPPENED = st.lists(st.tuples(GAPS, st.sampled_from(["Go", "X", "Y", "Looked"]))
 TIMERS: st.SearchStrategy[Literal["keep", "recompute"]] = st.sampled_from(["keep", "recompute"])
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(random_journeys(), random_journeys(), st.data(), HAPPENED, st.booleans())
 def test_a_migration_conserves_timers_runs_and_ids(
     old: Journey, new: Journey, data: st.DataObject, happened: list[tuple[int, str]], keep_old: bool

@@ -171,7 +171,7 @@ def consents_at(log: list[LogRecord], command: SendCommand, place: int) -> set[b
     return found | {said}
 
 
-@settings(PROFILE, max_examples=100)
+@settings(PROFILE, max_examples=200)
 @given(STEPS, st.integers(0, 40))
 def test_replaying_any_prefix_twice_changes_nothing(steps: list[Step], length: int) -> None:
     """Neither from saved rows, where the cursor says so, nor on rows that are ahead of their cursor."""
@@ -192,7 +192,7 @@ def test_replaying_any_prefix_twice_changes_nothing(steps: list[Step], length: i
     assert outputs == len(host.store.outputs)
 
 
-@settings(PROFILE, max_examples=100)
+@settings(PROFILE, max_examples=200)
 @given(STEPS)
 def test_what_a_crash_loses_is_decided_again_with_the_same_ids(steps: list[Step]) -> None:
     """Outputs of an epoch that was not saved may have been published by a worker that was cut off: none conflicts."""

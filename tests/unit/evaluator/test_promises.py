@@ -43,7 +43,7 @@ def sent(run: list[JournalRecord]) -> list[int]:
     return [record.at for record in run if record.decision == "send"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(random_journeys(), HAPPENED)
 def test_no_run_does_what_is_proved_to_be_impossible(journey: Journey, happened: list[tuple[int, str, int]]) -> None:
     known = study(journey)
@@ -69,7 +69,7 @@ def longest(known: Study, journey: Journey) -> int:
     return min([*bounds, known.longest.most] if known.longest.most is not None else bounds)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(random_journeys(), HAPPENED)
 def test_where_no_send_after_an_event_is_proved_none_happens(
     journey: Journey, happened: list[tuple[int, str, int]]
@@ -99,7 +99,7 @@ OFTEN = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(random_journeys(), ENTRIES, OFTEN)
 def test_no_week_has_more_messages_than_the_worst(
     journey: Journey, entry: Entry, happened: list[tuple[int, str, int]]

@@ -1,4 +1,4 @@
-"""Two thousand contacts for whom it is nine o'clock at once: a few hundred at a time, and records in between."""
+"""Ten thousand contacts for whom it is nine o'clock at once: a few hundred at a time, and records in between."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.unit.evaluator.dated import dated, told
 from tests.unit.evaluator.runners import Host
 
 DAILY = dated('type: schedule, cron: "0 9 * * *"')
-CONTACTS = tuple(f"u:{number}" for number in range(2_000))
+CONTACTS = tuple(f"u:{number}" for number in range(10_000))
 NOON, NINE = from_iso("2026-03-02T12:00"), from_iso("2026-03-03T09:00")
 
 
