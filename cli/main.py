@@ -15,10 +15,11 @@ from cli.published import drain, list_journeys, publish, stop
 from cli.run import run
 from cli.templates.command import templates
 from shared.entry import run_main
+from shared.version import VERSION
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="kikkake")
+@click.version_option(VERSION)
 def cli() -> None:
     """Real-time trigger marketing: decided at the event, exact timers, every decision made once."""
 

@@ -103,6 +103,17 @@ async def test_the_request_is_json_with_the_command_id_as_its_key(api: Api) -> N
     )
 
 
+@pytest.mark.parametrize(
+    ("headers", "said"), [({}, "Kikkake/0.1.0"), ({"user-agent": "Our Shop"}, "Our Shop")]
+)
+async def test_it_says_who_asks_unless_the_file_does(api: Api, headers: dict[str, str], said: str) -> None:
+    connector = api.connector(headers=headers)
+    await connector.call(REQUEST)
+    await connector.close()
+    [(_, _, asked, _)] = api.asked
+    assert [said] == [value for name, value in asked.items() if name.lower() == "user-agent"]
+
+
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503])
 async def test_what_may_be_better_later_is_temporary(api: Api, status: int) -> None:
     api.replies = [(status, {"Retry-After": "7"}, b"busy u:c1")]

@@ -56,6 +56,11 @@ async def test_the_receiver_gets_what_was_rendered(case: Case, server: ProviderS
     assert "Hello こんにちは" in text
 
 
+async def test_every_request_says_who_asks(case: Case, server: ProviderServer, provider: Provider) -> None:
+    await provider.send(case.message(server.url))
+    assert {"Kikkake/0.1.0"} == {asked.headers["user-agent"] for asked in server.asked}
+
+
 async def test_many_tasks_share_it(case: Case, server: ProviderServer, provider: Provider) -> None:
     messages = [case.message(server.url, command_id=f"{ID[:-2]}{number:02}") for number in range(20)]
     await asyncio.gather(*[provider.send(message) for message in messages])

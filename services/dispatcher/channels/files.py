@@ -13,6 +13,7 @@ import httpx2
 from services.dispatcher.channels.base import Attachment
 from services.dispatcher.errors import RefusedError, TemporaryError
 from shared.errors import ConfigurationError
+from shared.version import USER_AGENT
 
 # Of one message together; in base64 it is what Postmark takes, and most mail servers.
 _LONGEST = 7 * 1024 * 1024
@@ -69,7 +70,8 @@ class Files:
         if _origin(url) not in self._origins:
             raise RefusedError("an attachment of an origin that `files_from` does not name")
         if self._client is None:
-            self._client = httpx2.AsyncClient(timeout=None, follow_redirects=False, trust_env=False)
+            ours = {"User-Agent": USER_AGENT}
+            self._client = httpx2.AsyncClient(timeout=None, follow_redirects=False, trust_env=False, headers=ours)
         content = bytearray()
         try:
             async with self._client.stream("GET", url) as answer:

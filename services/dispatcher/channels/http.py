@@ -18,6 +18,7 @@ from services.dispatcher.errors import (
     UnavailableError,
 )
 from services.dispatcher.guard import Guard
+from shared.version import USER_AGENT
 
 ANSWER_BYTES = 64 * 1024
 """Of an answer; more is not read. What a provider says about one message is a few hundred bytes."""
@@ -72,7 +73,7 @@ class HttpApi:
         """
         self._base = base.rstrip("/")
         self._timeout = timeout
-        self._headers = {"Accept-Encoding": "identity", **(headers or {})}
+        self._headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **(headers or {})}
         self._limits = httpx2.Limits(
             max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=keep_alive
         )

@@ -13,6 +13,7 @@ from services.dispatcher.connectors.auth import Auth, Authorizer
 from services.dispatcher.connectors.base import AnswerTooLargeError, Request
 from services.dispatcher.connectors.filling import filled, filled_url
 from services.dispatcher.errors import BusyError, RefusedError, TemporaryError, UnavailableError
+from shared.version import USER_AGENT
 
 BODY_BYTES = 256 * 1024
 """Of an answer, before ``answer`` picks what is kept of it."""
@@ -90,7 +91,9 @@ class HttpConnector:
         if self._client is None:
             limits = httpx2.Limits(max_connections=self._settings.connections)
             # The one time-out is the caller's: httpx2's own would begin anew with each part of an answer.
-            self._client = httpx2.AsyncClient(timeout=None, limits=limits, follow_redirects=False)
+            # Told here, what the operator's file says of a header counts more, however it is written there.
+            ours = {"User-Agent": USER_AGENT}
+            self._client = httpx2.AsyncClient(timeout=None, limits=limits, follow_redirects=False, headers=ours)
         content = bytearray()
         async with self._client.stream(method, url, content=body, headers=headers) as response:
             async for chunk in response.aiter_bytes():

@@ -35,6 +35,7 @@ async def test_a_file_is_fetched_from_where_it_may_be(server: ProviderServer) ->
     made = Files((server.url,))
     assert (Attachment("invoice.pdf", "application/pdf", b"%PDF"),) == await made.of(parts(url=f"{server.url}/a?b=c"))
     assert ("GET", "/a?b=c") == (server.asked[0].method, server.asked[0].path)
+    assert "Kikkake/0.1.0" == server.asked[0].headers["user-agent"]
     await made.close()
     await made.close()
 
