@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 )
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from services.dispatcher.channels.aes128gcm import public_bytes
 from tests.providers.base import Case
 from tests.servers.provider import Asked, Face, Reply
 
@@ -35,6 +36,11 @@ def vapid_key() -> EllipticCurvePrivateKey:
 
 def pem() -> str:
     return vapid_key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def public_key() -> bytes:
+    """The public half of ``vapid_key``, by which pages subscribe."""
+    return public_bytes(vapid_key())
 
 
 def b64url(data: bytes) -> str:

@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parent
 PYTHON = Path(sys.prefix) / "sdks" / "bin" / "python"
 _MODULES = FOLDER / "node_modules"
 _TIMEOUT = 600.0
-_DEBIAN = {"node": "nodejs", "npm": "npm", "chromium": "chromium"}
+_DEBIAN = {"node": "nodejs", "npm": "npm", "chromium": "chromium", "firefox-esr": "firefox-esr"}
 
 
 def node_packages() -> str | None:
@@ -39,6 +39,11 @@ def python_packages() -> str | None:
 def chromium() -> str | None:
     """None when there is a Chromium, which CI takes from Debian; else one sentence: why not."""
     return _program("chromium")
+
+
+def firefox() -> str | None:
+    """None when there is a Firefox, which CI takes from Debian; else one sentence: why not."""
+    return _program("firefox-esr")
 
 
 def _program(name: str) -> str | None:
