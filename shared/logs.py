@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 import structlog
 
-_LIBRARIES = ("aiokafka", "kafka", "faust", "mode", "uvicorn", "asyncio", "httpx2", "httpcore2")
+_LIBRARIES = ("aiokafka", "kafka", "faust", "mode", "uvicorn", "asyncio", "httpx2", "httpcore2", "aiohttp")
 # How long a library's repeated complaint is kept back: aiokafka logs each failed reconnection, five a second.
 _QUIET_SECONDS = 30.0
 

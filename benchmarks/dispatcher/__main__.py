@@ -29,6 +29,12 @@ channels:
   webhook: [{{kind: webhook, secrets: [{{env: BENCH_SECRET}}], allow: [127.0.0.1], connections: 32}}]
 """
 WIDTH = 32
+PEERS = {
+    "httpx2 one at a time": ("httpx2", 1),
+    f"httpx2 pool of {WIDTH}": ("httpx2", WIDTH),
+    f"aiohttp pool of {WIDTH}": ("aiohttp", WIDTH),
+}
+"""P10's, each with its client and how many it posts at once."""
 _WARM = 0.2
 """Of the messages; what they cost is connecting, compiling and filling caches."""
 _HUNG = 0.25
@@ -40,12 +46,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=6_000, help="of each run")
     parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--only", choices=["mails", "webhooks", "isolation"], help="one of the measurements")
     options = parser.parse_args()
     if os.cpu_count() == 1:
         parser.error("two cores are needed: one for the dispatcher, one for the rest")
     with world() as made:
         bench = Bench(made, options.messages, options.pairs)
-        for measure in (bench.mails, bench.webhooks, bench.isolation):
+        for name in ("mails", "webhooks", "isolation") if options.only is None else (options.only,):
+            measure = getattr(bench, name)
             for line in asyncio.run(measure()):
                 print(line, flush=True)
 
@@ -71,12 +79,14 @@ class Bench:
         lines = []
         for name, port in (("at once", self._made.sinks.http), (f"after {LATE * 1000:.0f} ms", self._made.sinks.late)):
             url = f"http://127.0.0.1:{port}/hook"
-            ours, single, pool = [], [], []
+            ours = []
+            peers: dict[str, list[Speed]] = {peer: [] for peer in PEERS}
             for _ in range(self._pairs):
                 ours.append(await self._deliver(self._hooks(url, self._messages)))
-                single.append(await asyncio.to_thread(self._bare, url, self._messages // 10, 1))
-                pool.append(await asyncio.to_thread(self._bare, url, self._messages, WIDTH))
-            for peer, theirs in (("one-at-a-time", single), (f"pool of {WIDTH}", pool)):
+                for peer, (client, width) in PEERS.items():
+                    count = self._messages if width > 1 else self._messages // 10
+                    peers[peer].append(await asyncio.to_thread(self._bare, url, count, width, client))
+            for peer, theirs in peers.items():
                 clock = [mine.clock / other.clock for mine, other in zip(ours, theirs, strict=True)]
                 cpu = [mine.per_core / other.per_core for mine, other in zip(ours, theirs, strict=True)]
                 lines.append(
@@ -118,10 +128,10 @@ class Bench:
             end, count = look(dispatcher), sum(taken()) - at_begin
         return Speed(count / (end.cpu - begin.cpu), count / (end.clock - begin.clock))
 
-    def _bare(self, url: str, count: int, width: int) -> Speed:
+    def _bare(self, url: str, count: int, width: int, client: str) -> Speed:
         pin(os.getpid(), OURS)  # which the child inherits
         try:
-            args = [sys.executable, "-m", "benchmarks.dispatcher.bare", url, str(count), str(width)]
+            args = [sys.executable, "-m", "benchmarks.dispatcher.bare", url, str(count), str(width), client]
             said = subprocess.run(args, cwd=ROOT, check=True, capture_output=True, text=True).stdout
         finally:
             pin(os.getpid(), OTHERS)

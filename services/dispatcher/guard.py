@@ -9,16 +9,15 @@ nothing, and neither does any way of writing an address (decimal, octal, with a 
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
-import ssl
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Any
 
-import httpcore2
-import httpx2
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from services.dispatcher.errors import RefusedError
 from shared.errors import ConfigurationError
@@ -35,6 +34,9 @@ _RESERVED = tuple(
     map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2001:db8::/32", "3fff::/20", "168.63.129.16/32"))
 )
 _HTTPS = 443
+# Written otherwise, an escape would be another character to whoever signed the URL.
+_AS_IT_IS = re.compile(r"[\w.~:/?#\[\]@!$&'()*+,;=%-]*", re.ASCII)
+_INSIDE = "the URL's host is no public address"
 # Apart from the loop's own few threads: whoever names a host of a contact's can make its look-up as slow as he likes,
 # and no thread can be called back. All else that this process connects to is looked up by those.
 _RESOLVERS = ThreadPoolExecutor(8, "guarded-lookup")
@@ -62,22 +64,40 @@ class Guard:
         self._ports = frozenset(ports)
         self._resolve = resolve or _resolve
 
-    def check(self, url: httpx2.URL | str) -> None:
-        """Return if ``url`` may be asked as far as its text tells. Raises ForbiddenTargetError."""
+    def check(self, text: str) -> URL:
+        """Return the URL ``text`` if it may be asked as far as it tells: all, where its host is an address.
+
+        Raises ForbiddenTargetError.
+        """
         try:
-            parsed = httpx2.URL(url)
-        except httpx2.InvalidURL:
+            url = read_url(text)
+        except RefusedError:
             raise ForbiddenTargetError("not a URL") from None
-        if parsed.scheme not in ("http", "https") or not parsed.host:
+        host = url.raw_host
+        if url.scheme not in ("http", "https") or not host:
             raise ForbiddenTargetError("not a URL of https")
-        if parsed.userinfo:
+        if url.user or url.password:
             raise ForbiddenTargetError("a URL with a user or a password in it")
-        if self._is_ours(parsed.host):
-            return
-        if parsed.scheme != "https":
+        if not text.isprintable():
+            raise ForbiddenTargetError("not a URL")
+        if self._is_ours(host):
+            return url
+        if url.scheme != "https":
             raise ForbiddenTargetError("not a URL of https")
-        if (parsed.port or _HTTPS) not in self._ports:
+        if url.port not in self._ports:
             raise ForbiddenTargetError("a URL with a port that is not asked")
+        # What looks like an address is connected to without a look-up.
+        if ":" in host or host.replace(".", "").isdigit():
+            self._check_address(host)
+        return url
+
+    def _check_address(self, host: str) -> None:
+        try:
+            address = ip_address(host)
+        except ValueError:
+            raise ForbiddenTargetError("not a URL") from None
+        if not self._may(address):
+            raise ForbiddenTargetError(_INSIDE)
 
     async def addresses(self, host: str, port: int) -> Sequence[str]:
         """Return the addresses of ``host``, all of them allowed.
@@ -86,12 +106,12 @@ class Guard:
         """
         found = await self._resolve(host, port)
         if not self._is_ours(host) and not all(self._may(ip_address(address)) for address in found):
-            raise ForbiddenTargetError("the URL's host is no public address")
+            raise ForbiddenTargetError(_INSIDE)
         return found
 
-    def transport(self, limits: httpx2.Limits, tls: ssl.SSLContext | None = None) -> httpx2.AsyncBaseTransport:
-        """Return a transport that asks what is allowed and nothing else. Give it to a client without ``trust_env``."""
-        return _GuardedTransport(self, limits, tls or httpx2.create_ssl_context(trust_env=False))
+    def resolver(self) -> AbstractResolver:
+        """Return what gives the addresses of names that may be connected to, of URLs that were checked."""
+        return _GuardedResolver(self)
 
     def _allow(self, entry: str) -> None:
         try:
@@ -114,6 +134,21 @@ class Guard:
 
     def _may(self, address: IPv4Address | IPv6Address) -> bool:
         return is_public(address) or _is_in(address, self._networks)
+
+
+def read_url(text: str) -> URL:
+    """Return ``text`` as what is asked, in its own characters where all of them may stand in a URL (RFC 3986).
+
+    Raises RefusedError for what is no whole URL.
+    """
+    try:
+        url = URL(text, encoded=_AS_IT_IS.fullmatch(text) is not None)
+        whole = bool(url.scheme and url.raw_host and url.port)
+    except ValueError:
+        whole = False
+    if not whole:
+        raise RefusedError("not a URL")
+    return url
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
@@ -139,43 +174,22 @@ def _inside(address: IPv4Address | IPv6Address) -> IPv4Address | None:
     return address.ipv4_mapped or address.sixtofour
 
 
-class _GuardedTransport(httpx2.AsyncHTTPTransport):
-    def __init__(self, guard: Guard, limits: httpx2.Limits, tls: ssl.SSLContext) -> None:
-        super().__init__(verify=tls, trust_env=False)
-        self._guard = guard
-        # httpx2 hands no network backend on to the pool that it makes. The tests of this module ask for this machine
-        # through a transport: they fail should a later version no longer use this pool.
-        self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=tls,
-            max_connections=limits.max_connections,
-            max_keepalive_connections=limits.max_keepalive_connections,
-            keepalive_expiry=limits.keepalive_expiry,
-            network_backend=_GuardedBackend(guard),
-        )
-
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        self._guard.check(request.url)
-        return await super().handle_async_request(request)
-
-
-class _GuardedBackend(httpcore2.AnyIOBackend):
-    """Connects to the addresses that were checked; TLS is for the name, which the pool keeps."""
+class _GuardedResolver(AbstractResolver):
+    """Gives the addresses that were checked; TLS is for the name, which the client keeps."""
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
 
-    async def connect_tcp(self, host: str, port: int, *args: Any, **options: Any) -> httpcore2.AsyncNetworkStream:
-        try:
-            addresses = await self._guard.addresses(host, port)
-        except OSError as error:
-            raise httpcore2.ConnectError("no such host") from error
-        failed: Exception = httpcore2.ConnectError("no address")
-        for address in addresses:
-            try:
-                return await super().connect_tcp(address, port, *args, **options)
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
-                failed = error
-        raise failed
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        return [
+            ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=socket.AI_NUMERICHOST)
+            for address in await self._guard.addresses(host, port)
+        ]
+
+    async def close(self) -> None:
+        return None
 
 
 async def _resolve(host: str, port: int) -> Sequence[str]:

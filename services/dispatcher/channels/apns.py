@@ -9,10 +9,12 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from services.dispatcher.channels.base import Message, Receipt
-from services.dispatcher.channels.http import Answer, HttpApi, raise_for
+from services.dispatcher.channels.http import HttpApi, raise_for
+from services.dispatcher.channels.http2 import Http2
 from services.dispatcher.channels.kinds import TIMEOUT, Kind, Settings, Word, base_url
 from services.dispatcher.channels.push import data_of, is_apns_token, is_urgent, not_larger, signing_key
 from services.dispatcher.errors import DeadAddressError, MisconfiguredError, TemporaryError
+from services.dispatcher.http1 import Answer
 from shared.clock import DAY, MINUTE, SECOND, Clock, system_clock
 from shared.errors import ConfigurationError
 from shared.messages.outcome import DeadAddress
@@ -34,8 +36,6 @@ _OTHERS = frozenset({"PayloadTooLarge", "PayloadEmpty", "TooManyProviderTokenUpd
 _TOKEN_LASTS = 50 * MINUTE
 _LARGEST = 4096
 _LONGEST_WAIT = 30 * DAY // SECOND
-# Apple asks to leave connections open. HTTP/2 says when it closes one, so that no message is lost in it.
-_KEEP_ALIVE = 60.0
 
 
 class ApnsKey(msgspec.Struct, frozen=True):
@@ -69,7 +69,7 @@ class ApnsProvider:
         self._clock = clock
         self._token = ""
         self._token_ends = 0
-        self._api = HttpApi(base, timeout=timeout, connections=connections, http2=True, tls=tls, keep_alive=_KEEP_ALIVE)
+        self._api = HttpApi(base, timeout=timeout, client=Http2(connections=connections, tls=tls))
 
     def takes(self, address: str) -> bool:
         """Return whether ``address`` has the form of a device token of Apple's."""

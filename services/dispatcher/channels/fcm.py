@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from services.dispatcher.bearer import BearerToken, Granted
 from services.dispatcher.channels.base import Message, Receipt
-from services.dispatcher.channels.http import Answer, HttpApi, raise_for
+from services.dispatcher.channels.http import HttpApi, raise_for
 from services.dispatcher.channels.kinds import TIMEOUT, Kind, Settings, Word, base_url
 from services.dispatcher.channels.push import data_of, is_fcm_token, is_urgent, not_larger
 from services.dispatcher.errors import (
@@ -22,6 +22,7 @@ from services.dispatcher.errors import (
     RefusedError,
     UnavailableError,
 )
+from services.dispatcher.http1 import Answer
 from shared.clock import DAY, HOUR, MINUTE, SECOND, Clock, system_clock
 from shared.errors import ConfigurationError
 

@@ -8,16 +8,16 @@ import mimetypes
 from base64 import b64decode
 from collections.abc import Iterable, Mapping, Sequence
 
-import httpx2
-
 from services.dispatcher.channels.base import Attachment
-from services.dispatcher.errors import RefusedError, TemporaryError
+from services.dispatcher.errors import AmbiguousError, RefusedError, TemporaryError
+from services.dispatcher.guard import read_url
+from services.dispatcher.http1 import Http1, Request
 from shared.errors import ConfigurationError
-from shared.version import USER_AGENT
 
 # Of one message together; in base64 it is what Postmark takes, and most mail servers.
 _LONGEST = 7 * 1024 * 1024
 _TIMEOUT = 10.0
+_CONNECTIONS = 100
 _UNKNOWN = "application/octet-stream"
 _PREFIX = "attachment"
 
@@ -29,7 +29,7 @@ class Files:
         """``timeout`` (seconds) is for all files of a message. Raises ConfigurationError for what is no origin."""
         self._origins = frozenset(map(_named, origins))
         self._timeout = timeout
-        self._client: httpx2.AsyncClient | None = None
+        self._client = Http1(connections=_CONNECTIONS, unpack=True)
 
     async def of(self, parts: Mapping[str, str]) -> tuple[Attachment, ...]:
         """Return the files that ``parts`` names, in their order.
@@ -55,9 +55,7 @@ class Files:
 
     async def close(self) -> None:
         """Close the connections; the next file opens new ones."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        await self._client.close()
 
     async def _content(self, words: Mapping[str, str], room: int) -> tuple[str, bytes]:
         """Return the type that its server says, and the content, up to one byte more than there is room for."""
@@ -69,21 +67,13 @@ class Files:
         url = words["url"]
         if _origin(url) not in self._origins:
             raise RefusedError("an attachment of an origin that `files_from` does not name")
-        if self._client is None:
-            ours = {"User-Agent": USER_AGENT}
-            self._client = httpx2.AsyncClient(timeout=None, follow_redirects=False, trust_env=False, headers=ours)
-        content = bytearray()
         try:
-            async with self._client.stream("GET", url) as answer:
-                if answer.status_code != 200:
-                    raise TemporaryError(f"an attachment: HTTP {answer.status_code}")
-                async for chunk in answer.aiter_bytes():
-                    content += chunk
-                    if len(content) > room:
-                        break
-                return answer.headers.get("content-type", "").partition(";")[0].strip(), bytes(content)
-        except (httpx2.TransportError, OSError) as error:
-            raise TemporaryError(f"an attachment: {type(error).__name__}") from error
+            answer = await self._client.ask(Request(url=url, method="GET", timeout=self._timeout, most=room))
+        except (AmbiguousError, TemporaryError) as error:
+            raise TemporaryError(f"an attachment: {error}") from error
+        if answer.status != 200:
+            raise TemporaryError(f"an attachment: HTTP {answer.status}")
+        return answer.headers.get("content-type", "").partition(";")[0].strip(), answer.content
 
 
 def _described(parts: Mapping[str, str]) -> Sequence[Mapping[str, str]]:
@@ -103,16 +93,16 @@ def _attachment(words: Mapping[str, str], said: str, content: bytes) -> Attachme
     return Attachment(name, kind, content, words.get("cid", ""))
 
 
-def _origin(url: str) -> tuple[str, str, int | None] | None:
+def _origin(url: str) -> tuple[str, str | None, int | None] | None:
     try:
-        parsed = httpx2.URL(url)
-    except httpx2.InvalidURL:
+        parsed = read_url(url)
+    except RefusedError:
         return None
-    return None if parsed.userinfo else (parsed.scheme, parsed.host, parsed.port)
+    return None if parsed.user or parsed.password else (parsed.scheme, parsed.raw_host, parsed.port)
 
 
-def _named(text: str) -> tuple[str, str, int | None]:
+def _named(text: str) -> tuple[str, str | None, int | None]:
     found = _origin(text)
-    if found is None or found[0] not in ("https", "http") or not found[1] or httpx2.URL(text).path not in ("", "/"):
+    if found is None or found[0] not in ("https", "http") or not found[1] or read_url(text).path not in ("", "/"):
         raise ConfigurationError(f"`files_from`: {text!r} is no origin such as https://files.example.com")
     return found

@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 
 from services.dispatcher.channels.base import Message, Receipt
-from services.dispatcher.channels.http import Answer, HttpApi, raise_for
+from services.dispatcher.channels.http import HttpApi, raise_for
 from services.dispatcher.channels.kinds import TIMEOUT, Kind, Settings, Word, base_url
 from services.dispatcher.errors import DeadAddressError, MisconfiguredError, RefusedError
+from services.dispatcher.http1 import Answer
 from shared.clock import HOUR
 
 # developers.line.biz, "Messaging API reference": ids of users, groups and rooms; a text; messages in one request.

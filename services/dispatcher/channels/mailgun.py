@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 
 from services.dispatcher.channels.base import Message, Receipt
-from services.dispatcher.channels.http import Answer, HttpApi, raise_for
+from services.dispatcher.channels.http import HttpApi, raise_for
 from services.dispatcher.channels.kinds import TIMEOUT, Kind, Settings, Word, base_url
 from services.dispatcher.channels.mail import (
     MAIL_WORDS,
@@ -17,6 +17,7 @@ from services.dispatcher.channels.mail import (
 )
 from services.dispatcher.channels.mime import mime
 from services.dispatcher.errors import DeadAddressError, MisconfiguredError
+from services.dispatcher.http1 import Answer
 
 # "The maximum message size Mailgun supports is 25MB."
 _LONGEST = 25 * 1000 * 1000

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from services.dispatcher.channels.base import Attachment, Message, Receipt
-from services.dispatcher.channels.http import Answer, HttpApi, raise_for
+from services.dispatcher.channels.http import HttpApi, raise_for
 from services.dispatcher.channels.kinds import TIMEOUT, Kind, Settings, Word, base_url
 from services.dispatcher.channels.mail import (
     MAIL_WORDS,
@@ -22,6 +22,7 @@ from services.dispatcher.channels.mail import (
     reference_within,
 )
 from services.dispatcher.errors import BusyError, DeadAddressError, MisconfiguredError, RefusedError
+from services.dispatcher.http1 import Answer
 
 # "10 MB for our Email API", attachments included.
 _LONGEST = 10 * 1024 * 1024

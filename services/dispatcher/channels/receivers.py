@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from services.dispatcher.channels.http import Answer, HttpApi
+from services.dispatcher.channels.http import HttpApi
 from services.dispatcher.errors import (
     AmbiguousError,
     BusyError,
@@ -17,6 +17,7 @@ from services.dispatcher.errors import (
     UnavailableError,
 )
 from services.dispatcher.guard import Guard
+from services.dispatcher.http1 import Answer
 
 _LATER = frozenset({408, 425, 429, 503})
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from services.dispatcher.channels.base import Attachment, Message, Receipt
-from services.dispatcher.channels.http import Answer, HttpApi, raise_for
+from services.dispatcher.channels.http import HttpApi, raise_for
 from services.dispatcher.channels.kinds import TIMEOUT, Kind, Settings, Word, base_url
 from services.dispatcher.channels.mail import (
     MAIL_WORDS,
@@ -23,6 +23,7 @@ from services.dispatcher.channels.mail import (
     mails_of,
 )
 from services.dispatcher.errors import BusyError, DeadAddressError, MisconfiguredError
+from services.dispatcher.http1 import Answer
 from shared.clock import HOUR
 
 # "The total size of your email, including attachments, must be less than 30MB."

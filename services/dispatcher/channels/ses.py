@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from services.dispatcher.channels.base import Message, Receipt
-from services.dispatcher.channels.http import Answer, HttpApi, raise_for
+from services.dispatcher.channels.http import HttpApi, raise_for
 from services.dispatcher.channels.kinds import TIMEOUT, Kind, Settings, Word
 from services.dispatcher.channels.mail import (
     MAIL_WORDS,
@@ -22,6 +22,7 @@ from services.dispatcher.channels.mail import (
 from services.dispatcher.channels.mime import mime
 from services.dispatcher.channels.sigv4 import AwsKey, signed
 from services.dispatcher.errors import BusyError, MisconfiguredError
+from services.dispatcher.http1 import Answer
 from shared.clock import Clock, system_clock
 
 _PATH = "/v2/email/outbound-emails"

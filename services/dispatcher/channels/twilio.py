@@ -12,10 +12,11 @@ import msgspec
 import phonenumbers
 
 from services.dispatcher.channels.base import Message, Receipt
-from services.dispatcher.channels.http import Answer, HttpApi, raise_for
+from services.dispatcher.channels.http import HttpApi, raise_for
 from services.dispatcher.channels.kinds import TIMEOUT, Kind, Settings, Word, base_url
 from services.dispatcher.channels.segments import segments
 from services.dispatcher.errors import BusyError, DeadAddressError, MisconfiguredError, RefusedError
+from services.dispatcher.http1 import Answer
 from shared.errors import ConfigurationError
 from shared.messages.outcome import DeadAddress
 

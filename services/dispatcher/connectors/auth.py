@@ -6,7 +6,6 @@ import base64
 from collections.abc import Awaitable, Callable
 from urllib.parse import quote, urlencode
 
-import httpx2
 import msgspec
 
 from services.dispatcher.bearer import BearerToken, Granted
@@ -82,8 +81,8 @@ class Authorizer:
         }
         try:
             status, content = await self._ask(auth.token_url, urlencode(form).encode("ascii"), headers)
-        except httpx2.TransportError as error:
-            raise UnavailableError(f"the token server: {type(error).__name__}") from error
+        except UnavailableError as error:
+            raise UnavailableError(f"the token server: {error}") from error
         try:
             said = msgspec.json.decode(content, type=_Grant)
         except (msgspec.DecodeError, UnicodeDecodeError):

@@ -6,19 +6,18 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-import httpx2
 import msgspec
 
+from services.dispatcher import http1
 from services.dispatcher.connectors.auth import Auth, Authorizer
 from services.dispatcher.connectors.base import AnswerTooLargeError, Request
 from services.dispatcher.connectors.filling import filled, filled_url
-from services.dispatcher.errors import BusyError, RefusedError, TemporaryError, UnavailableError
-from shared.version import USER_AGENT
+from services.dispatcher.errors import AmbiguousError, BusyError, RefusedError, TemporaryError, UnavailableError
+from services.dispatcher.http1 import Answer, Http1
 
 BODY_BYTES = 256 * 1024
 """Of an answer, before ``answer`` picks what is kept of it."""
 _TRY_LATER = frozenset({408, 425, 429})
-_MOST_RETRY_AFTER = 3600
 
 
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +44,7 @@ class HttpConnector:
 
     def __init__(self, settings: HttpSettings) -> None:
         self._settings = settings
-        self._client: httpx2.AsyncClient | None = None
+        self._client = Http1(connections=settings.connections, unpack=True, proxies=True)
         self._authorizer = Authorizer(settings.auth, self._grant)
 
     async def call(self, request: Request) -> Any:
@@ -61,46 +60,39 @@ class HttpConnector:
         try:
             async with asyncio.timeout(settings.timeout):
                 headers |= await self._authorizer.headers()
-                status, after, content = await self._ask(settings.method, url, content, headers)
+                answer = await self._ask(settings.method, url, content, headers)
         except TimeoutError as error:
-            raise UnavailableError(f"no answer within {self._settings.timeout:g} s") from error
-        except httpx2.TransportError as error:
-            # Lost on the way or after it arrived: the same, for the connector drops a repeat by its key.
-            raise UnavailableError(type(error).__name__) from error
-        if not self._is_well(status):
-            if status == 401 and self._authorizer.refused():
+            raise UnavailableError(f"no answer within {settings.timeout:g} s") from error
+        if not self._is_well(answer.status):
+            if answer.status == 401 and self._authorizer.refused():
                 raise TemporaryError("HTTP 401: the token is not accepted any more")
-            if status >= 500 or status in _TRY_LATER:
-                raise BusyError(f"HTTP {status}", retry_after=_retry_after(after))
-            raise RefusedError(f"HTTP {status}")
-        return self._read(content)
+            if answer.status >= 500 or answer.status in _TRY_LATER:
+                raise BusyError(f"HTTP {answer.status}", retry_after=answer.retry_after)
+            raise RefusedError(f"HTTP {answer.status}")
+        return self._read(answer.content)
 
     async def close(self) -> None:
         """Close the connections; the next call opens new ones."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        await self._client.close()
 
     async def _grant(self, url: str, content: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
         # Everybody waits for the one token, and nobody's time-out ends its fetching.
-        async with asyncio.timeout(self._settings.timeout):
-            status, _, answer = await self._ask("POST", url, content, headers)
-        return status, answer
+        answer = await self._ask("POST", url, content, headers)
+        return answer.status, answer.content
 
-    async def _ask(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> tuple[int, str, bytes]:
-        if self._client is None:
-            limits = httpx2.Limits(max_connections=self._settings.connections)
-            # The one time-out is the caller's: httpx2's own would begin anew with each part of an answer.
-            # Told here, what the operator's file says of a header counts more, however it is written there.
-            ours = {"User-Agent": USER_AGENT}
-            self._client = httpx2.AsyncClient(timeout=None, limits=limits, follow_redirects=False, headers=ours)
-        content = bytearray()
-        async with self._client.stream(method, url, content=body, headers=headers) as response:
-            async for chunk in response.aiter_bytes():
-                content += chunk
-                if len(content) > BODY_BYTES:
-                    raise AnswerTooLargeError(f"the answer is longer than {BODY_BYTES} bytes")
-            return response.status_code, response.headers.get("Retry-After", ""), bytes(content)
+    async def _ask(self, method: str, url: str, content: bytes, headers: Mapping[str, str]) -> Answer:
+        """Return the answer. Raises UnavailableError and AnswerTooLargeError."""
+        asked = http1.Request(
+            url=url, method=method, content=content, headers=headers, timeout=self._settings.timeout, most=BODY_BYTES
+        )
+        try:
+            answer = await self._client.ask(asked)
+        except AmbiguousError as error:
+            # Lost on the way or after it arrived: the same, for the connector drops a repeat by its key.
+            raise UnavailableError(str(error)) from error
+        if len(answer.content) > BODY_BYTES:
+            raise AnswerTooLargeError(f"the answer is longer than {BODY_BYTES} bytes")
+        return answer
 
     def _is_well(self, status: int) -> bool:
         return status in self._settings.success if self._settings.success else 200 <= status < 300
@@ -126,8 +118,3 @@ def _at(value: Any, path: str) -> Any:
         else:
             return None
     return value
-
-
-def _retry_after(said: str) -> int | None:
-    """Return the milliseconds of a ``Retry-After`` in seconds; its other form, a date, is for clocks that agree."""
-    return min(int(said), _MOST_RETRY_AFTER) * 1000 if said.isdecimal() else None

@@ -15,6 +15,7 @@ async def test_an_answer_is_not_unpacked() -> None:
     reply = Reply(500, packed, {"Content-Encoding": "gzip"})
     async with ProviderServer(Face(lambda _asked, _number: reply)) as server:
         api = HttpApi(server.url, timeout=20, connections=1)
+        await api.post("/", b"{}")  # imports, and reads certificates
         tracemalloc.start()
         answer = await api.post("/", b"{}")
         _, peak = tracemalloc.get_traced_memory()
