@@ -23,7 +23,8 @@ def create_webhook_router(intake: Intake, hooks: Mapping[str, Hook]) -> APIRoute
         if hook is None:
             raise NotFoundError("there is no webhook source of this name; webhooks.yaml names them")
         await intake.accept_webhook(request, hook)
-        return Response(OK, media_type="application/json")
+        body, kind = hook.answer or (OK, "application/json")
+        return Response(body, media_type=kind)
 
     router.add_api_route("/v1/webhooks/{source}", take, methods=["POST"], name="webhooks", **describe_webhook())
     return router

@@ -33,7 +33,8 @@ class Hook(msgspec.Struct, frozen=True, kw_only=True):
 
     ``read`` returns the calls that a request makes, none for one that is of no interest; raises InvalidEventError.
     ``prepare`` gets what it takes to tell whether a request is genuine; ``parse`` reads a body that is neither JSON
-    nor a form, at most so many bytes of it.
+    nor a form, at most so many bytes of it. ``answer``: what whoever asks is told
+    when all is well, with its type; None: as every client.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Hook(msgspec.Struct, frozen=True, kw_only=True):
     read: Callable[[Posted], Sequence[Mapping[str, Any]]]
     prepare: Callable[[bytes], Awaitable[None]] | None = None
     parse: Callable[[bytes, int], Body] | None = None
+    answer: tuple[bytes, str] | None = None
 
     @property
     def source(self) -> Source:

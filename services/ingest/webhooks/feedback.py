@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
 
+from shared.expressions import Expression
 from shared.ids import derived_id
-from shared.links.reference import resolve
+from shared.links.reference import Reference, resolve
 from shared.links.seals import Seals
 
 REFERENCE = "kikkake_reference"
@@ -20,7 +21,8 @@ UNKNOWN_REFERENCE = "unknown_reference"
 class Told(msgspec.Struct, frozen=True):
     """One thing that a provider tells of a message: the event ``name``, and when it happened as the provider says it.
 
-    ``id`` is the provider's own for it, the same when it is told again.
+    ``reference`` is what it says of which message, or a list of what may be it, the likeliest first. ``id`` is the
+    provider's own for what it tells, the same when it is told again.
     """
 
     name: str
@@ -40,7 +42,7 @@ class Finder(msgspec.Struct, frozen=True):
         """Return the call that each makes which is about a message of ours; a repeat has the same messageId."""
         made = []
         for one in told:
-            reference = resolve(self.seals, one.reference) if isinstance(one.reference, str) else None
+            token, reference = self._found(one.reference)
             if reference is None:
                 self.ignored(UNKNOWN_REFERENCE)
                 continue
@@ -52,9 +54,23 @@ class Finder(msgspec.Struct, frozen=True):
                     "type": "track",
                     "event": one.name,
                     "userId" if kind == "u" else "anonymousId": name,
-                    "messageId": derived_id("feedback", source, one.id, one.name, str(one.reference)),
+                    "messageId": derived_id("feedback", source, one.id, one.name, token),
                     "timestamp": one.at,
                     "properties": {key: value for key, value in found.items() if value is not None},
                 }
             )
         return made
+
+    def _found(self, said: object) -> tuple[str, Reference | None]:
+        """Return the first of what is ``said`` to be a reference that is one, and what it refers to."""
+        candidates: list[object] = said if isinstance(said, list) else [said]
+        for token in candidates:
+            if isinstance(token, str) and (reference := resolve(self.seals, token)) is not None:
+                return token, reference
+        return "", None
+
+
+def owner_of(whose: Mapping[str, Expression], event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a call (``userId``, ``anonymousId``) that say whose ``event`` is, as the operator has it."""
+    owner = {field: made.evaluate({"event": event, "context": {}, "now": 0}) for field, made in whose.items()}
+    return {field: value for field, value in owner.items() if value is not None}

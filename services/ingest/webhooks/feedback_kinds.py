@@ -27,7 +27,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "sendgrid": ("secret",),
     "mailgun": ("secret",),
     "postmark": ("secret",),
-    "twilio": ("secret", "url"),
+    "twilio": ("secret", "url", "user_id", "anonymous_id"),
     "line": ("secret", "user_id", "anonymous_id"),
     "mail": ("secret",),
 }
@@ -106,7 +106,18 @@ def _postmark(said: Said, secret: Secret, feedback: Feedback) -> Hook:
 
 def _twilio(said: Said, secret: Secret, feedback: Feedback) -> Hook:
     signed = twilio.Signed(secret(), said.fields["url"].text())
-    return Hook(name=said.name, credentials=signed, read=_reader(said, twilio.read, feedback))
+    return Hook(
+        name=said.name,
+        credentials=signed,
+        read=partial(_read_twilio, said, feedback),
+        answer=(twilio.ANSWER, "text/xml"),
+    )
+
+
+def _read_twilio(said: Said, feedback: Feedback, posted: Posted) -> Sequence[Mapping[str, Any]]:
+    """Return the calls of a status, or of what somebody wrote."""
+    found = twilio.written(said.whose, posted)
+    return feedback.finder.calls(said.name, twilio.read(posted)) if found is None else found
 
 
 def _line(said: Said, secret: Secret, _feedback: Feedback) -> Hook:

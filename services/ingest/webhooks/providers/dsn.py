@@ -35,6 +35,8 @@ _NOBODY = re.compile(
 _OURS = frozenset({"5.1.7", "5.1.8", "5.1.9"})
 """Of the statuses about addresses those that are about the sender's."""
 _TO = ("X-Original-To", "Delivered-To", "Envelope-To", "To")
+_MOST = 4
+"""Addresses in which a reference is looked for."""
 
 
 def parse(raw: bytes, _most: int) -> Body:
@@ -43,7 +45,7 @@ def parse(raw: bytes, _most: int) -> Body:
     with suppress(RecursionError):  # mails within mails without end tell nothing
         mail = BytesParser(policy=policy.compat32).parsebytes(raw[:BODY_BYTES])
         text = raw[:BODY_BYTES].decode("latin-1")
-        found |= {"reference": _reference(mail, text), "unsubscribe": _token(str(mail.get("Subject", "")))}
+        found |= {"references": _references(mail, text), "unsubscribe": _token(str(mail.get("Subject", "")))}
         found |= _report(mail, text)
     return Body({name: value for name, value in found.items() if value}, len(raw))
 
@@ -56,7 +58,7 @@ def read(said: dict[str, Any]) -> Iterator[Told]:
     if name is not None:
         properties = {"bounce": said.get("bounce"), "reason": said.get("status")}
         yield Told(
-            name, said.get("reference"), str(said.get("id")), None, properties if name != "Message Complained" else {}
+            name, said.get("references"), str(said.get("id")), None, properties if name != "Message Complained" else {}
         )
 
 
@@ -76,16 +78,14 @@ def _token(subject: str) -> str | None:
     return text if re.fullmatch(_LETTERS, text) else None
 
 
-def _reference(mail: Mail, text: str) -> str | None:
-    for name in _TO:
-        for value in mail.get_all(name, []):
-            if found := _SENT_TO.search(str(value)):
-                return found[1]
-    envelope = next((str(part["Original-Envelope-Id"]) for part in _groups(mail) if part["Original-Envelope-Id"]), None)
-    if envelope is not None:
-        return envelope.strip()
-    brought = _BROUGHT_BACK.search(text)
-    return brought[1] if brought else None
+def _references(mail: Mail, text: str) -> list[str]:
+    """Return what may be the reference, the likeliest first: the address to which it came, its envelope, its header.
+
+    A mail server on the way may write addresses in small letters; then what stands in the first place is none.
+    """
+    sent_to = [found[1] for name in _TO for value in mail.get_all(name, []) if (found := _SENT_TO.search(str(value)))]
+    envelopes = [str(part["Original-Envelope-Id"]).strip() for part in _groups(mail) if part["Original-Envelope-Id"]]
+    return [*sent_to[:_MOST], *envelopes[:1], *_BROUGHT_BACK.findall(text)[:1]]
 
 
 def _report(mail: Mail, text: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.ingest.webhooks.base import Posted
+from services.ingest.webhooks.feedback import owner_of
 from shared.expressions import Expression
 from shared.ids import address_tag
 
@@ -26,14 +27,13 @@ def _call(whose: Mapping[str, Expression], event: dict[str, Any]) -> dict[str, A
     user = source.get("userId") if isinstance(source, dict) else None
     if not isinstance(user, str) or kind not in ("follow", "unfollow"):
         return None
-    owner = {field: made.evaluate({"event": event, "context": {}, "now": 0}) for field, made in whose.items()}
     properties: dict[str, Any] = {"channel": "line"}
     if kind == "unfollow":
         properties |= {"reason": "unregistered", "address_tag": address_tag("line", user)}
     return {
         "type": "track",
         "event": "Suppression Lifted" if kind == "follow" else "Address Suppressed",
-        **{field: value for field, value in owner.items() if value is not None},
+        **owner_of(whose, event),
         "messageId": event.get("webhookEventId"),
         "timestamp": event.get("timestamp"),
         "properties": properties,

@@ -20,6 +20,8 @@ _NAMES = {
     "SpamComplaint": ("Message Complained", "BouncedAt"),
 }
 _HARD = frozenset({"HardBounce", "BadEmailAddress", "ManuallyDeactivated"})
+_CHANGE = "SubscriptionChange"
+_SUPPRESSED = {"HardBounce": "bounced", "SpamComplaint": "complained"}
 
 
 class Basic(msgspec.Struct, frozen=True):
@@ -37,12 +39,15 @@ class Basic(msgspec.Struct, frozen=True):
 def read(posted: Posted) -> Iterator[Told]:
     """Yield what the record tells; of another kind of record nothing."""
     record = posted.body if isinstance(posted.body, dict) else {}
-    name, time = _NAMES.get(str(record.get("RecordType")), ("", ""))
+    kind = str(record.get("RecordType"))
+    name, time = _change(record) if kind == _CHANGE else _NAMES.get(kind, ("", ""))
     if name:
         metadata, at = record.get("Metadata"), record.get(time)
         properties: dict[str, Any] = {"url": record.get("OriginalLink")}
         if name == "Message Bounced":
             properties = {"bounce": "hard" if record.get("Type") in _HARD else "soft", "reason": record.get("Type")}
+        elif name == "Address Suppressed":
+            properties = {"reason": _SUPPRESSED[record["SuppressionReason"]]}
         yield Told(
             name,
             metadata.get(REFERENCE) if isinstance(metadata, dict) else None,
@@ -50,3 +55,16 @@ def read(posted: Posted) -> Iterator[Told]:
             at if isinstance(at, str) else None,
             properties,
         )
+
+
+def _change(record: dict[str, Any]) -> tuple[str, str]:
+    """Return what a change of Postmark's list of suppressed addresses is, and the field of its time.
+
+    What somebody of ours puts on the list or takes off it is about no message, and so about nobody that we know.
+    """
+    why = record.get("SuppressionReason")
+    if record.get("SuppressSending") is not True:
+        return "", ""
+    if why == "ManualSuppression" and record.get("Origin") == "Recipient":
+        return "Unsubscribed", "ChangedAt"
+    return ("Address Suppressed", "ChangedAt") if why in _SUPPRESSED else ("", "")

@@ -65,6 +65,64 @@ def test_nobody_else_can_tell_for_twilio() -> None:
     assert [] == site.publisher.outputs
 
 
+WRITTEN = f"esp: {{kind: twilio, secret: {{env: HUSH}}, url: '{URL}', user_id: \"'tel' + event.From\"}}"
+
+
+def written(body: str, sender: str = "+819012345678", **more: str) -> tuple[bytes, dict[str, str]]:
+    return from_twilio(MessageSid="SM9", SmsStatus="received", From=sender, To="+15005550006", Body=body, **more)
+
+
+@pytest.mark.parametrize("word", ["STOP", " stop ", "Unsubscribe.", "QUIT", "停止", "配信停止。"])
+def test_who_writes_stop_is_not_written_to_any_more(word: str) -> None:
+    site = Told(WRITTEN)
+    assert 200 == site.tell(*written(word), query=QUERY)
+    [event] = site.events
+    assert ("tel+819012345678", "Address Suppressed", "SM9") == (event.user_id, event.name, event.message_id)
+    assert {"channel": "sms", "reason": "opted_out"} == event.properties
+
+
+@pytest.mark.parametrize("word", ["START", "unstop", "yes", "再開"])
+def test_who_writes_start_is_written_to_again_on_the_channel_where_they_did(word: str) -> None:
+    site = Told(WRITTEN)
+    assert 200 == site.tell(*written(word, "whatsapp:+819012345678"), query=QUERY)
+    assert [("Suppression Lifted", {"channel": "whatsapp", "reason": "opted_out"})] == [
+        (event.name, event.properties) for event in site.events
+    ]
+
+
+def test_what_twilio_found_in_a_message_counts_before_its_words() -> None:
+    site = Told(WRITTEN)
+    for words in ({"body": "arret", "OptOutType": "STOP"}, {"body": "stop", "OptOutType": "HELP"}):
+        assert 200 == site.tell(*written(**words), query=QUERY)
+    assert ["Address Suppressed"] == [event.name for event in site.events]
+
+
+@pytest.mark.parametrize("text", ["please stop", "When does it arrive?", ""])
+def test_other_messages_are_nobodys_business(text: str) -> None:
+    site = Told(WRITTEN)
+    assert 200 == site.tell(*written(text), query=QUERY)
+    assert ([], []) == (site.events, site.letters)
+
+
+def test_without_a_word_whose_numbers_they_are_nothing_is_read_of_what_people_write() -> None:
+    site = Told(TWILIO)
+    assert 200 == site.tell(*written("STOP"), query=QUERY)
+    assert ([], []) == (site.events, site.letters)
+
+
+def test_twilio_is_told_to_write_nothing_back() -> None:
+    raw, headers = written("STOP")
+    answer = Told(WRITTEN).http.post(f"/v1/webhooks/esp{QUERY}", content=raw, headers=headers)
+    assert ("text/xml; charset=utf-8", b"<Response/>") == (answer.headers["content-type"], answer.content)
+
+
+def test_nobody_else_can_write_stop_for_somebody() -> None:
+    site = Told(WRITTEN)
+    raw, _ = written("STOP")
+    assert 401 == site.tell(raw, {"X-Twilio-Signature": ""}, query=QUERY)
+    assert [] == site.publisher.outputs
+
+
 LINE = "esp: {kind: line, secret: {env: HUSH}, user_id: \"'line-' + event.source.userId\"}"
 
 

@@ -86,6 +86,19 @@ def test_whose_it_is_is_found_in_each_place(where: dict[str, str]) -> None:
     assert HARD == told(a_report(**where))
 
 
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"envelope": f"Original-Envelope-Id: {REFERENCE}\n"},
+        {"header": f"X-Kikkake-Reference: {REFERENCE}"},
+        {"envelope": "Original-Envelope-Id: x\n", "header": f"X-Kikkake-Reference: {REFERENCE}"},
+    ],
+)
+def test_an_address_in_small_letters_says_nothing_and_the_next_place_does(where: dict[str, str]) -> None:
+    """Some mail servers write the part before the @ in small letters, by which a reference is none any more."""
+    assert HARD == told(a_report(to=VERP.lower(), **where))
+
+
 def test_a_report_without_a_reference_of_ours_is_counted() -> None:
     for where in ({}, {"to": "b+" + "x" * 50 + "@m.shop.example"}):
         site = Told(MAIL)

@@ -193,8 +193,13 @@ WHEN = "2026-03-02T09:59:00Z"
 
 
 def record(kind: str, **more: Any) -> dict[str, Any]:
-    times = {"DeliveredAt": WHEN, "ReceivedAt": WHEN, "BouncedAt": WHEN}
+    times = {"DeliveredAt": WHEN, "ReceivedAt": WHEN, "BouncedAt": WHEN, "ChangedAt": WHEN}
     return {"RecordType": kind, "MessageID": "m1", "Metadata": {"kikkake_reference": REFERENCE}, **times, **more}
+
+
+def listed(why: str | None, origin: str, *, suppressed: bool = True) -> dict[str, Any]:
+    """Return a change of Postmark's list of suppressed addresses."""
+    return record("SubscriptionChange", SuppressSending=suppressed, SuppressionReason=why, Origin=origin)
 
 
 @pytest.mark.parametrize(
@@ -206,6 +211,9 @@ def record(kind: str, **more: Any) -> dict[str, Any]:
         (record("Bounce", Type="HardBounce"), ("Message Bounced", {"bounce": "hard", "reason": "HardBounce"})),
         (record("Bounce", Type="SoftBounce"), ("Message Bounced", {"bounce": "soft", "reason": "SoftBounce"})),
         (record("SpamComplaint"), ("Message Complained", {})),
+        (listed("ManualSuppression", "Recipient"), ("Unsubscribed", {})),
+        (listed("HardBounce", "Recipient"), ("Address Suppressed", {"reason": "bounced"})),
+        (listed("SpamComplaint", "Recipient"), ("Address Suppressed", {"reason": "complained"})),
     ],
 )
 def test_what_postmark_says(body: dict[str, Any], expected: tuple[str, dict[str, str]]) -> None:
@@ -213,6 +221,13 @@ def test_what_postmark_says(body: dict[str, Any], expected: tuple[str, dict[str,
     assert 200 == site.tell(body, LOGIN)
     assert [expected] == site.said
     assert NOW - 60_000 == site.events[0].timestamp
+
+
+@pytest.mark.parametrize("body", [listed("ManualSuppression", "Customer"), listed(None, "Admin", suppressed=False)])
+def test_what_people_of_ours_do_to_postmarks_list_is_about_no_message(body: dict[str, Any]) -> None:
+    site = Told(POSTMARK)
+    assert 200 == site.tell(body, LOGIN)
+    assert ([], []) == (site.said, site.letters)
 
 
 def test_nobody_else_can_tell_for_postmark() -> None:
