@@ -7,6 +7,7 @@ sealed in it, so that none can be made that leads elsewhere.
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -15,7 +16,7 @@ import msgspec
 import structlog
 from fastapi import APIRouter, Request, Response
 
-from services.ingest.errors import BadBodyError, IngestError, NotFoundError, TooManyLinksError, status_of
+from services.ingest.errors import BadBodyError, IngestError, NotFoundError, TooManyLinksError, retry_headers, status_of
 from services.ingest.formats.base import GIF
 from services.ingest.intake import Intake
 from services.ingest.keys import Source
@@ -100,7 +101,9 @@ def create_link_router(intake: Intake, links: Links, clock: Clock) -> APIRouter:
         (UNSUBSCRIBE, chooser.show, "HEAD", _PAGES),
         (UNSUBSCRIBE, chooser.choose, "POST", _PAGES),
     ):
-        router.add_api_route(path + "{token}", endpoint, methods=[method], responses=responses, response_class=Response)
+        router.add_api_route(
+            path + "{token}", _readable(endpoint), methods=[method], responses=responses, response_class=Response
+        )
     return router
 
 
@@ -249,4 +252,23 @@ def _language(request: Request) -> pages.Language:
 
 
 def _not_ours(request: Request) -> Response:
-    return Response(pages.invalid(_language(request)), 404, pages.headers(), media_type="text/html")
+    return Response(pages.sorry(_language(request), "unknown"), 404, pages.headers(), media_type="text/html")
+
+
+def _readable(endpoint: Callable[[Request, str], Awaitable[Response]]) -> Callable[[Request, str], Awaitable[Response]]:
+    """Answer a browser in words where ``endpoint`` refuses a link; programs are told as everywhere."""
+
+    @functools.wraps(endpoint)
+    async def readable(request: Request, token: str) -> Response:
+        try:
+            return await endpoint(request, token)
+        except (IngestError, LogUnavailableError) as error:
+            status = status_of(error)
+            if "text/html" not in request.headers.get("accept", "") or status not in (404, 429, 503):
+                raise
+            if status == 404:
+                return _not_ours(request)
+            headers = {**pages.headers(), **retry_headers(error, status)}
+            return Response(pages.sorry(_language(request), "busy"), status, headers, media_type="text/html")
+
+    return readable

@@ -45,6 +45,9 @@ _WORDS: dict[Language, dict[str, str]] = {
         "nothing": "Please choose something first.",
         "unknown": "This link is not valid. Please use the link in one of our messages.",
         "unchanged": "What you do not choose stays as it is.",
+        "none": "There is nothing to choose here: this message was about something that you ordered or asked for.",
+        "sorry": "This did not work",
+        "busy": "Too much is going on here just now. Please try again in a minute.",
     },
     "ja": {
         "title": "配信の設定",
@@ -59,9 +62,13 @@ _WORDS: dict[Language, dict[str, str]] = {
         "nothing": "変更する内容を選んでください。",
         "unknown": "このリンクは無効です。お届けしたメッセージのリンクをご利用ください。",
         "unchanged": "選ばない内容の設定は変わりません。",
+        "none": "選べる内容はありません。このメッセージは、ご注文やお申し込みについてのお知らせです。",
+        "sorry": "ページを表示できません",
+        "busy": "ただいま混み合っています。しばらくしてからもう一度お試しください。",
     },
 }
 Notice = Literal["saved", "failed", "nothing"]
+Problem = Literal["unknown", "busy"]
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -91,19 +98,22 @@ def preferences(language: Language, choices: Sequence[Choice], topic: str, notic
     if own is not None:
         stop = words["stop"].format(_text(own.text.name, language, own.topic))
         body += f'<form method="post">{_hidden(*ONE_CLICK)}{_hidden(PAGE, "1")}{_button(stop)}</form>'
-    if len(choices) > 1 or own is None:
+    if len(choices) > 1 or (choices and (own is None or own.status is not None)):
         fields = "".join(_fieldset(language, one) for one in choices)
         save = f"{_button(words['save'])}<p>{escape(words['unchanged'])}</p>"
         body += f'<h2>{escape(words["choose"])}</h2><form method="post">{_hidden(PAGE, "1")}{fields}{save}</form>'
+    if not choices:
+        body += f"<p>{escape(words['none'])}</p>"
+    if len(choices) > 1:
         stop = _button(words["stop_all"], other=True)
         body += f'<form method="post">{_hidden(PAGE, "1")}{_hidden(ALL, "revoked")}{stop}</form>'
     return _page(language, words["title"], body)
 
 
-def invalid(language: Language) -> str:
-    """Return the page for a link that is none of ours."""
+def sorry(language: Language, problem: Problem) -> str:
+    """Return the page for a link that is none of ours (``unknown``), or that cannot be taken now."""
     words = _WORDS[language]
-    return _page(language, words["title"], f'<p role="alert">{escape(words["unknown"])}</p>')
+    return _page(language, words["sorry"], f'<p role="alert">{escape(words[problem])}</p>')
 
 
 @cache

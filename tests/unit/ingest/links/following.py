@@ -42,10 +42,17 @@ def path(purpose: Purpose, target: str = "", **more: Any) -> str:
     return url_of(SEALS, "", purpose, a_link(target, **more))
 
 
-def a_site(*, consents: Any = None, pace: Pace | None = None, choices: Pace | None = None, **more: Any) -> Site:
+def a_site(
+    *,
+    workspace: Workspace = WORKSPACE,
+    consents: Any = None,
+    pace: Pace | None = None,
+    choices: Pace | None = None,
+    **more: Any,
+) -> Site:
     links = Links(
         seals=SEALS,
-        workspace=WORKSPACE,
+        workspace=workspace,
         consents=consents,
         pace=pace or Pace(1_000, FakeClock(0)),
         choices=choices or Pace(1_000, FakeClock(0)),

@@ -14,6 +14,7 @@ from services.ingest.errors import ContactUnavailableError
 from services.ingest.link_routes import consents_by
 from services.ingest.pace import Pace
 from shared.clock import HOUR, MINUTE
+from shared.journeys.workspace import Workspace
 from shared.messages.event import Event
 from tests.fakes import FakeClock
 from tests.unit.ingest.links.following import PERSON, SENT, a_site, path, said
@@ -283,6 +284,20 @@ def test_above_the_pace_nobody_is_asked_what_is_known() -> None:
     site = a_site(consents=consents_by(find), pace=Pace(2, FakeClock(0)))
     assert [200] * 4 == [get(site, path("preferences")).status_code for _ in range(4)]
     assert 2 == len(asked)
+
+
+def test_without_a_workspace_the_page_shows_what_is_known_of_the_messages_topic() -> None:
+    async def find(_contact: str) -> bytes | None:
+        return json.dumps({"consent": {"news": {"status": "granted", "at": 1}}}).encode()
+
+    page = get(a_site(workspace=Workspace(), consents=consents_by(find)), path("unsubscribe", "news")).text
+    assert 1 == page.count('name="topic.news" value="granted" checked')
+    assert 1 == page.count("checked")
+
+
+def test_a_message_without_a_topic_has_nothing_to_choose_where_no_workspace_names_one() -> None:
+    page = get(a_site(workspace=Workspace()), path("preferences")).text
+    assert ("There is nothing to choose here" in page, "<form" in page) == (True, False)
 
 
 # ---- forged -------------------------------------------------------------------------------------------------------

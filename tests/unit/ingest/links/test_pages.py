@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from services.ingest.links.pages import Choice, headers, invalid, language_of, preferences
+from services.ingest.links.pages import Choice, headers, language_of, preferences, sorry
 from shared.journeys.workspace import TopicText
 
 NEWS = Choice("news", TopicText(name={"en": "News", "ja": "お知らせ"}, description={"": "Once <a week>"}), "granted")
@@ -82,7 +82,8 @@ def test_it_is_whole_and_can_be_read_aloud(language: str) -> None:
     """Its elements are closed, its language is said, each choice has its words; nothing is loaded or run."""
     for page in (
         preferences("ja" if language == "ja" else "en", [NEWS, SALE], "news", "saved"),
-        invalid("ja" if language == "ja" else "en"),
+        preferences("ja" if language == "ja" else "en", [], ""),
+        sorry("ja" if language == "ja" else "en", "unknown"),
     ):
         outline = Outline(page)
         assert [] == outline.open
@@ -101,5 +102,5 @@ def test_the_policy_allows_its_own_style_and_nothing_else() -> None:
 
 
 def test_one_topic_needs_no_list() -> None:
-    assert "<fieldset>" not in preferences("en", [NEWS], "news")
+    assert "<fieldset>" not in preferences("en", [Choice("news", NEWS.text)], "news")
     assert "<fieldset>" in preferences("en", [NEWS], "")
