@@ -27,6 +27,14 @@ class ConfigurationError(PermanentError):
     """The operator must change a setting or a file."""
 
 
+class WordError(ConfigurationError):
+    """What ``word`` of an operator's file says can be none: whoever reads the file knows at which line it stands."""
+
+    def __init__(self, word: str, message: str) -> None:
+        super().__init__(message)
+        self.word = word
+
+
 def loggable(error: Exception) -> str:
     """Return what a log may hold of ``error``: its type, and what a BadMessageError says in words of our own.
 

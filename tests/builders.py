@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.clock import from_iso
+from shared.journeys.faults import Fault
 from shared.journeys.model import Journey
 from shared.journeys.parse import NOTHING, parse_journey
 from shared.journeys.workspace import Surroundings
@@ -20,6 +21,11 @@ from shared.messages.outcome import Outcome, OutcomeStatus
 DAY_START = from_iso("2026-03-02T00:00:00+00:00")
 ROOT = Path(__file__).parent.parent
 JOURNEYS = ROOT / "journeys"
+
+
+def lined(fault: Fault) -> str:
+    """Return ``fault`` with its file and line: its column is the rule of tests/unit/shared/journeys/test_faults.py."""
+    return f"{fault.file}:{fault.line}: {fault.message}"
 
 
 def at(clock: str, *, day: int = 0) -> int:

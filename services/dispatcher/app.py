@@ -52,7 +52,7 @@ def make_channels(
     if "email" in entries:
         return lanes_of_providers(entries, limiter)
     server = parse_smtp_url(settings.smtp_url, timeout=settings.smtp_timeout, reply_timeout=settings.smtp_reply_timeout)
-    email = EmailChannel(server, Mails(mail_settings(settings.email_from, settings.email_reply_to, "smtp")))
+    email = EmailChannel(server, Mails(mail_settings(settings.email_from, settings.email_reply_to)))
     return {**lanes_of_providers(entries, limiter), "email": [Lane(email, settings.smtp_connections, name=email.id)]}
 
 

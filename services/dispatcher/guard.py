@@ -20,7 +20,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from services.dispatcher.errors import RefusedError
-from shared.errors import ConfigurationError
+from shared.errors import WordError
+from shared.journeys.faults import shown
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """From a host and a port to its addresses as texts. Raises OSError where there are none."""
@@ -56,7 +57,7 @@ class Guard:
     def __init__(
         self, allow: Iterable[str] = (), *, ports: Iterable[int] = (_HTTPS,), resolve: Resolve | None = None
     ) -> None:
-        """Raises ConfigurationError for an entry of ``allow`` that is neither a host nor a network."""
+        """Raises WordError for an entry of ``allow`` that is neither a host nor a network."""
         self._hosts: set[str] = set()
         self._networks: list[IPv4Network | IPv6Network] = []
         for entry in allow:
@@ -119,9 +120,8 @@ class Guard:
         except ValueError:
             # What looks like a network and is none would otherwise be a host that nobody ever asks.
             if not entry or not entry.isascii() or any(character in "/:@ " for character in entry):
-                raise ConfigurationError(
-                    f"`allow`: {entry!r} is neither a host nor a network such as 10.1.0.0/16"
-                ) from None
+                said = f"{shown(entry)} is neither a host nor a network; write hooks.internal or 10.1.0.0/16"
+                raise WordError("allow", said) from None
             self._hosts.add(_plain(entry))
 
     def _is_ours(self, host: str) -> bool:

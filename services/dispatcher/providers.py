@@ -16,12 +16,12 @@ from services.dispatcher.core.rate import Rate
 from services.dispatcher.lanes import Lane, LaneOptions
 from services.dispatcher.rates import RateLimit
 from shared.clock import HOUR, MINUTE, SECOND
-from shared.errors import ConfigurationError
+from shared.errors import WordError
 from shared.journeys.conditions import CHANNELS
 from shared.journeys.document import read_document
-from shared.journeys.faults import Fault, JourneyFaultsError
+from shared.journeys.faults import Fault, JourneyFaultsError, shown
 from shared.journeys.reader import Node
-from shared.wording import reason_of
+from shared.journeys.surroundings import read_named
 
 SCHEMA = "providers/v1"
 COMMON = ("id", "kind", "connections", "rate", "overflow")
@@ -33,20 +33,17 @@ _CONNECTIONS = 16
 
 
 class ProviderEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One provider of the file: what it is asked at once (``connections``) and over time (``rate``; None: no limit).
+    """A provider of the file: what it is asked at once (``connections``) and over time (``rate``; None: no limit).
 
     ``overflow``: what it has no room for goes to the next one.
     """
 
     kind: Kind
     settings: Settings
+    provider: Provider
     connections: int = _CONNECTIONS
     rate: Rate | None = None
     overflow: bool = False
-
-    def make(self) -> Provider:
-        """Return the provider. Raises ConfigurationError for what its words cannot say."""
-        return self.kind.make(self.settings, self.connections)
 
 
 def read_providers(path: Path, environment: Mapping[str, str]) -> dict[str, tuple[ProviderEntry, ...]]:
@@ -54,13 +51,7 @@ def read_providers(path: Path, environment: Mapping[str, str]) -> dict[str, tupl
 
     Raises JourneyFaultsError with every fault and its line, ConfigurationError when there is no such file.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"cannot read {path}, which --providers or KIKKAKE_PROVIDERS names: {reason_of(error)}"
-        ) from error
-    return parse_providers(str(path), text, environment)
+    return parse_providers(str(path), read_named(path, "--providers or KIKKAKE_PROVIDERS"), environment)
 
 
 Limiter = Callable[[str, Rate], RateLimit]
@@ -80,7 +71,7 @@ def _lane(entry: ProviderEntry, limiter: Limiter) -> Lane[Provider]:
         key_age=entry.kind.key_age,
         party=entry.kind.party,
     )
-    return Lane(entry.make(), entry.connections, name=name, options=options)
+    return Lane(entry.provider, entry.connections, name=name, options=options)
 
 
 def parse_providers(file: str, text: str, environment: Mapping[str, str]) -> dict[str, tuple[ProviderEntry, ...]]:
@@ -102,31 +93,41 @@ def parse_providers(file: str, text: str, environment: Mapping[str, str]) -> dic
 
 
 def _entry(node: Node, *, channel: str, environment: Mapping[str, str], seen: set[str]) -> ProviderEntry | None:
-    named = node.value.get("kind") if node.expect(dict) else None
-    if named is None:
-        node.fault("`kind` is missing")
+    known = len(node.faults)
+    if not node.expect(dict):
         return None
     kinds = [name for name, kind in KINDS.items() if channel in kind.channels]
+    named = node.value.get("kind")
+    if named is None:
+        node.fault(f"`kind` is missing; write one of {', '.join(kinds)}")
+        return None
     if named.value not in kinds:
-        named.choice(kinds or ("none yet",), f"kind of provider for {channel}")
+        named.choice(kinds, f"kind of provider for {channel}")
         return None
     kind = KINDS[named.value]
     words = {word.name: word for word in kind.words}
     fields = node.fields((*COMMON, *words), [word.name for word in kind.words if word.needed])
     identity = fields["id"].text() if "id" in fields else kind.name
     if not _ID.fullmatch(identity):
-        fields["id"].fault("an id is a-z, 0-9, _ and -, 40 characters at most")
+        fields["id"].fault(f"{shown(identity)} is no id; write up to 40 of a-z, 0-9, _ and -")
     elif identity in seen:
         (fields.get("id") or node).fault(f"`{identity}` is there twice: give each provider an `id` of its own")
     seen.add(identity)
+    settings = Settings(
+        identity, {name: read_word(word, fields.get(name), environment) for name, word in words.items()}
+    )
+    connections = fields["connections"].integer(1, 1000) if "connections" in fields else _CONNECTIONS
+    rate = _rate(fields["rate"]) if "rate" in fields else None
+    overflow = "overflow" in fields and fields["overflow"].boolean()
+    if len(node.faults) > known:
+        return None  # of words with faults nothing can be made, and what would be said of it is said already
+    try:
+        provider = kind.make(settings, connections)
+    except WordError as error:
+        fields.get(error.word, node).fault(str(error))
+        return None
     return ProviderEntry(
-        kind=kind,
-        settings=Settings(
-            identity, {name: read_word(word, fields.get(name), environment) for name, word in words.items()}
-        ),
-        connections=fields["connections"].integer(1, 1000) if "connections" in fields else _CONNECTIONS,
-        rate=_rate(fields["rate"]) if "rate" in fields else None,
-        overflow="overflow" in fields and fields["overflow"].boolean(),
+        kind=kind, settings=settings, provider=provider, connections=connections, rate=rate, overflow=overflow
     )
 
 

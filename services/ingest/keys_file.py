@@ -11,12 +11,11 @@ from services.ingest.limits import HIGHEST, STANDARD, Limits
 from services.ingest.origins import Origins, origins_of
 from services.ingest.rates import Rate
 from shared.clock import from_iso
-from shared.errors import ConfigurationError
 from shared.journeys.document import read_document
 from shared.journeys.faults import Fault, JourneyFaultsError, shown
 from shared.journeys.reader import Node
+from shared.journeys.surroundings import read_named
 from shared.messages.event import EventType
-from shared.wording import reason_of
 
 SCHEMA = "keys/v1"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -32,13 +31,7 @@ def read_keys(path: Path) -> Keys:
 
     Raises JourneyFaultsError with every fault and its line, ConfigurationError when the file cannot be read.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"cannot read {path}, which --keys-file or KIKKAKE_KEYS_FILE names: {reason_of(error)}"
-        ) from error
-    return parse_keys(str(path), text)
+    return parse_keys(str(path), read_named(path, "--keys-file or KIKKAKE_KEYS_FILE"))
 
 
 def parse_keys(file: str, text: str) -> Keys:
@@ -130,6 +123,8 @@ def _time(fields: dict[str, Node], name: str) -> int | None:
     if name not in fields:
         return None
     text = fields[name].text()
+    if not text:
+        return None
     try:
         return from_iso(text)
     except ValueError:

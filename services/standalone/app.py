@@ -264,7 +264,7 @@ def _channels(settings: StandaloneSettings, environment: Mapping[str, str]) -> M
         return lanes
     if "email" in entries:
         raise ConfigurationError(f"mails go by --smtp or by `email` in {settings.providers}: leave one of them out")
-    email = EmailChannel(parse_smtp_url(settings.smtp), Mails(mail_settings(settings.email_from, None, "smtp")))
+    email = EmailChannel(parse_smtp_url(settings.smtp), Mails(mail_settings(settings.email_from)))
     return {**lanes, "email": [Lane(email, WIDTH, name=email.id)]}
 
 

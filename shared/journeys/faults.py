@@ -21,8 +21,8 @@ class Fault(msgspec.Struct, frozen=True, order=True):
     message: str
 
     def __str__(self) -> str:
-        """Return ``file:line: message``, as compilers print it."""
-        return f"{self.file}:{self.line}: {self.message}"
+        """Return ``file:line:column: message``, as compilers print it."""
+        return f"{self.file}:{self.line}:{self.column}: {self.message}"
 
 
 class JourneyFaultsError(ConfigurationError):
@@ -43,9 +43,14 @@ def shown(word: object) -> str:
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Return `` did you mean `x`?`` when a known word is close to ``word``, else the known words when they are few."""
     candidates = sorted(known)
-    close = get_close_matches(word[:_LONGEST_WORD], candidates, n=1)
-    if close:
-        return f"; did you mean `{close[0]}`?"
+    meant = closest(word, candidates)
+    if meant is not None:
+        return f"; did you mean `{meant}`?"
     if candidates and len(candidates) <= 12:
         return "; known: " + ", ".join(candidates)
     return ""
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that ``word`` is likely to stand for, None: it is like none."""
+    return next(iter(get_close_matches(word[:_LONGEST_WORD], sorted(known), n=1)), None)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from shared.journeys.durations import parse_duration
-from shared.journeys.faults import Fault, shown, suggestion
+from shared.journeys.faults import Fault, closest, shown, suggestion
 
 T = TypeVar("T")
 
@@ -95,13 +95,16 @@ class Node:
         if not self.expect(dict):
             return {}
         found: dict[str, Node] = {}
+        meant: set[str | None] = set()
         for key, child in self.value.items():
             if key in known:
                 found[key] = child
             else:
                 child.fault(f"unknown key {shown(key)}{suggestion(key, known)}")
+                meant.add(closest(key, known))
         for key in required:
-            if key not in found:
+            # One that is only misspelled is a fault already.
+            if key not in found and key not in meant:
                 self.fault(f"`{key}` is missing")
         return found
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from shared.errors import ConfigurationError
 from shared.journeys.faults import Fault, JourneyFaultsError
 from shared.journeys.workspace import Workspace, parse_workspace
+from shared.wording import reason_of
 
 TEMPLATES, AUDIENCES, CALENDARS, CATALOGUES = "templates", "audiences", "calendars", "catalogue"
 WORKSPACE_FILE, CATALOGUE_FILE = "workspace.yaml", "catalogue.yaml"
@@ -39,9 +40,26 @@ def read_text(file: Path) -> str:
     """Return the file's text. Raises JourneyFaultsError if it has none."""
     try:
         data = file.read_bytes()
+    except OSError as error:
+        raise JourneyFaultsError([Fault(str(file), 1, 1, f"cannot be read: {error.strerror}")]) from error
+    return _decoded(file, data)
+
+
+def read_named(file: Path, by: str) -> str:
+    """Return the text of a file of the operator's, which ``by`` names.
+
+    Raises ConfigurationError where it cannot be read, JourneyFaultsError where it is no text.
+    """
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {file}, which {by} names: {reason_of(error)}") from error
+    return _decoded(file, data)
+
+
+def _decoded(file: Path, data: bytes) -> str:
+    try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise JourneyFaultsError([Fault(str(file), line, 1, "not UTF-8; save the file as UTF-8")]) from error
-    except OSError as error:
-        raise JourneyFaultsError([Fault(str(file), 1, 1, f"cannot be read: {error.strerror}")]) from error

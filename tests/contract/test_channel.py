@@ -21,7 +21,7 @@ from tests.servers.process import free_port
 from tests.servers.smtp import ANY, SmtpServer
 
 ID = "3f0c5a34-0000-5000-8000-000000000001"
-MAILS = Mails(mail_settings("Shop 東京 <shop@example.com>", "help@example.com", "smtp"))
+MAILS = Mails(mail_settings("Shop 東京 <shop@example.com>", "help@example.com"))
 
 
 def a_message(**changes: object) -> Message:
@@ -266,4 +266,4 @@ def test_an_smtp_url_that_is_none_is_refused_and_not_repeated(url: str) -> None:
 
 def test_a_sender_that_is_no_address_is_a_fault_of_the_configuration() -> None:
     with pytest.raises(ConfigurationError):
-        EmailChannel(parse_smtp_url("smtp://localhost"), Mails(mail_settings("Shop", None, "smtp")))
+        EmailChannel(parse_smtp_url("smtp://localhost"), Mails(mail_settings("Shop")))

@@ -16,8 +16,9 @@ from services.dispatcher.channels.push import data_of, is_apns_token, is_urgent,
 from services.dispatcher.errors import DeadAddressError, MisconfiguredError, TemporaryError
 from services.dispatcher.http1 import Answer
 from shared.clock import DAY, MINUTE, SECOND, Clock, system_clock
-from shared.errors import ConfigurationError
+from shared.errors import WordError
 from shared.messages.outcome import DeadAddress
+from shared.wording import reason_of
 
 # developer.apple.com, "Handling notification responses from APNs".
 _DEAD: dict[str, DeadAddress] = {
@@ -124,9 +125,10 @@ def _make(settings: Settings, connections: int) -> ApnsProvider:
     try:
         key = signing_key(settings.text("key"))
     except ValueError:
-        raise ConfigurationError(
-            f"`key` of `{settings.id}` is not the .p8 file of an APNs key; make one in the Apple developer account: "
-            "Certificates, Identifiers & Profiles, Keys"
+        raise WordError(
+            "key",
+            "`key` is not the .p8 file of an APNs key; make one in the Apple developer account: "
+            "Certificates, Identifiers & Profiles, Keys",
         ) from None
     return ApnsProvider(
         settings.id,
@@ -146,7 +148,8 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
     try:
         return ssl.create_default_context(cafile=file)
     except (OSError, ssl.SSLError) as error:
-        raise ConfigurationError(f"`ca_file` of `{settings.id}` cannot be read: {error}") from error
+        said = f"`ca_file` cannot be read: {reason_of(error)}; name a file of certificates in PEM"
+        raise WordError("ca_file", said) from error
 
 
 APNS = Kind(

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from shared.errors import ConfigurationError
+from shared.errors import WordError
 
 _NEXT_FIELD = re.compile(rb"\r\n(?![ \t])")
 _BLANKS = re.compile(rb"[ \t\r\n]+")
@@ -30,9 +30,10 @@ class Dkim:
     """Signs for ``domain`` with the key whose public half stands in DNS at ``selector._domainkey.domain``."""
 
     def __init__(self, domain: str, selector: str, key: str) -> None:
-        """Raises ConfigurationError for a key that is no private key of RSA or Ed25519 in PEM."""
-        if not (_DOMAIN.fullmatch(domain) and _DOMAIN.fullmatch(selector)):
-            raise ConfigurationError("`dkim_domain` and `dkim_selector` are parts of a name in DNS")
+        """Raises WordError for a key that is no private key of RSA or Ed25519 in PEM."""
+        for word, said in (("dkim_domain", domain), ("dkim_selector", selector)):
+            if not _DOMAIN.fullmatch(said):
+                raise WordError(word, f"`{word}` is no part of a name in DNS; write letters, digits, - and dots")
         algorithm, self._sign = _signer(key)
         self._head = f"v=1; a={algorithm}; c=relaxed/simple; d={domain}; s={selector};\r\n"
 
@@ -68,4 +69,4 @@ def _signer(pem: str) -> tuple[str, Callable[[bytes], bytes]]:
     if isinstance(key, RSAPrivateKey):
         rsa = key
         return "rsa-sha256", lambda data: rsa.sign(data, PKCS1v15(), SHA256())
-    raise ConfigurationError("`dkim_key` is no private key in PEM, RSA or Ed25519")
+    raise WordError("dkim_key", "`dkim_key` is no private key in PEM; give one of RSA or Ed25519")

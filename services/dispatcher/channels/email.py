@@ -17,7 +17,8 @@ from services.dispatcher.channels.mail import (
 from services.dispatcher.channels.mime import mime
 from services.dispatcher.channels.smtp import SmtpPool
 from services.dispatcher.channels.smtp_session import Envelope, SmtpAddress
-from shared.errors import ConfigurationError
+from shared.errors import WordError
+from shared.journeys.faults import shown
 
 _BOUNCE = "b+"
 # RFC 5321, 4.5.3.1.1; and RFC 3461, 4.4.
@@ -83,7 +84,7 @@ class EmailChannel:
 def _smtp(settings: Settings, _: int) -> EmailChannel:
     tls, user = settings.text("tls"), settings.text("user")
     if tls not in ("none", "starttls", "tls"):
-        raise ConfigurationError(f"`tls` of `{settings.id}` is none, starttls or tls")
+        raise WordError("tls", f"unknown `tls` {shown(tls)}; write none, starttls or tls")
     server = SmtpAddress(
         host=settings.text("host"),
         port=int(settings.values["port"]),
@@ -104,14 +105,14 @@ def _smtp(settings: Settings, _: int) -> EmailChannel:
 
 
 def _dkim(settings: Settings) -> Dkim | None:
-    words = [settings.text(name) for name in ("dkim_domain", "dkim_selector", "dkim_key")]
-    if not any(words):
+    words = {name: settings.text(name) for name in ("dkim_domain", "dkim_selector", "dkim_key")}
+    missing = [name for name, said in words.items() if not said]
+    if len(missing) == len(words):
         return None
-    if not all(words):
-        raise ConfigurationError(
-            f"`{settings.id}` signs with all of `dkim_domain`, `dkim_selector`, `dkim_key`, or not"
-        )
-    return Dkim(*words)
+    if missing:
+        said = " and ".join(f"`{name}`" for name in missing)
+        raise WordError(next(name for name in words if name not in missing), f"to sign mails {said} is needed too")
+    return Dkim(*words.values())
 
 
 SMTP = Kind(

@@ -24,7 +24,7 @@ from services.dispatcher.errors import (
 )
 from services.dispatcher.http1 import Answer
 from shared.clock import DAY, HOUR, MINUTE, SECOND, Clock, system_clock
-from shared.errors import ConfigurationError
+from shared.errors import WordError
 
 _SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -186,9 +186,10 @@ def _make(settings: Settings, connections: int) -> FcmProvider:
         account = msgspec.json.decode(settings.text("key"), type=ServiceAccount)
         load_pem_private_key(account.private_key.encode(), password=None)
     except (msgspec.DecodeError, ValueError, TypeError):  # TypeError: the key has a password
-        raise ConfigurationError(
-            f"`key` of `{settings.id}` is not the JSON file with a service account's private key; make one in the "
-            "Google Cloud console: IAM, Service Accounts, Keys"
+        raise WordError(
+            "key",
+            "`key` is not the JSON file with a service account's private key; make one in the "
+            "Google Cloud console: IAM, Service Accounts, Keys",
         ) from None
     return FcmProvider(
         settings.id,

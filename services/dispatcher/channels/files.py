@@ -12,7 +12,8 @@ from services.dispatcher.channels.base import Attachment
 from services.dispatcher.errors import AmbiguousError, RefusedError, TemporaryError
 from services.dispatcher.guard import read_url
 from services.dispatcher.http1 import Http1, Request
-from shared.errors import ConfigurationError
+from shared.errors import WordError
+from shared.journeys.faults import shown
 
 # Of one message together; in base64 it is what Postmark takes, and most mail servers.
 _LONGEST = 7 * 1024 * 1024
@@ -26,7 +27,7 @@ class Files:
     """Reads ``origins`` (``https://files.example.com``) and nothing else, whatever a contact's data says."""
 
     def __init__(self, origins: Iterable[str], *, timeout: float = _TIMEOUT) -> None:
-        """``timeout`` (seconds) is for all files of a message. Raises ConfigurationError for what is no origin."""
+        """``timeout`` (seconds) is for all files of a message. Raises WordError for what is no origin."""
         self._origins = frozenset(map(_named, origins))
         self._timeout = timeout
         self._client = Http1(connections=_CONNECTIONS, unpack=True)
@@ -104,5 +105,5 @@ def _origin(url: str) -> tuple[str, str | None, int | None] | None:
 def _named(text: str) -> tuple[str, str | None, int | None]:
     found = _origin(text)
     if found is None or found[0] not in ("https", "http") or not found[1] or read_url(text).path not in ("", "/"):
-        raise ConfigurationError(f"`files_from`: {text!r} is no origin such as https://files.example.com")
+        raise WordError("files_from", f"{shown(text)} is no origin; write one such as https://files.example.com")
     return found

@@ -51,7 +51,7 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of the table of providers. ``make`` raises ConfigurationError for what its words cannot say.
+    """A row of the table of providers. ``make`` opens no connection; raises WordError for what a word cannot say.
 
     ``key_age`` (ms) is for how long it drops a repeat, None: always; later it is not asked again for a message that it
     may have. ``party`` gives of an address whose server or account is asked, where each has one of their own: what goes

@@ -12,7 +12,7 @@ from services.dispatcher.channels.base import Attachment, Message
 from services.dispatcher.channels.files import Files
 from services.dispatcher.channels.kinds import Settings, Word
 from services.dispatcher.errors import DeadAddressError, RefusedError
-from shared.errors import ConfigurationError
+from shared.errors import WordError
 
 FROM = Word(name="from", needed=True, about="who messages are from: an address, or `Name <address>`")
 REPLY_TO = Word(name="reply_to", about="where answers go; left out: to `from`")
@@ -89,13 +89,15 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(each for each in self.attachments if not each.cid or self.html is None)
 
 
-def mail_settings(sender: str, reply_to: str | None, provider_id: str) -> MailSettings:
-    """Return what the operator's words say. Raises ConfigurationError for what is no address."""
+def mail_settings(
+    sender: str,
+    reply_to: str | None = None,
+    *,
+    called: tuple[str, str] = ("--email-from or KIKKAKE_EMAIL_FROM", "KIKKAKE_EMAIL_REPLY_TO"),
+) -> MailSettings:
+    """Return what the operator's words say; ``called`` is where they stand. Raises WordError for what is no address."""
     return MailSettings(
-        _mailbox(sender, f"--email-from, KIKKAKE_EMAIL_FROM or `from` of `{provider_id}` in providers.yaml"),
-        _mailbox(reply_to, f"KIKKAKE_EMAIL_REPLY_TO or `reply_to` of `{provider_id}` in providers.yaml")
-        if reply_to
-        else None,
+        _mailbox(sender, FROM.name, called[0]), _mailbox(reply_to, REPLY_TO.name, called[1]) if reply_to else None
     )
 
 
@@ -119,11 +121,11 @@ class Mails:
 
 
 def mails_of(settings: Settings) -> Mails:
-    """Return what ``MAIL_WORDS`` of a provider say. Raises ConfigurationError."""
-    made = mail_settings(settings.text("from"), settings.text("reply_to") or None, settings.id)
+    """Return what ``MAIL_WORDS`` of a provider say. Raises WordError."""
+    made = mail_settings(settings.text("from"), settings.text("reply_to"), called=("`from`", "`reply_to`"))
     name = settings.text("feedback_id")
     if name and not _FEEDBACK_ID.fullmatch(name):
-        raise ConfigurationError(f"`feedback_id` of `{settings.id}` has 5 to 15 letters, digits, _ or -")
+        raise WordError("feedback_id", "`feedback_id` is no name for reports; write 5 to 15 letters, digits, _ or -")
     return Mails(msgspec.structs.replace(made, feedback_id=name), Files(settings.values["files_from"] or ()))
 
 
@@ -161,10 +163,10 @@ def compose(message: Message, settings: MailSettings) -> Mail:
 
 
 def bounce_domain_of(settings: Settings) -> str:
-    """Return what the word ``bounce_domain`` says; empty where it was left out. Raises ConfigurationError."""
+    """Return what the word ``bounce_domain`` says; empty where it was left out. Raises WordError."""
     domain = settings.text("bounce_domain")
     if domain and not (_is_address(f"b@{domain}") and domain.isascii()):
-        raise ConfigurationError(f"`bounce_domain` of `{settings.id}` is a domain such as bounces.example.com")
+        raise WordError("bounce_domain", "`bounce_domain` is no domain; write one such as bounces.example.com")
     return domain
 
 
@@ -196,10 +198,10 @@ def _headers(message: Message, settings: MailSettings) -> Iterator[tuple[str, st
         yield "Feedback-ID", ":".join(names)
 
 
-def _mailbox(text: str, where: str) -> Mailbox:
+def _mailbox(text: str, word: str, called: str) -> Mailbox:
     name, address = parseaddr(text)
     if _CONTROL.search(text) or not _is_address(address) or not address.isascii():
-        raise ConfigurationError(f"{where} must be an address or 'Name <address>'")
+        raise WordError(word, f"{called} is no address; write one, or 'Name <address>'")
     return Mailbox(address, name)
 
 

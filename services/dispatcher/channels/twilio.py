@@ -17,7 +17,7 @@ from services.dispatcher.channels.kinds import TIMEOUT, Kind, Settings, Word, ba
 from services.dispatcher.channels.segments import segments
 from services.dispatcher.errors import BusyError, DeadAddressError, MisconfiguredError, RefusedError
 from services.dispatcher.http1 import Answer
-from shared.errors import ConfigurationError
+from shared.errors import WordError
 from shared.messages.outcome import DeadAddress
 
 Prefix = Literal["", "whatsapp:"]
@@ -64,10 +64,10 @@ class TwilioProvider:
     def __init__(
         self, provider_id: str, settings: TwilioSettings, *, prefix: Prefix, base: str, timeout: float, connections: int
     ) -> None:
-        """Raises ConfigurationError for a region that there is not."""
+        """Raises WordError for a region that there is not."""
         self.id = provider_id
         if settings.region and settings.region not in phonenumbers.SUPPORTED_REGIONS:
-            raise ConfigurationError(f"`region` of `{provider_id}` is a country in two capital letters, such as JP")
+            raise WordError("region", "`region` is no country; write its two capital letters, such as JP")
         self._settings = settings
         self._prefix = prefix
         self._path = f"/2010-04-01/Accounts/{settings.account}/Messages.json"

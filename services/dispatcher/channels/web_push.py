@@ -27,7 +27,7 @@ from services.dispatcher.channels.receivers import Receivers, raise_for_receiver
 from services.dispatcher.errors import DeadAddressError
 from services.dispatcher.guard import Guard
 from shared.clock import DAY, HOUR, SECOND, Clock, system_clock
-from shared.errors import ConfigurationError
+from shared.errors import WordError
 
 _LONGEST_WAIT = 28 * DAY // SECOND
 # RFC 8292, 2: a day at most.
@@ -137,7 +137,7 @@ def _decoded(text: str) -> bytes:
 def _make(settings: Settings, connections: int) -> WebPushProvider:
     contact = settings.text("contact")
     if not contact.startswith(("mailto:", "https:")):
-        raise ConfigurationError(f"`contact` of `{settings.id}` is `mailto:` and an address, or a URL of https")
+        raise WordError("contact", "`contact` is no URL; write `mailto:` and an address, or a URL of https")
     return WebPushProvider(
         settings.id,
         _key(settings),
@@ -155,9 +155,10 @@ def _key(settings: Settings) -> EllipticCurvePrivateKey:
             return read(text)
         except ValueError:
             continue
-    raise ConfigurationError(
-        f"`private_key` of `{settings.id}` is no VAPID key: 32 bytes in base64url, or a PEM of the curve prime256v1; "
-        "make one with: npx web-push generate-vapid-keys"
+    raise WordError(
+        "private_key",
+        "`private_key` is no VAPID key: 32 bytes in base64url, or a PEM of the curve prime256v1; "
+        "make one with: npx web-push generate-vapid-keys",
     )
 
 

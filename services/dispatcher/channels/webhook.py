@@ -17,7 +17,7 @@ from services.dispatcher.channels.kinds import ALLOW, TIMEOUT, Kind, Settings, W
 from services.dispatcher.channels.receivers import Receivers, raise_for_receiver
 from services.dispatcher.guard import Guard
 from shared.clock import Clock, system_clock
-from shared.errors import ConfigurationError
+from shared.errors import WordError
 
 _PREFIX = "whsec_"
 # Standard Webhooks, "Signature scheme": a secret has 24 to 64 random bytes.
@@ -41,11 +41,11 @@ class WebhookProvider:
         connections: int,
         clock: Clock = system_clock,
     ) -> None:
-        """Raises ConfigurationError where there is no secret, or one that is none."""
+        """Raises WordError where there is no secret, or one that is none."""
         self.id = provider_id
         if not secrets:
-            raise ConfigurationError(f"`secrets` of `{provider_id}` has none: give the one that receivers check with")
-        self._signers = [_signer(secret, provider_id) for secret in secrets]
+            raise WordError("secrets", "`secrets` has none; give the one that receivers check with")
+        self._signers = [_signer(secret) for secret in secrets]
         self._clock = clock
         headers = {"Content-Type": content_type}
         self._receivers = Receivers(guard, timeout=timeout, connections=connections, headers=headers)
@@ -75,7 +75,7 @@ class WebhookProvider:
         }
 
 
-def _signer(secret: str, provider_id: str) -> Webhook:
+def _signer(secret: str) -> Webhook:
     try:
         # It takes what it is given; whatever is no base64 would be a secret that no receiver has.
         length = len(binascii.a2b_base64(secret.removeprefix(_PREFIX), strict_mode=True))
@@ -83,9 +83,10 @@ def _signer(secret: str, provider_id: str) -> Webhook:
             return Webhook(secret)
     except (binascii.Error, ValueError):
         pass
-    raise ConfigurationError(
-        f"a secret of `{provider_id}` is not `whsec_` and {_SECRET_BYTES} random bytes or more in base64; "
-        "make one with: echo whsec_$(openssl rand -base64 32)"
+    raise WordError(
+        "secrets",
+        f"a secret is not `whsec_` and {_SECRET_BYTES} random bytes or more in base64; "
+        "make one with: echo whsec_$(openssl rand -base64 32)",
     )
 
 

@@ -15,12 +15,11 @@ from services.dispatcher.connectors.http import HttpConnector, HttpSettings
 from services.dispatcher.connectors.presets import PRESETS, Preset
 from services.dispatcher.lanes import Lane
 from shared.clock import HOUR
-from shared.errors import ConfigurationError
 from shared.journeys.document import read_document
 from shared.journeys.faults import Fault, JourneyFaultsError, shown
 from shared.journeys.reader import Node
 from shared.journeys.secrets import secret_of
-from shared.wording import reason_of
+from shared.journeys.surroundings import read_named
 
 SCHEMA = "connectors/v1"
 METHODS = ("POST", "PUT", "PATCH")
@@ -38,13 +37,7 @@ def read_connectors(path: Path, environment: Mapping[str, str]) -> dict[str, Htt
 
     Raises JourneyFaultsError with every fault and its line, ConfigurationError when there is no such file.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"cannot read {path}, which --connectors or KIKKAKE_CONNECTORS names: {reason_of(error)}"
-        ) from error
-    return parse_connectors(str(path), text, environment)
+    return parse_connectors(str(path), read_named(path, "--connectors or KIKKAKE_CONNECTORS"), environment)
 
 
 def parse_connectors(file: str, text: str, environment: Mapping[str, str]) -> dict[str, HttpSettings]:
@@ -92,8 +85,9 @@ def _whole_url(node: Node, fields: Mapping[str, Node], path: str) -> str:
     wanted, other = ("base_url", "url") if "kind" in fields else ("url", "base_url")
     if other in fields:
         fields[other].fault("a `kind` goes with `base_url`, and without one the whole `url` is written")
-    if wanted not in fields:
+    elif wanted not in fields:
         node.fault(f"`{wanted}` is missing")
+    if wanted not in fields:
         return ""
     return _url(fields[wanted], plain=plain).rstrip("/" if path else "") + path
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -14,8 +15,9 @@ from services.ingest.webhooks.feedback import Finder, Told
 from services.ingest.webhooks.providers import dsn, line, mailgun, postmark, sendgrid, ses, twilio
 from services.ingest.webhooks.signing import Signature, Token
 from shared.clock import Clock
-from shared.errors import ConfigurationError
+from shared.errors import WordError
 from shared.expressions import Expression
+from shared.journeys.faults import shown
 from shared.journeys.reader import Node
 from shared.journeys.secrets import secret_of
 from shared.links.link import link_of
@@ -34,6 +36,7 @@ WORDS: dict[str, tuple[str, ...]] = {
 """What is to be said of each kind, beside its ``kind``; of what says whose an event is, one will do."""
 
 
+_ARN = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}")
 _WHOSE = frozenset(("user_id", "anonymous_id"))
 
 
@@ -59,8 +62,8 @@ class Said(NamedTuple):
     whose: Mapping[str, Expression]
 
 
-Secret = Callable[[], bytes]
-Make = Callable[[Said, Secret, Feedback], Hook]
+Make = Callable[[Said, bytes, Feedback], Hook]
+"""From the source, its secret (empty where the kind has none) and what finds messages. Raises WordError."""
 
 
 def feedback_hook(said: Said, environment: Mapping[str, str], feedback: Feedback | None) -> Hook | None:
@@ -69,46 +72,54 @@ def feedback_hook(said: Said, environment: Mapping[str, str], feedback: Feedback
     for word in sorted(said.fields.keys() - {"kind", *words}):
         allowed = ", ".join(f"`{one}`" for one in words)
         said.fields[word].fault(f"of a source of kind `{said.kind}` only {allowed} is to be said")
-    needed = [word for word in words if word not in _WHOSE]
-    missing = next((word for word in needed if word not in said.fields), None)
-    if missing is not None:
-        said.node.fault(f"`{missing}` is missing")
-    elif said.kind == "line" and not _WHOSE & said.fields.keys():
-        said.node.fault("whose LINE's id it is: `user_id` or `anonymous_id`")
-    elif feedback is None:
-        said.node.fault("feedback is found back by links: set KIKKAKE_PUBLIC_URL and KIKKAKE_LINK_SECRET")
-    else:
+    known = len(said.node.faults)
+    for word in words:
+        if word not in _WHOSE and word not in said.fields:
+            said.node.fault(f"`{word}` is missing")
+    if said.kind == "line" and not _WHOSE & said.fields.keys():
+        said.node.fault("nothing says whose LINE's id it is; write `user_id` or `anonymous_id`")
+    secret = secret_of(said.fields["secret"], environment) if "secret" in said.fields else b""
+    if feedback is None:
+        said.node.fault("feedback is found back by links; set KIKKAKE_PUBLIC_URL and KIKKAKE_LINK_SECRET")
+    elif len(said.node.faults) == known:
         try:
-            return _MAKERS[said.kind](said, lambda: secret_of(said.fields["secret"], environment), feedback)
-        except ConfigurationError as error:
-            said.node.fault(str(error))
+            return _MAKERS[said.kind](said, secret, feedback)
+        except WordError as error:
+            said.fields[error.word].fault(str(error))
     return None
 
 
-def _ses(said: Said, _secret: Secret, feedback: Feedback) -> Hook:
-    sns = ses.Sns(said.fields["topic"].text())
+def _ses(said: Said, _secret: bytes, feedback: Feedback) -> Hook:
+    topic = said.fields["topic"].text()
+    if not _ARN.fullmatch(topic):
+        raise WordError("topic", f"{shown(topic)} is no topic of SNS; write its ARN, as SNS shows it: arn:aws:sns:...")
+    sns = ses.Sns(topic)
     return Hook(name=said.name, credentials=sns, read=_reader(said, ses.read, feedback), prepare=sns.prepare)
 
 
-def _sendgrid(said: Said, secret: Secret, feedback: Feedback) -> Hook:
-    signed = sendgrid.Signed(secret())
+def _sendgrid(said: Said, secret: bytes, feedback: Feedback) -> Hook:
+    signed = sendgrid.Signed(secret)
     signed.public_key()
     return Hook(name=said.name, credentials=signed, read=_reader(said, sendgrid.read, feedback))
 
 
-def _mailgun(said: Said, secret: Secret, feedback: Feedback) -> Hook:
-    return Hook(name=said.name, credentials=mailgun.Signed(secret()), read=_reader(said, mailgun.read, feedback))
+def _mailgun(said: Said, secret: bytes, feedback: Feedback) -> Hook:
+    return Hook(name=said.name, credentials=mailgun.Signed(secret), read=_reader(said, mailgun.read, feedback))
 
 
-def _postmark(said: Said, secret: Secret, feedback: Feedback) -> Hook:
-    return Hook(name=said.name, credentials=postmark.Basic(secret()), read=_reader(said, postmark.read, feedback))
+def _postmark(said: Said, secret: bytes, feedback: Feedback) -> Hook:
+    if b":" not in secret:
+        raise WordError("secret", "this is no login for Postmark to give; the secret is `user:password`")
+    return Hook(name=said.name, credentials=postmark.Basic(secret), read=_reader(said, postmark.read, feedback))
 
 
-def _twilio(said: Said, secret: Secret, feedback: Feedback) -> Hook:
-    signed = twilio.Signed(secret(), said.fields["url"].text())
+def _twilio(said: Said, secret: bytes, feedback: Feedback) -> Hook:
+    url = said.fields["url"].text()
+    if not url.startswith(("https://", "http://")):
+        raise WordError("url", f"{shown(url)} is no URL; write this source's address as Twilio has it, https://...")
     return Hook(
         name=said.name,
-        credentials=signed,
+        credentials=twilio.Signed(secret, url),
         read=partial(_read_twilio, said, feedback),
         answer=(twilio.ANSWER, "text/xml"),
     )
@@ -120,13 +131,13 @@ def _read_twilio(said: Said, feedback: Feedback, posted: Posted) -> Sequence[Map
     return feedback.finder.calls(said.name, twilio.read(posted)) if found is None else found
 
 
-def _line(said: Said, secret: Secret, _feedback: Feedback) -> Hook:
-    signature = Signature(secret=secret(), header="x-line-signature", encoding="base64")
+def _line(said: Said, secret: bytes, _feedback: Feedback) -> Hook:
+    signature = Signature(secret=secret, header="x-line-signature", encoding="base64")
     return Hook(name=said.name, credentials=signature, read=partial(line.read, said.whose))
 
 
-def _mail(said: Said, secret: Secret, feedback: Feedback) -> Hook:
-    token = Token(secret=secret(), header="authorization")
+def _mail(said: Said, secret: bytes, feedback: Feedback) -> Hook:
+    token = Token(secret=secret, header="authorization")
     return Hook(name=said.name, credentials=token, read=partial(_read_mail, said.name, feedback), parse=dsn.parse)
 
 

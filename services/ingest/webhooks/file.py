@@ -13,7 +13,6 @@ from services.ingest.webhooks.feedback_kinds import WORDS, Feedback, Said, feedb
 from services.ingest.webhooks.mapped import FIELDS, MAPPINGS, Rule, read_mapped
 from services.ingest.webhooks.shopify import read_shopify, signature
 from services.ingest.webhooks.signing import ALGORITHMS, ENCODINGS, Credentials, Signature, Token
-from shared.errors import ConfigurationError
 from shared.expressions import Expression, compile_expression
 from shared.journeys.conditions import sound_expression
 from shared.journeys.document import read_document
@@ -21,12 +20,14 @@ from shared.journeys.faults import Fault, JourneyFaultsError, shown
 from shared.journeys.ids import is_id
 from shared.journeys.reader import Node
 from shared.journeys.secrets import secret_of
+from shared.journeys.surroundings import read_named
 from shared.messages.event import EventType
-from shared.wording import reason_of
 
 SCHEMA = "webhooks/v1"
 KINDS = ("shopify", "mapped", *WORDS)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,54}")
+_WORDS = re.compile(r"[A-Z][a-z]+( [A-Z][a-z]+)*")
+"""How names of events are written. Of a path each root begins with a small letter."""
 _SOURCE = ("kind", "secret", "consent", "hmac", "token", "events", "topic", "url", "user_id", "anonymous_id")
 _EXPRESSIONS = ("user_id", "anonymous_id")
 _RULE = ("type", "when", *FIELDS, *MAPPINGS)
@@ -39,13 +40,7 @@ def read_webhooks(path: Path, environment: Mapping[str, str], feedback: Feedback
 
     Raises JourneyFaultsError with every fault and its line, ConfigurationError when there is no such file.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"cannot read {path}, which --webhooks or KIKKAKE_WEBHOOKS names: {reason_of(error)}"
-        ) from error
-    return parse_webhooks(str(path), text, environment, feedback)
+    return parse_webhooks(str(path), read_named(path, "--webhooks or KIKKAKE_WEBHOOKS"), environment, feedback)
 
 
 def parse_webhooks(
@@ -73,8 +68,12 @@ def parse_webhooks(
 
 
 def _hook(name: str, node: Node, environment: Mapping[str, str], feedback: Feedback | None) -> Hook | None:
+    if not node.expect(dict):
+        return None
     fields = node.fields(_SOURCE)
     kind = fields["kind"].choice(KINDS, "kind") if "kind" in fields else "mapped"
+    if "kind" in fields and fields["kind"].value != kind:
+        return None  # what else is wrong depends on the kind
     if kind in WORDS:
         made = {word: _expression(fields[word]) for word in _EXPRESSIONS if word in fields}
         whose = {FIELDS[word]: expression for word, expression in made.items() if expression is not None}
@@ -110,7 +109,7 @@ def _shopify(name: str, node: Node, fields: Mapping[str, Node], environment: Map
 
 def _credentials(node: Node, fields: Mapping[str, Node], environment: Mapping[str, str]) -> Credentials | None:
     if ("hmac" in fields) == ("token" in fields):
-        node.fault("say how it proves itself: `hmac` or `token`")
+        node.fault("nothing says how it proves itself; write either `hmac` or `token`")
         return None
     if "hmac" in fields:
         said = fields["hmac"].fields(("header", "secret", "prefix", "algorithm", "encoding"), ("header", "secret"))
@@ -127,7 +126,7 @@ def _credentials(node: Node, fields: Mapping[str, Node], environment: Mapping[st
         )
     said = fields["token"].fields(("header", "query", "secret"), ("secret",))
     if ("header" in said) == ("query" in said):
-        fields["token"].fault("say where the token is: `header` or `query`")
+        fields["token"].fault("nothing says where the token is; write either `header` or `query`")
         return None
     if "secret" not in said:
         return None
@@ -142,9 +141,9 @@ def _rule(node: Node) -> Rule | None:
     fields = node.fields(_RULE)
     kind = fields["type"].choice(_TYPES, "type") if "type" in fields else "track"
     if kind == "track" and "event" not in fields:
-        node.fault("`event` is missing: an expression, such as \"'Deal Won'\"")
+        node.fault("`event` is missing; write an expression, such as \"'Deal Won'\"")
     if not {"user_id", "anonymous_id"} & fields.keys():
-        node.fault("whose event it is: `user_id` or `anonymous_id`")
+        node.fault("nothing says whose event it is; write `user_id` or `anonymous_id`")
     values = {FIELDS[name]: _expression(child) for name, child in fields.items() if name in FIELDS}
     mappings = {name: _mapping(child) for name, child in fields.items() if name in MAPPINGS}
     return Rule(
@@ -164,6 +163,9 @@ def _mapping(node: Node) -> Expression | dict[str, Expression] | None:
 
 def _expression(node: Node, *, condition: bool = False) -> Expression | None:
     """Return the expression over ``event``, which is the body, and ``context`` (``headers``, ``query``)."""
+    if node.is_a(str) and _WORDS.fullmatch(node.value):
+        node.fault(f"{shown(node.value)} is no expression; a text in one has quotes of its own: \"'Deal Won'\"")
+        return None
     text = sound_expression(node, condition=condition)
     if not text:
         return None

@@ -50,7 +50,7 @@ def a_mail(text: str = "Hello  こんにちは \n\n", attachments: tuple[Attachm
         headers=HEADERS,
         attachments=attachments,
     )
-    return mime(compose(message, mail_settings("Shop 東京 <shop@example.com>", "help@example.com", "smtp")))
+    return mime(compose(message, mail_settings("Shop 東京 <shop@example.com>", "help@example.com")))
 
 
 def verifies(mail: bytes, kind: str) -> bool:

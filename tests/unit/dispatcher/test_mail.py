@@ -11,10 +11,10 @@ from services.dispatcher.channels.base import Attachment, Message
 from services.dispatcher.channels.kinds import Settings
 from services.dispatcher.channels.mail import Mailbox, compose, mail_settings, mails_of
 from services.dispatcher.errors import DeadAddressError, RefusedError
-from shared.errors import ConfigurationError
+from shared.errors import WordError
 from tests.builders import at
 
-SETTINGS = mail_settings("Shop 東京 <shop@example.com>", "help@example.com", "smtp")
+SETTINGS = mail_settings("Shop 東京 <shop@example.com>", "help@example.com")
 MESSAGE = Message(command_id="1", address="ann@example.com", parts={"subject": "s", "text": "t"}, at=at("12:00"))
 
 
@@ -73,8 +73,17 @@ def test_what_is_no_mail_is_refused(changes: dict[str, Any]) -> None:
 @pytest.mark.parametrize("text", ["Shop", "Shop <shop>", "a@x.com\nBcc: b@c", "Shop\r\n <a@x.com>", "店@example.com"])
 @pytest.mark.parametrize("word", ["from", "reply_to"])
 def test_whom_mails_are_from_is_one_address(word: str, text: str) -> None:
-    with pytest.raises(ConfigurationError, match="`shop-mail`"):
-        mail_settings(text if word == "from" else "a@x.com", text if word == "reply_to" else None, "shop-mail")
+    words = {"from": "a@x.com", "reply_to": None, "feedback_id": None, "files_from": (), word: text}
+    with pytest.raises(WordError, match=rf"^`{word}` is no address; write one, or 'Name <address>'$") as caught:
+        mails_of(Settings("ours", words))
+    assert word == caught.value.word
+
+
+def test_whom_mails_are_from_is_asked_for_by_the_name_of_its_setting() -> None:
+    with pytest.raises(WordError, match=r"^--email-from or KIKKAKE_EMAIL_FROM is no address; write"):
+        mail_settings("Shop")
+    with pytest.raises(WordError, match=r"^KIKKAKE_EMAIL_REPLY_TO is no address; write"):
+        mail_settings("a@x.com", "Shop")
 
 
 @pytest.mark.parametrize(
@@ -92,5 +101,5 @@ def test_marketing_of_a_topic_is_a_list(changes: dict[str, Any], headers: dict[s
 @pytest.mark.parametrize("name", ["shop", "our shop", "x" * 16, "a:b:c:d"])
 def test_a_name_for_reports_is_one_that_gmail_takes(name: str) -> None:
     words = {"from": "shop@example.com", "reply_to": None, "feedback_id": name, "files_from": ()}
-    with pytest.raises(ConfigurationError, match="`feedback_id` of `ours`"):
+    with pytest.raises(WordError, match=r"^`feedback_id` is no name for reports; write 5 to 15"):
         mails_of(Settings("ours", words))

@@ -45,7 +45,7 @@ def test_a_channel_has_its_providers_in_their_order() -> None:
         ("slack: [{kind: slack, rate: 0/s}]", "3: expected a rate such as 50/s, 600/min or 10000/h"),
         ("slack: [{kind: slack}, {kind: slack}]", "3: `slack` is there twice: give each provider an `id` of its own"),
         ("slack: [{kind: slack, hooks: 'http://example.com'}]", "the network: use https"),
-        ("slack: [{kind: slack, id: Big Name}]", "3: an id is a-z, 0-9, _ and -, 40 characters at most"),
+        ("slack: [{kind: slack, id: Big Name}]", "3: `Big Name` is no id; write up to 40 of a-z, 0-9, _ and -"),
         ("email: [{kind: smtp, host: a, from: a@b, password: s3cret}]", "a secret is `{env: NAME}` or `{file: PATH}`"),
         ("email: [{kind: smtp, host: a, from: a@b, password: {env: NOWHERE}}]", "NOWHERE is not set"),
         ("email: [{kind: smtp, host: a, from: a@b, port: 99999}]", "3: expected a whole number from 1 to 65535"),

@@ -180,18 +180,18 @@ async def test_a_quota_that_says_no_time_is_left_alone_for_a_minute() -> None:
 
 @pytest.mark.parametrize("key", ["", "{}", "not json", json.dumps(fcm.account("") | {"private_key": "x"})])
 def test_a_key_file_that_google_never_made_is_refused_and_not_shown(key: str) -> None:
-    with pytest.raises(ConfigurationError, match="`key` of `fcm` is not the JSON file") as caught:
+    with pytest.raises(ConfigurationError, match="`key` is not the JSON file") as caught:
         FCM.make("http://127.0.0.1:1", key=key)
     assert "not json" not in str(caught.value)
 
 
 @pytest.mark.parametrize("key", ["", "not a key", fcm.account("")["private_key"]])
 def test_a_key_that_apple_never_made_is_refused_and_not_shown(key: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"`key` of `apns` is not the \.p8 file") as caught:
+    with pytest.raises(ConfigurationError, match=r"`key` is not the \.p8 file") as caught:
         APNS.make("http://127.0.0.1:1", key=key)
     assert "BEGIN" not in str(caught.value)
 
 
 def test_certificates_that_cannot_be_read_are_told() -> None:
-    with pytest.raises(ConfigurationError, match="`ca_file` of `apns` cannot be read"):
+    with pytest.raises(ConfigurationError, match="`ca_file` cannot be read: no such file or directory; name"):
         APNS.make("http://127.0.0.1:1", ca_file="/nowhere/ca.pem")

@@ -126,13 +126,13 @@ async def test_the_key_may_be_the_32_bytes_that_web_push_tools_make() -> None:
 
 @pytest.mark.parametrize("key", ["", "AAAA", "not a key!", account("")["private_key"], b64url(b"\x00" * 32)])
 def test_a_key_that_is_none_is_refused_and_not_shown(key: str) -> None:
-    with pytest.raises(ConfigurationError, match="`private_key` of `web_push` is no VAPID key") as caught:
+    with pytest.raises(ConfigurationError, match="`private_key` is no VAPID key") as caught:
         WEB_PUSH.make("", private_key=key)
     assert "BEGIN" not in str(caught.value)
 
 
 def test_push_services_need_a_contact() -> None:
-    with pytest.raises(ConfigurationError, match="`contact` of `web_push` is `mailto:`"):
+    with pytest.raises(ConfigurationError, match="`contact` is no URL; write `mailto:`"):
         WEB_PUSH.make("", contact="push@shop.example")
 
 

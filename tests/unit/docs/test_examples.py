@@ -98,7 +98,7 @@ SECRETS = dict.fromkeys(
         *("POSTMARK_LOGIN", "TWILIO_AUTH_TOKEN", "LINE_CHANNEL_SECRET", SECRET),
         *("HUBSPOT_TOKEN", "SALESFORCE_SECRET", "ZENDESK_TOKEN", "LOYALTY_KEY"),
     ],
-    "hush",
+    "user:hush",
 )
 
 

@@ -16,6 +16,7 @@ from services.ingest.rates import Rate
 from shared.clock import from_iso
 from shared.errors import ConfigurationError
 from shared.journeys.faults import JourneyFaultsError
+from tests.builders import lined
 from tests.unit.docs.pages import first_words, table
 
 DIGEST = hashlib.sha256(b"token").hexdigest()
@@ -81,7 +82,7 @@ def test_all_that_it_can_say() -> None:
 def test_what_is_wrong_is_said_with_its_place_and_without_the_key(line: str, fault: str) -> None:
     with pytest.raises(JourneyFaultsError) as caught:
         parse_keys("keys.yaml", f"schema: keys/v1\nsources:\n{line}\n")
-    assert [f"keys.yaml:{fault}"] == [str(one) for one in caught.value.faults]
+    assert [f"keys.yaml:{fault}"] == [lined(one) for one in caught.value.faults]
     assert "wk_1" not in str(caught.value)
 
 

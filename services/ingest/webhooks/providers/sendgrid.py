@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from services.ingest.webhooks.base import Posted
 from services.ingest.webhooks.feedback import REFERENCE, Told
-from shared.errors import ConfigurationError
+from shared.errors import WordError
 
 _SIGNATURE = "x-twilio-email-event-webhook-signature"
 _TIMESTAMP = "x-twilio-email-event-webhook-timestamp"
@@ -31,6 +31,8 @@ _NAMES = {
 _DEAD = frozenset({"bounced address", "invalid"})
 """Reasons of what SendGrid drops because it knows that the address takes nothing."""
 
+_NO_KEY = "this is no verification key of SendGrid; copy the one that its Event Webhook shows (Signature Verification)"
+
 
 class Signed(msgspec.Struct, frozen=True):
     """The verification key that SendGrid shows: a P-256 public key in base64."""
@@ -38,13 +40,13 @@ class Signed(msgspec.Struct, frozen=True):
     key: bytes
 
     def public_key(self) -> EllipticCurvePublicKey:
-        """Return the key. Raises ConfigurationError for what is none."""
+        """Return the key. Raises WordError for what is none."""
         try:
             found = load_der_public_key(b64decode(self.key, validate=True))
         except (ValueError, UnsupportedAlgorithm) as error:
-            raise ConfigurationError("the verification key of SendGrid is none") from error
+            raise WordError("secret", _NO_KEY) from error
         if not isinstance(found, EllipticCurvePublicKey):
-            raise ConfigurationError("the verification key of SendGrid is of another kind")
+            raise WordError("secret", _NO_KEY)
         return found
 
     def admits(self, raw: bytes, headers: Mapping[str, str], _query: Mapping[str, str]) -> bool:

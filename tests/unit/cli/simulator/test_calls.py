@@ -11,7 +11,7 @@ from cli.simulator.calls import read_calls
 from cli.simulator.engine import Arrival
 from shared.journeys.faults import Fault
 from shared.messages.event import Event
-from tests.builders import at
+from tests.builders import at, lined
 
 TRACK = {"type": "track", "userId": "c1", "event": "Began", "timestamp": "2026-03-02T09:00:00Z"}
 
@@ -19,7 +19,7 @@ TRACK = {"type": "track", "userId": "c1", "event": "Began", "timestamp": "2026-0
 def read(*calls: Any) -> tuple[list[Arrival], list[str]]:
     faults: list[Fault] = []
     lines = [call if isinstance(call, bytes) else json.dumps(call).encode() for call in calls]
-    return list(read_calls("day.ndjson", lines, faults)), [str(fault) for fault in faults]
+    return list(read_calls("day.ndjson", lines, faults)), [lined(fault) for fault in faults]
 
 
 def test_it_arrives_when_it_was_received_else_when_it_happened() -> None:

@@ -63,14 +63,16 @@ def test_one_bad_line_and_nothing_is_decided(tmp_path: Path) -> None:
     events.write_bytes((GOLDEN / "day.ndjson").read_bytes() + b"{}\nnonsense\n")
     result = simulate("--events", events)
     assert (1, "") == (result.exit_code, result.stdout)
-    assert [f"{events}:12", f"{events}:13"] == [line.partition(": ")[0] for line in result.stderr.splitlines()]
+    assert [f"{events}:12:1", f"{events}:13:1"] == [line.partition(": ")[0] for line in result.stderr.splitlines()]
 
 
 def test_faults_of_journeys_and_of_lines_come_in_one_run(tmp_path: Path) -> None:
     (tmp_path / "cart.yaml").write_text(CART.replace("wait:", "wate:", 1))
     result = kikkake("simulate", "--journeys", tmp_path, "--events", "-", text=b"{}")
     assert 1 == result.exit_code
-    assert [f"{tmp_path}/cart.yaml:18", "stdin:1"] == [line.partition(": ")[0] for line in result.stderr.splitlines()]
+    assert [f"{tmp_path}/cart.yaml:18:18", "stdin:1:1"] == [
+        line.partition(": ")[0] for line in result.stderr.splitlines()
+    ]
 
 
 @pytest.mark.parametrize(
@@ -116,9 +118,9 @@ def test_a_failing_scenario_is_exit_code_1(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "content", "expected"),
     [
-        ("a.test.yaml", b"\xff\xfe", "a.test.yaml:1: not UTF-8; save the file as UTF-8"),
+        ("a.test.yaml", b"\xff\xfe", "a.test.yaml:1:1: not UTF-8; save the file as UTF-8"),
         ("a.test.yaml", b"schema: journey-test/v1\njourney: cat\nscenarios: []\n", "did you mean `cart`?"),
-        ("b.yaml", b"schema: journey/v1\n", "b.yaml:1: `id` is missing"),
+        ("b.yaml", b"schema: journey/v1\n", "b.yaml:1:1: `id` is missing"),
     ],
 )
 def test_faults_are_lines_and_exit_code_1(tmp_path: Path, file: str, content: bytes, expected: str) -> None:
@@ -147,11 +149,11 @@ def test_a_folder_without_tests_is_no_success(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"- a", "1: expected a mapping (lines of `key: value`), not a list"),
-        (b"schema: answers/v1\nanswers: [a]", "2: expected a mapping (lines of `key: value`), not a list"),
-        (b"schema: answers/v1\nanswers: {a: {date: 3, error: no}}", "2: unknown key `date`; did you mean `data`?"),
-        (b"\xff\xfe", "1: not UTF-8; save the file as UTF-8"),
-        (None, "1: cannot be read: No such file or directory"),
+        (b"- a", "1:1: expected a mapping (lines of `key: value`), not a list"),
+        (b"schema: answers/v1\nanswers: [a]", "2:1: expected a mapping (lines of `key: value`), not a list"),
+        (b"schema: answers/v1\nanswers: {a: {date: 3, error: no}}", "2:15: unknown key `date`; did you mean `data`?"),
+        (b"\xff\xfe", "1:1: not UTF-8; save the file as UTF-8"),
+        (None, "1:1: cannot be read: No such file or directory"),
     ],
 )
 def test_a_fault_of_the_answers_reads_like_those_of_a_journey(

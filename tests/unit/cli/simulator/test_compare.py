@@ -184,7 +184,9 @@ def test_faults_of_both_folders_and_of_the_lines_come_in_one_run(tmp_path: Path)
     (tmp_path / "cart.yaml").write_text((GOLDEN / "other/cart.yaml").read_text().replace("wait:", "wate:", 1))
     result = simulate("--journeys", GOLDEN / "journeys", "--compare", tmp_path, "--events", "-", text=b"{}")
     assert (1, "") == (result.exit_code, result.stdout)
-    assert [f"{tmp_path}/cart.yaml:17", "stdin:1"] == [line.partition(": ")[0] for line in result.stderr.splitlines()]
+    assert [f"{tmp_path}/cart.yaml:17:18", "stdin:1:1"] == [
+        line.partition(": ")[0] for line in result.stderr.splitlines()
+    ]
 
 
 @pytest.mark.parametrize(

@@ -135,9 +135,9 @@ def test_html_that_cannot_be_filled_in_is_an_error_with_its_reason(folder: Path)
 def test_a_template_or_data_with_faults_is_told_with_its_line(folder: Path) -> None:
     broken = preview(folder, "--data", data_file(folder, "contact: [\n"))
     assert isinstance(broken.exception, JourneyFaultsError)
-    assert "data.yaml:2: " in str(broken.exception)
+    assert "data.yaml:2:1: " in str(broken.exception)
     (folder / "templates/a/b.yaml").write_text(TEMPLATE.replace("contact.first_name", "contct.first_name"))
-    assert "b.yaml:6: unknown `contct`" in str(preview(folder).exception)
+    assert "b.yaml:6:23: unknown `contct`" in str(preview(folder).exception)
 
 
 def test_data_that_is_not_utf_8_is_told_so(folder: Path) -> None:

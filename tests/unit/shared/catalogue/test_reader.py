@@ -12,6 +12,7 @@ from shared.catalogue.model import Catalogue, EventKind
 from shared.catalogue.reader import load_catalogue, parse_catalogue, standard
 from shared.journeys.faults import Fault, JourneyFaultsError
 from shared.messages.outcome import EVENT_NAMES
+from tests.builders import lined
 
 SHOP = """\
 schema: catalogue/v1
@@ -28,7 +29,7 @@ traits: {first_name: string, kettles: {type: array, items: {type: string}}}
 def faults(text: str) -> list[str]:
     with pytest.raises(JourneyFaultsError) as error:
         parse_catalogue("catalogue.yaml", text)
-    return str(error.value).splitlines()
+    return [lined(fault) for fault in error.value.faults]
 
 
 def test_events_have_properties_or_any_and_types_may_be_a_json_schema() -> None:
@@ -104,7 +105,7 @@ def test_a_folders_catalogue_is_its_file_and_those_below_catalogue(tmp_path: Pat
     (tmp_path / "catalogue" / "crm" / "leads.yaml").write_text("schema: catalogue/v1\nevent: {}\n")
     assert {"Kettle Boiled"} <= load_catalogue(tmp_path, faults).events.keys()
     assert [f"{tmp_path}/catalogue/crm/leads.yaml:2: unknown key `event`; did you mean `events`?"] == [
-        str(fault) for fault in faults
+        lined(fault) for fault in faults
     ]
 
 

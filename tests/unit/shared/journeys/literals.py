@@ -6,6 +6,7 @@ from shared.journeys.faults import JourneyFaultsError
 from shared.journeys.model import Journey, Template
 from shared.journeys.parse import parse_journey
 from shared.journeys.workspace import Surroundings
+from tests.builders import lined
 
 VALID = """\
 schema: journey/v1
@@ -40,5 +41,5 @@ def faults(text: str) -> list[str]:
     try:
         parsed(text)
     except JourneyFaultsError as error:
-        return str(error).splitlines()
+        return [lined(fault) for fault in error.faults]
     return []

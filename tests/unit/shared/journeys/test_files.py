@@ -11,6 +11,7 @@ from shared.errors import ConfigurationError
 from shared.journeys.faults import JourneyFaultsError
 from shared.journeys.files import load_definitions
 from shared.journeys.model import Send
+from tests.builders import lined
 from tests.unit.shared.journeys.literals import VALID
 
 TEMPLATE = "schema: template/v1\nid: hello\nlocales: {ja: {email: {subject: Hi, text: Hello}}}\n"
@@ -28,7 +29,7 @@ def written(folder: Path, files: dict[str, str | bytes]) -> Path:
 def faults(folder: Path) -> list[str]:
     with pytest.raises(JourneyFaultsError) as caught:
         load_definitions(folder)
-    return [str(fault).removeprefix(f"{folder}/") for fault in caught.value.faults]
+    return [lined(fault).removeprefix(f"{folder}/") for fault in caught.value.faults]
 
 
 def test_versions_of_a_journey_stand_side_by_side(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ TAG = 77
 REFERENCE = reference_of(SEALS, "u:aki", COMMAND, "email", TAG)
 ABOUT = {"command_id": COMMAND[:18], "channel": "email", "address_tag": TAG}
 """What every event says of the message with that reference."""
-ENVIRONMENT = {"HUSH": "hush"}
+ENVIRONMENT = {"HUSH": "hush", "LOGIN": "shop:hush"}
 
 
 class Told(Site):

@@ -187,8 +187,8 @@ def test_another_event_of_mailgun_is_acknowledged() -> None:
 
 # ---- Postmark -----------------------------------------------------------------------------------------------------
 
-POSTMARK = "esp: {kind: postmark, secret: {env: HUSH}}"
-LOGIN = {"Authorization": f"Basic {b64encode(b'hush').decode()}"}
+POSTMARK = "esp: {kind: postmark, secret: {env: LOGIN}}"
+LOGIN = {"Authorization": f"Basic {b64encode(b'shop:hush').decode()}"}
 WHEN = "2026-03-02T09:59:00Z"
 
 
@@ -232,7 +232,7 @@ def test_what_people_of_ours_do_to_postmarks_list_is_about_no_message(body: dict
 
 def test_nobody_else_can_tell_for_postmark() -> None:
     site = Told(POSTMARK)
-    for given in ({}, {"Authorization": "Basic aHVzaCE="}, {"Authorization": "Bearer hush"}):
+    for given in ({}, {"Authorization": "Basic c2hvcDpodXNoIQ=="}, {"Authorization": "Bearer hush"}):
         assert 401 == site.tell(record("Bounce", Type="HardBounce"), given)
     assert [] == site.publisher.outputs
 
