@@ -35,6 +35,12 @@ class Metrics:
             "status",
             "attempt",
         )
+        self.webhooks_refused = self._counter(
+            "webhooks_refused",
+            "Webhooks that left no event: refused, set aside, or not wanted by webhooks.yaml; source empty: unknown",
+            "source",
+            "reason",
+        )
         self.contact_read = self._histogram("contact_read_seconds", "From a question about a contact to its answer")
         self.catalogue_doubts = self._counter(
             "catalogue_doubts",

@@ -28,6 +28,7 @@ from services.ingest.routes import create_router
 from services.ingest.screening import Screening, Standards, load_standards
 from services.ingest.webhook_routes import create_webhook_router
 from services.ingest.webhooks.base import Hook
+from services.ingest.webhooks.refusals import Refusals
 from shared.clock import Clock, monotonic_clock, system_clock
 from shared.errors import KikkakeError
 from shared.health import Ready, health_routes
@@ -100,7 +101,7 @@ def create_app(  # noqa: PLR0913 - the seams of the composition root, all by nam
     app = Application(title="Kikkake", lifespan=lifespan, redoc_url=None)
     router, endpoints = create_router(intake)
     app.include_router(router)
-    app.include_router(create_webhook_router(intake, hooks))
+    app.include_router(create_webhook_router(intake, hooks, Refusals(metrics, ticks)))
     if links is not None:
         app.include_router(create_link_router(intake, links, clock))
     for router in extra_routers:

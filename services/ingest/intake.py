@@ -13,16 +13,25 @@ from services.ingest.admission import Admission, Outer
 from services.ingest.auth import Admin
 from services.ingest.body import Body, require_few
 from services.ingest.calls import Calls
-from services.ingest.errors import CLIENT_GONE, IngestError, RateLimitedError, TooLargeError, TooSlowError, status_of
+from services.ingest.errors import (
+    CLIENT_GONE,
+    BadBodyError,
+    IngestError,
+    RateLimitedError,
+    TooLargeError,
+    TooSlowError,
+    status_of,
+)
 from services.ingest.exchange import exchange_of
 from services.ingest.formats.base import Arrived, Decode, Route, from_body
 from services.ingest.gate import Gate, Place
 from services.ingest.inflow import GZIP, Inflow
 from services.ingest.keys import Source
 from services.ingest.limits import STANDARD
-from services.ingest.plan import Plan, Sender, plan_calls, plan_enrolment, plan_steps
+from services.ingest.plan import Plan, Sender, dead_letter, plan_calls, plan_enrolment, plan_steps
 from services.ingest.screening import Screening
 from services.ingest.webhooks.base import Hook, Posted
+from services.ingest.webhooks.refusals import Refusals
 from shared.clock import Clock
 from shared.errors import KikkakeError
 from shared.log import LogUnavailableError
@@ -115,12 +124,17 @@ class Intake:
                 raise plan.refusal
             return arrived, plan
 
-    async def accept_webhook(self, request: Request, hook: Hook) -> Plan:
+    async def accept_webhook(self, request: Request, hook: Hook, refusals: Refusals) -> Plan:
         """Return once what the webhook says, or a dead letter of it, is durable. Raises as ``accept`` does."""
         outer, source = outer_of(request), hook.source
 
+        made = 0
+
         def read(item: object) -> Sequence[object]:
-            return hook.read(Posted(item, outer.headers, outer.query))
+            nonlocal made
+            calls = hook.read(Posted(item, outer.headers, outer.query))
+            made += len(calls)
+            return calls
 
         with self._counted(outer, "webhook"):
             try:
@@ -129,7 +143,8 @@ class Intake:
                     raw = await self._receive(request, outer, place, most)
                     if hook.prepare is not None:
                         await hook.prepare(raw)
-                    body = hook.open(raw, outer.headers, outer.query, most)
+                    hook.admit(raw, outer.headers, outer.query)
+                    body = await self._decoded(hook, raw, most)
                     place.hold(body.size)
                     plan = plan_calls(
                         Calls(items=[body.value], read=read),
@@ -143,11 +158,25 @@ class Intake:
             except (IngestError, LogUnavailableError) as error:
                 if isinstance(error, IngestError):
                     self._metrics.events_rejected.labels(error.code).inc()
+                    refusals.note(hook.name, error.code, str(error))
                 self._of_source(source.name, "refused").inc()
                 raise
             self._of_source(source.name, "accepted").inc(plan.accepted)
             self._of_source(source.name, "rejected").inc(len(plan.rejections))
+            for rejection in plan.rejections:
+                refusals.note(hook.name, rejection.code)
+            if not made and not plan.rejections and hook.nothing:
+                refusals.note(hook.name, hook.nothing)
             return plan
+
+    async def _decoded(self, hook: Hook, raw: bytes, most: int) -> Body:
+        """Return the body of a webhook that may be believed; one that cannot be read is kept as a dead letter."""
+        try:
+            return hook.decode(raw, most)
+        except BadBodyError as error:
+            await self._gate.publish([dead_letter(raw, error, self._clock())])
+            self._metrics.dead_letters.labels(EVENTS, error.code).inc()
+            raise
 
     async def accept_own(self, request: Request, source: Source, calls: Sequence[object]) -> Plan:
         """Return once ``calls``, which we made of a request ourselves, are durable. Raises as ``accept`` does."""

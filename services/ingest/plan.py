@@ -173,7 +173,7 @@ def plan_steps(
             if silences(item, calls.context):
                 continue
             rejections.append(Rejection(index, error.code, str(error)))
-            outputs.append(_dead_letter(item, error, received_at))
+            outputs.append(dead_letter(_as_json(item), error, received_at))
         else:
             outputs += written
             accepted += len(written)
@@ -230,19 +230,23 @@ def _check(item: object, limits: Limits, more: int = 0) -> None:
     check_shape(item, text, limits)
 
 
-def _dead_letter(item: object, error: IngestError, at: int) -> Output:
-    try:
-        value = orjson.dumps(item)
-    except orjson.JSONEncodeError:
-        # Nested deeper than can be written.
-        value = None
+def dead_letter(value: bytes | None, error: IngestError, at: int) -> Output:
+    """Return what sets aside ``value``, which ``error`` refuses; without it where it is larger than the log takes."""
     letter = DeadLetter(
         topic=EVENTS, partition=-1, offset=-1, reason=error.code, detail=error.detail, at=at, key=None, value=value
     )
     output = Output(topic=EVENTS_DLQ, key=None, value=encode(letter))
     if fits(output):
         return output
-    # Larger than the log takes. Written without it, for the other events of the batch must not wait for it for ever.
+    # Written all the same, for the other events of the batch must not wait for it for ever.
     detail = f"{error.detail}; of {len(value or b'')} bytes, too many to be kept"
     bare = msgspec.structs.replace(letter, value=None, detail=detail)
     return Output(topic=EVENTS_DLQ, key=None, value=encode(bare))
+
+
+def _as_json(item: object) -> bytes | None:
+    try:
+        return orjson.dumps(item)
+    except orjson.JSONEncodeError:
+        # Nested deeper than can be written.
+        return None

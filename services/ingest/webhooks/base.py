@@ -33,8 +33,9 @@ class Hook(msgspec.Struct, frozen=True, kw_only=True):
 
     ``read`` returns the calls that a request makes, none for one that is of no interest; raises InvalidEventError.
     ``prepare`` gets what it takes to tell whether a request is genuine; ``parse`` reads a body that is neither JSON
-    nor a form, at most so many bytes of it. ``answer``: what whoever asks is told
-    when all is well, with its type; None: as every client.
+    nor a form, at most so many bytes of it. ``answer``: what whoever asks is told when all is well, with its type;
+    None: as every client. ``nothing`` is the reason under which a request is counted of which it makes no call; empty:
+    that is nothing to be told of.
     """
 
     name: str
@@ -43,18 +44,22 @@ class Hook(msgspec.Struct, frozen=True, kw_only=True):
     prepare: Callable[[bytes], Awaitable[None]] | None = None
     parse: Callable[[bytes, int], Body] | None = None
     answer: tuple[bytes, str] | None = None
+    nothing: str = ""
 
     @property
     def source(self) -> Source:
         """The source under which its events are counted and bounded."""
         return Source(name=f"webhook_{self.name}", limits=LIMITS)
 
-    def open(self, raw: bytes, headers: Mapping[str, str], query: Mapping[str, str], most: int) -> Body:
-        """Return the body of a request that may be believed. Raises UnauthorizedError, BadBodyError, TooLargeError."""
+    def admit(self, raw: bytes, headers: Mapping[str, str], query: Mapping[str, str]) -> None:
+        """Return if the request may be believed. Raises UnauthorizedError."""
         if not self.credentials.admits(raw, headers, query):
             raise UnauthorizedError(
                 "the signature or token of the webhook is missing or wrong", code="invalid_signature"
             )
+
+    def decode(self, raw: bytes, most: int) -> Body:
+        """Return the body. Raises BadBodyError, TooLargeError."""
         if self.parse is not None:
             return self.parse(raw, most)
         return decode_body(raw, limit=most) if raw.lstrip().startswith(_JSON) else _form(raw)

@@ -11,6 +11,7 @@ from typing import get_args
 from services.ingest.webhooks.base import Hook
 from services.ingest.webhooks.feedback_kinds import WORDS, Feedback, Said, feedback_hook
 from services.ingest.webhooks.mapped import FIELDS, MAPPINGS, Rule, read_mapped
+from services.ingest.webhooks.refusals import NO_RULE, UNKNOWN_TOPIC
 from services.ingest.webhooks.shopify import read_shopify, signature
 from services.ingest.webhooks.signing import ALGORITHMS, ENCODINGS, Credentials, Signature, Token
 from shared.expressions import Expression, compile_expression
@@ -90,7 +91,9 @@ def _hook(name: str, node: Node, environment: Mapping[str, str], feedback: Feedb
     if "events" not in fields:
         node.fault("`events` is missing")
     rules = fields["events"].each(_rule) if "events" in fields else ()
-    return None if proof is None else Hook(name=name, credentials=proof, read=partial(read_mapped, rules))
+    return (
+        None if proof is None else Hook(name=name, credentials=proof, read=partial(read_mapped, rules), nothing=NO_RULE)
+    )
 
 
 def _shopify(name: str, node: Node, fields: Mapping[str, Node], environment: Mapping[str, str]) -> Hook | None:
@@ -104,7 +107,7 @@ def _shopify(name: str, node: Node, fields: Mapping[str, Node], environment: Map
         node.fault("`secret` is missing")
         return None
     proof = signature(secret_of(fields["secret"], environment))
-    return Hook(name=name, credentials=proof, read=partial(read_shopify, consent))
+    return Hook(name=name, credentials=proof, read=partial(read_shopify, consent), nothing=UNKNOWN_TOPIC)
 
 
 def _credentials(node: Node, fields: Mapping[str, Node], environment: Mapping[str, str]) -> Credentials | None:

@@ -126,7 +126,7 @@ def test_what_is_refused_says_why(path: str, body: bytes, status: int, code: str
     site = site_with(FORM)
     answer = site.http.post(path, content=body)
     assert (status, code) == (answer.status_code, answer.json()["code"])
-    assert [] == site.publisher.outputs
+    assert [] == site.events
 
 
 def faults(text: str) -> list[str]:
