@@ -24,9 +24,9 @@ def test_without_a_kind_it_is_that_of_journeys() -> None:
 
 
 def test_without_the_packages_of_the_dispatcher_every_other_kind_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith("services.dispatcher.connectors")]:
+    for name in [name for name in sys.modules if name.startswith("services.dispatcher.")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "httpx2", None)
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
     assert 0 == CliRunner().invoke(cli, ["journeys", "schema"]).exit_code
     refused = CliRunner().invoke(cli, ["journeys", "schema", "--kind", "connectors"]).exception
-    assert "httpx2 is not installed: install kikkake[dispatcher]" == str(refused)
+    assert "aiohttp is not installed: install kikkake[dispatcher]" == str(refused)
