@@ -262,7 +262,7 @@ class Simulator:
             end = End("skipped", "unreachable")
         else:
             try:
-                parts = render(command.content[usable[0]], with_links(command.data, *PLACEHOLDERS)).parts
+                parts = render(command.content[usable[0]], with_links(command.data, PLACEHOLDERS)).parts
             except TemplateError as error:
                 end = End("skipped", "template_error", str(error))
         self.messages[command.command_id] = Message(command, parts)

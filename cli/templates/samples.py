@@ -17,8 +17,7 @@ GIVEN: dict[str, Any] = {
         "id": "5f0c0f3e-0000-5000-8000-000000000000",
         "step": "preview",
         "timezone": "Asia/Tokyo",
-        "unsubscribe_url": PLACEHOLDERS[0],
-        "preferences_url": PLACEHOLDERS[1],
+        **PLACEHOLDERS,
     },
     "now": "2026-03-02T10:45:00.000+09:00",
 }

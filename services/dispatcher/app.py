@@ -17,7 +17,6 @@ from services.dispatcher.connectors.file import lanes_of, read_connectors
 from services.dispatcher.connectors.http import HttpSettings
 from services.dispatcher.consumer import Dispatcher, Membership, make_consumer
 from services.dispatcher.lanes import Lane
-from services.dispatcher.links import links_of
 from services.dispatcher.orders import StoppedJourneys
 from services.dispatcher.partition import OwnedPartition, Surroundings
 from services.dispatcher.ports import Clocks
@@ -27,6 +26,7 @@ from services.dispatcher.redis_rates import RedisRate
 from services.dispatcher.settings import DispatcherSettings
 from services.dispatcher.telemetry import MetricsTelemetry
 from services.dispatcher.worker import WorkerLimits
+from shared.composing.links import links_of
 from shared.health import HealthServer
 from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import KafkaPublisher

@@ -17,10 +17,11 @@ from services.dispatcher.delivery import Deliverer
 from services.dispatcher.freshness import CancelsFresh
 from services.dispatcher.lanes import Lane
 from services.dispatcher.ledger import Appender, KafkaLedger
-from services.dispatcher.ports import Clocks, DeliveryOptions, Links
+from services.dispatcher.ports import Clocks, DeliveryOptions
 from services.dispatcher.telemetry import Telemetry
 from services.dispatcher.worker import PartitionWorker, WorkerLimits
 from shared.clock import DAY
+from shared.composing.links import Links
 from shared.errors import RetryableError
 from shared.log import LogReader, LogRecord
 from shared.messages.command import CommandRecord

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, Protocol
 
 import msgspec
 
 from services.dispatcher.core.retry import RetryPolicy
 from services.dispatcher.telemetry import Silent, Telemetry
 from shared.clock import HOUR, SECOND, Clock, system_clock
+from shared.composing.links import NO_LINKS, Links
 from shared.errors import KikkakeError, RetryableError
 from shared.log import Output
-from shared.messages.command import CommandRecord, Mark, SendCommand
+from shared.messages.command import CommandRecord, Mark
 from shared.messages.delivery import Delivery
 
 ClaimResult = Literal["granted", "held_elsewhere", "rebuild_first"]
@@ -118,45 +119,6 @@ class Clocks(msgspec.Struct, frozen=True):
 
     journey: Clock = system_clock
     machine: Clock = system_clock
-
-
-class Links(Protocol):
-    """What a message has of ours: links to unsubscribe and to be tracked by, and what its feedback is found back by."""
-
-    def data(self, command: SendCommand, channel: str) -> Mapping[str, Any]:
-        """Return what the texts of ``command`` may refer to."""
-
-    def parts(self, command: SendCommand, channel: str, parts: Mapping[str, str]) -> Mapping[str, str]:
-        """Return the rendered ``parts`` as they are sent."""
-
-    def headers(self, command: SendCommand, channel: str) -> Mapping[str, str]:
-        """Return further headers (List-Unsubscribe)."""
-
-    def reference(self, command: SendCommand, channel: str) -> str | None:
-        """Return ``Message.reference``."""
-
-
-class NoLinks:
-    """Messages as they are: nobody said where links would lead."""
-
-    def data(self, command: SendCommand, channel: str) -> Mapping[str, Any]:
-        """Return the command's own data."""
-        return command.data
-
-    def parts(self, command: SendCommand, channel: str, parts: Mapping[str, str]) -> Mapping[str, str]:
-        """Return ``parts``."""
-        return parts
-
-    def headers(self, command: SendCommand, channel: str) -> Mapping[str, str]:
-        """Return none."""
-        return {}
-
-    def reference(self, command: SendCommand, channel: str) -> str | None:
-        """Return None."""
-        return None
-
-
-NO_LINKS = NoLinks()
 
 
 class DeliveryOptions(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,6 @@ import structlog
 from services.dispatcher.channels.base import Message, Provider
 from services.dispatcher.core.retry import RetryAt, Setback, next_attempt
 from services.dispatcher.core.rows import End, Work, attempted, free, in_hand, refusal_of, through, with_channels
-from services.dispatcher.core.utm import with_utm
 from services.dispatcher.errors import (
     AmbiguousError,
     BusyError,
@@ -21,9 +20,10 @@ from services.dispatcher.errors import (
 )
 from services.dispatcher.handover import Handover, Untaken, Way
 from services.dispatcher.lanes import Lane, Place, choose
+from shared.composing.compose import compose
 from shared.messages.command import SendCommand
 from shared.messages.delivery import Delivery
-from shared.rendering import TemplateError, render
+from shared.rendering import TemplateError
 
 _LOG = structlog.get_logger(__name__)
 
@@ -51,9 +51,7 @@ class Sender:
         if self._choose(lanes, command) is None:
             return await self._wait(work, command, lanes)
         try:
-            links = self._options.links
-            rendered = render(command.content[name], links.data(command, name)).parts
-            parts = links.parts(command, name, with_utm(command, name, rendered))
+            parts = compose(command, name, self._options.links, work.offset)
         except TemplateError as error:
             end = End("skipped", "template_error", str(error), tried=work.tried)
             return await self._handover.end(work, end)

@@ -135,7 +135,7 @@ class PartitionWorker:
                 continue
             await self._room()
             await self._slots.acquire()
-            work, slot = Work(command, recorded_at=record.timestamp), _Slot(self._slots)
+            work, slot = Work(command, recorded_at=record.timestamp, offset=record.offset), _Slot(self._slots)
             self._spawn(self._first(work, record, slot), command.command_id, slot)
 
     async def _room(self) -> None:

@@ -24,6 +24,7 @@ from services.ingest.gate import Bounds
 from services.ingest.keys import KeyRing, plain_keys
 from services.ingest.keys_watch import KeysFile
 from services.ingest.link_routes import Links, consents_by
+from services.ingest.links.views import Views
 from services.ingest.origins import Origins
 from services.ingest.pace import Pace
 from services.ingest.rates import Rate
@@ -33,13 +34,17 @@ from services.ingest.settings import IngestSettings
 from services.ingest.webhooks.feedback_kinds import feedback_of
 from services.ingest.webhooks.file import read_webhooks
 from shared.clock import SECOND, system_clock
+from shared.composing.links import links_of
 from shared.entry import run_main
 from shared.errors import ConfigurationError
 from shared.kafka.admin import ensure_topics
+from shared.kafka.partition import partition_of
 from shared.kafka.publisher import KafkaPublisher
-from shared.log import LogUnavailableError
+from shared.kafka.reader import KafkaLogReader
+from shared.log import LogRecord, LogUnavailableError
 from shared.logs import configure_logging
 from shared.memory import keep
+from shared.messages.topics import COMMANDS
 from shared.metrics import Metrics
 from shared.tokens import Tokens
 
@@ -108,7 +113,9 @@ def build(settings: IngestSettings, draining: Callable[[], bool]) -> FastAPI:
         admin_token=admin_token,
         ready=ready,
         standards=standards,
-        links=None if seals is None else Links(seals=seals, workspace=standards.workspace, consents=known),
+        links=None
+        if seals is None
+        else Links(seals=seals, workspace=standards.workspace, consents=known, views=_views(settings)),
         hooks={} if settings.webhooks is None else read_webhooks(settings.webhooks, os.environ, feedback),
         bounds=Bounds(
             in_flight_bytes=settings.max_in_flight_bytes,
@@ -122,6 +129,17 @@ def build(settings: IngestSettings, draining: Callable[[], bool]) -> FastAPI:
         extra_routers=[create_contacts_router(find, readers, Pace(settings.reads_per_second), metrics)],
         lifespan=lifespan,
     )
+
+
+def _views(settings: IngestSettings) -> Views:
+    """Return what shows messages again: their commands are read from Kafka, one by one."""
+    reader = KafkaLogReader(settings.kafka_bootstrap, prefix=settings.topic_prefix, timeout=settings.publish_timeout)
+
+    async def fetch(contact: str, offset: int) -> LogRecord | None:
+        found = await reader.read(COMMANDS, partition_of(contact.encode(), settings.partitions), offset, 1)
+        return found[0] if found else None
+
+    return Views(fetch, links_of(settings.seals(), settings.public_url))
 
 
 def _keys(settings: IngestSettings) -> tuple[KeyRing, Callable[[], Coroutine[Any, Any, None]] | None]:

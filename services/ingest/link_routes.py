@@ -1,7 +1,8 @@
-"""The routes behind links in messages: ``/t/o`` (opened), ``/t/c`` (followed), ``/u`` (what the contact is sent).
+"""The routes behind links in messages.
 
-A GET never changes anything that the contact wants: it is counted and leads on, or shows a page. Where a link leads is
-sealed in it, so that none can be made that leads elsewhere.
+``/t/o``: opened. ``/t/c``: followed. ``/u``: what the contact is sent. ``/v``: the message itself, in a browser. A GET
+never changes anything that the contact wants: it is counted and leads on, or shows a page. Where a link leads is sealed
+in it, so that none can be made that leads elsewhere.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ from services.ingest.links import pages
 from services.ingest.links.calls import FOLLOWED, chosen, followed, opened, scanned
 from services.ingest.links.form import BODY_BYTES, PAGE, choices_of, fields_of
 from services.ingest.links.machines import Followers, machine_of
+from services.ingest.links.views import POLICY, Views
 from services.ingest.pace import Pace
 from shared.clock import Clock
 from shared.errors import KikkakeError
 from shared.journeys.model import TRACKING
 from shared.journeys.workspace import TopicText, Workspace
-from shared.links.link import CLICK, OPEN, UNSUBSCRIBE, Link, link_of
+from shared.links.link import CLICK, OPEN, UNSUBSCRIBE, VIEW, Link, link_of
 from shared.links.seals import Purpose, Seals
 from shared.log import LogUnavailableError
 
@@ -39,6 +41,8 @@ LINKS = Source(name="link")
 """The source under which what comes by links is counted."""
 PER_SECOND = 1_000
 """Links that are counted, and choices that are taken, in a second in a process."""
+VIEWS_PER_SECOND = 20
+"""Messages that are made again in a second in a process: each is read from the log and rendered."""
 PATIENCE = 0.3
 """Seconds for which a reader waits for the log before the link leads on."""
 _ASK = 1.0
@@ -62,10 +66,13 @@ class Links(msgspec.Struct, frozen=True, kw_only=True):
     seals: Seals
     workspace: Workspace = Workspace()
     consents: Consents | None = None
+    views: Views | None = None
     pace: Pace | None = None
     """Of what is counted, and of pages: opens, follows and whoever looks at what may be chosen."""
     choices: Pace | None = None
     """Of what is chosen: the pictures of a campaign that a mail program loads at once refuse nobody's choice."""
+    shown: Pace | None = None
+    """Of messages that are shown in a browser."""
     patience: float = PATIENCE
 
 
@@ -100,6 +107,7 @@ def create_link_router(intake: Intake, links: Links, clock: Clock) -> APIRouter:
         (UNSUBSCRIBE, chooser.show, "GET", _PAGES),
         (UNSUBSCRIBE, chooser.show, "HEAD", _PAGES),
         (UNSUBSCRIBE, chooser.choose, "POST", _PAGES),
+        (VIEW, _Viewer(links, intake).show, "GET", _PAGES),
     ):
         router.add_api_route(
             path + "{token}", _readable(endpoint), methods=[method], responses=responses, response_class=Response
@@ -205,6 +213,29 @@ class _Chooser:
         """Return the topics that may be chosen by ``link``: its own, and those of the workspace."""
         own = [link.target] if link.target and link.target not in self._topics else []
         return [*own, *self._topics]
+
+
+class _Viewer:
+    """Messages in a browser. What is counted is counted by the picture that is in them, as in a mail program."""
+
+    def __init__(self, links: Links, intake: Intake) -> None:
+        self._links = links
+        self._pace = links.shown or Pace(VIEWS_PER_SECOND)
+        self._intake = intake
+
+    async def show(self, request: Request, token: str) -> Response:
+        """Show a message as it was sent, for as long as its command is kept."""
+        link, views = link_of(self._links.seals, "view", token), self._links.views
+        if link is None or views is None:
+            raise NotFoundError("there is no such message")
+        if not self._pace.take():
+            self._intake.count_refused(TooManyLinksError.code)
+            raise TooManyLinksError
+        page = await views.page(link)
+        if page is None:
+            text = pages.sorry(_language(request), "gone")
+            return Response(text, 404, pages.headers(), media_type="text/html")
+        return Response(page, 200, {**pages.headers(), "content-security-policy": POLICY}, media_type="text/html")
 
 
 class _Recorder:

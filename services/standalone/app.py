@@ -19,7 +19,6 @@ from services.dispatcher.channels.mail import Mails, mail_settings
 from services.dispatcher.channels.smtp import parse_smtp_url
 from services.dispatcher.connectors.file import lanes_of, read_connectors
 from services.dispatcher.lanes import Lane
-from services.dispatcher.links import links_of
 from services.dispatcher.providers import lanes_of as lanes_of_providers
 from services.dispatcher.providers import read_providers
 from services.dispatcher.rates import LocalRate
@@ -30,6 +29,7 @@ from services.ingest.contacts import Readers, create_contacts_router
 from services.ingest.keys import plain_keys
 from services.ingest.keys_watch import KeysFile
 from services.ingest.link_routes import Links, consents_by
+from services.ingest.links.views import Views
 from services.ingest.pace import Pace
 from services.ingest.screening import load_standards
 from services.ingest.server import Connection
@@ -47,11 +47,13 @@ from services.standalone.storage.database import Database
 from services.standalone.storage.deliveries import SqliteDeliveries
 from services.standalone.storage.log import PARTITION, SqliteLog
 from shared.clock import DAY, Clock, system_clock
+from shared.composing.links import links_of
 from shared.errors import ConfigurationError
 from shared.journeys.conditions import CHANNELS
 from shared.journeys.files import load_definitions
 from shared.link_settings import seals_of
-from shared.messages.topics import EVENTS
+from shared.log import LogRecord
+from shared.messages.topics import COMMANDS, EVENTS
 from shared.metrics import Metrics
 from shared.tokens import Tokens
 
@@ -144,6 +146,7 @@ def compose(settings: StandaloneSettings, environment: Mapping[str, str] | None 
     evaluation = Evaluation(
         log=log, contacts=contacts, catalog=catalog, clock=clock, speed=settings.speed, metrics=metrics
     )
+    made_links = links_of(seals, settings.public_url)
     dispatch = Dispatch(
         log=log,
         deliveries=deliveries,
@@ -151,10 +154,14 @@ def compose(settings: StandaloneSettings, environment: Mapping[str, str] | None 
         connectors=lanes_of(connectors),
         clock=clock,
         metrics=metrics,
-        links=links_of(seals, settings.public_url),
+        links=made_links,
     )
     feedback = None if seals is None else feedback_of(seals, metrics, clock)
     find = ContactLookup(contacts, lambda: evaluation.runner.caught_up).find
+
+    async def fetch(_contact: str, offset: int) -> LogRecord | None:
+        return next(iter(log.read(COMMANDS, PARTITION, offset, 1)), None)
+
     admin = Admin(credentials.admin_token, lambda: ring.keys.admins)
     app = create_app(
         publisher=log,
@@ -165,7 +172,11 @@ def compose(settings: StandaloneSettings, environment: Mapping[str, str] | None 
         metrics=metrics,
         standards=standards,
         hooks={} if settings.webhooks is None else read_webhooks(settings.webhooks, environment or {}, feedback),
-        links=None if seals is None else Links(seals=seals, workspace=standards.workspace, consents=consents_by(find)),
+        links=None
+        if seals is None
+        else Links(
+            seals=seals, workspace=standards.workspace, consents=consents_by(find), views=Views(fetch, made_links)
+        ),
         extra_routers=[
             create_inbox_router(inboxes, admin),
             create_contacts_router(

@@ -11,12 +11,13 @@ from services.dispatcher.channels.base import Provider
 from services.dispatcher.connectors.base import Connector
 from services.dispatcher.delivery import Deliverer
 from services.dispatcher.lanes import Lane
-from services.dispatcher.ports import NO_LINKS, Clocks, DeliveryOptions, Links, LocalClaims
+from services.dispatcher.ports import Clocks, DeliveryOptions, LocalClaims
 from services.dispatcher.telemetry import MetricsTelemetry
 from services.dispatcher.worker import PartitionWorker
 from services.standalone.storage.deliveries import SqliteDeliveries
 from services.standalone.storage.log import PARTITION, SqliteLog
 from shared.clock import Clock, system_clock
+from shared.composing.links import NO_LINKS, Links
 from shared.log import LogUnavailableError
 from shared.messages.command import Mark
 from shared.messages.topics import CANCELS, COMMANDS, TopicName

@@ -6,7 +6,7 @@ import msgspec
 
 from shared.links.seals import Purpose, Seals
 
-OPEN, CLICK, UNSUBSCRIBE = "/t/o/", "/t/c/", "/u/"
+OPEN, CLICK, UNSUBSCRIBE, VIEW = "/t/o/", "/t/c/", "/u/", "/v/"
 """The paths before a token."""
 PATHS: dict[Purpose, str] = {
     "open": OPEN,
@@ -15,13 +15,15 @@ PATHS: dict[Purpose, str] = {
     "forward": CLICK,
     "unsubscribe": UNSUBSCRIBE,
     "preferences": UNSUBSCRIBE,
+    "view": VIEW,
 }
 
 
 class Link(msgspec.Struct, frozen=True, array_like=True):
-    """Whose message it is in, and which. ``target`` is the address behind a click, the topic of an unsubscription.
+    """Whose message it is in, and which.
 
-    ``contact`` is the contact's key (``u:…``), ``at`` when the message was decided (log time, ms).
+    ``target`` is the address behind a click, the topic of an unsubscription, the offset in ``commands`` of a message to
+    be shown. ``contact`` is the contact's key (``u:…``), ``at`` when the message was decided (log time, ms).
     """
 
     contact: str

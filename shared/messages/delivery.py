@@ -23,6 +23,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     ``term`` is its writer's place in the order of the partition's owners, where there can be more than one.
     ``provider`` is who has the message in hand (``sending``), or may have it since ``provider_since`` (machine time)
     and drops a repeat of its id: it alone is asked again. ``tried`` are the channels that did not take the message.
+    ``offset`` is the place of the command's record in its partition of ``commands``.
     """
 
     command_id: str
@@ -40,3 +41,4 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     provider: str | None = None
     provider_since: int | None = None
     tried: tuple[Attempt, ...] = ()
+    offset: int | None = None

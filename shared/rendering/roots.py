@@ -12,19 +12,22 @@ ROOTS: dict[str, tuple[str, ...]] = {
     "event": ("name", "properties"),
     "trigger": ("name", "properties", "occurrence"),
     "journey": ("id", "version"),
-    "message": ("id", "step", "timezone", "unsubscribe_url", "preferences_url"),
+    "message": ("id", "step", "timezone", "unsubscribe_url", "preferences_url", "view_in_browser_url"),
     "now": (),
 }
 """Root to the words that can stand right below it; none: whatever the site and the journey put there."""
 
 
-PLACEHOLDERS = ("https://link.example/u/unsubscribe", "https://link.example/u/preferences")
+PLACEHOLDERS = {
+    "unsubscribe_url": "https://link.example/u/unsubscribe",
+    "preferences_url": "https://link.example/u/preferences",
+    "view_in_browser_url": "https://link.example/v/message",
+}
 """What stands for the links of a message where none can be made: in tests, simulations and previews."""
 
 
-def with_links(data: Mapping[str, Any], unsubscribe: str, preferences: str) -> dict[str, Any]:
-    """Return ``data`` with the links that lead a contact to what it is sent, of this message's topic and of all."""
-    links = {"unsubscribe_url": unsubscribe, "preferences_url": preferences}
+def with_links(data: Mapping[str, Any], links: Mapping[str, str]) -> dict[str, Any]:
+    """Return ``data`` with the links of the message that its texts may print."""
     return {**data, "message": {**data.get("message", {}), **links}}
 
 

@@ -39,7 +39,9 @@ steps:
         email:
           subject: {id}
           text: "{{{{ message.unsubscribe_url }}}}"
-          html: '<a href="https://shop.example/sale?a=1&amp;b=2">Sale</a>'
+          html: |
+            <a href="https://shop.example/sale?a=1&amp;b=2">Sale</a>
+            <a href="{{{{ message.view_in_browser_url }}}}">Look</a>
 """
 EVENTS = {"welcome": "Signed Up", "thanks": "Message Clicked"}
 SECRET = "s" * 32
@@ -141,6 +143,9 @@ def test_a_click_starts_a_journey_and_an_unsubscription_ends_the_mails(host: Hos
         for name, value in _headers(mail)
         if name == "List-Unsubscribe"
     }
+
+    [view] = re.findall(r'href="http://127.0.0.1:\d+(/v/[^"]+)"', page)
+    assert page.splitlines() == reader.get(view).text.splitlines()
 
     # Whoever looks at a mail follows its links: none of it changes what its reader gets.
     assert [200, 200, 200] == [reader.get(path).status_code for path in (dot, leave, f"{leave}?all=revoked")]

@@ -22,7 +22,7 @@ class Work(msgspec.Struct, frozen=True):
     """A command with how often it was tried; ``since`` and ``recorded_at`` (its record's append) are machine time.
 
     ``provider`` may have had it since ``provider_since``, and no other one is asked; ``tried`` are the channels that
-    did not take it. ``row`` is the one that it was made of.
+    did not take it. ``row`` is the one that it was made of; ``offset`` is its record's in ``commands``.
     """
 
     command: CommandRecord
@@ -33,6 +33,7 @@ class Work(msgspec.Struct, frozen=True):
     provider_since: int | None = None
     tried: tuple[Attempt, ...] = ()
     row: Delivery | None = None
+    offset: int | None = None
 
 
 class End(msgspec.Struct, frozen=True):
@@ -78,6 +79,7 @@ def work_of(row: Delivery, command: CommandRecord) -> Work:
         provider_since=row.provider_since,
         tried=row.tried,
         row=row,
+        offset=row.offset,
     )
 
 
@@ -113,6 +115,7 @@ def row_of(
         provider=work.provider,
         provider_since=work.provider_since,
         tried=work.tried,
+        offset=work.offset,
     )
 
 

@@ -47,6 +47,7 @@ _WORDS: dict[Language, dict[str, str]] = {
         "unchanged": "What you do not choose stays as it is.",
         "none": "There is nothing to choose here: this message was about something that you ordered or asked for.",
         "sorry": "This did not work",
+        "gone": "This message is not kept any more. You still have it in your mailbox.",
         "busy": "Too much is going on here just now. Please try again in a minute.",
     },
     "ja": {
@@ -64,11 +65,12 @@ _WORDS: dict[Language, dict[str, str]] = {
         "unchanged": "選ばない内容の設定は変わりません。",
         "none": "選べる内容はありません。このメッセージは、ご注文やお申し込みについてのお知らせです。",
         "sorry": "ページを表示できません",
+        "gone": "このメッセージの保存期間は終了しました。お手元のメールをご覧ください。",
         "busy": "ただいま混み合っています。しばらくしてからもう一度お試しください。",
     },
 }
 Notice = Literal["saved", "failed", "nothing"]
-Problem = Literal["unknown", "busy"]
+Problem = Literal["unknown", "gone", "busy"]
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -111,7 +113,7 @@ def preferences(language: Language, choices: Sequence[Choice], topic: str, notic
 
 
 def sorry(language: Language, problem: Problem) -> str:
-    """Return the page for a link that is none of ours (``unknown``), or that cannot be taken now."""
+    """Return the page for a link that is none of ours (``unknown``), no more (``gone``), or not now."""
     words = _WORDS[language]
     return _page(language, words["sorry"], f'<p role="alert">{escape(words[problem])}</p>')
 

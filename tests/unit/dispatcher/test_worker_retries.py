@@ -14,12 +14,16 @@ from services.dispatcher.errors import AmbiguousError, MisconfiguredError
 from services.dispatcher.ports import ClaimResult
 from services.dispatcher.rates import LocalRate
 from shared.clock import HOUR, MINUTE
+from shared.composing.links import MessageLinks
+from shared.links.link import link_of
+from shared.links.seals import Seals
 from shared.messages.command import Hours
 from shared.messages.delivery import Delivery
 from tests.dispatching import NOON, Bench, a_command, a_record, eventually
 from tests.fakes import MemoryLedger, RecordingProvider, ScriptedClaims
 
 COMMAND = a_command()
+SEALS = Seals(["s" * 32])
 QUIET = Hours(reason="quiet_hours", start="11:00", end="13:00", zone="UTC", when_closed="defer")
 
 
@@ -131,3 +135,23 @@ async def test_what_waits_for_the_morning_is_not_written_again_while_its_provide
     assert 2 == bench.worker.scheduled
     assert written + 1 >= len(bench.memory.history)
     await bench.worker.drain(1)
+
+
+async def test_what_was_put_off_still_knows_where_its_record_is() -> None:
+    """By its place the message is found again when it is shown in a browser."""
+    links = MessageLinks(SEALS, "https://m.shop.example")
+    command = a_command(
+        content={"email": {"subject": "Hi", "text": "{{ message.view_in_browser_url }}"}}, hours=(QUIET,), topic="news"
+    )
+    bench = Bench(links=links)
+    await bench.worker.start()
+    await bench.worker.take_commands([a_record(41, command)])
+    await eventually(lambda: bench.worker.scheduled == 1)
+    assert [] == bench.channel.sent
+    bench.journey = bench.machine = NOON + 2 * HOUR
+    await eventually(lambda: len(bench.channel.sent) == 1)
+    await bench.worker.drain(1)
+    [message] = bench.channel.sent
+    link = link_of(SEALS, "view", message.parts["text"].rpartition("/")[2])
+    assert link is not None
+    assert "41" == link.target

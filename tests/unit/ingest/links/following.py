@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from services.ingest.link_routes import Links
+from services.ingest.links.views import Views
 from services.ingest.pace import Pace
 from shared.journeys.workspace import TopicText, Workspace
 from shared.links.link import Link, url_of
@@ -48,6 +49,8 @@ def a_site(
     consents: Any = None,
     pace: Pace | None = None,
     choices: Pace | None = None,
+    views: Views | None = None,
+    shown: Pace | None = None,
     **more: Any,
 ) -> Site:
     links = Links(
@@ -56,6 +59,8 @@ def a_site(
         consents=consents,
         pace=pace or Pace(1_000, FakeClock(0)),
         choices=choices or Pace(1_000, FakeClock(0)),
+        views=views,
+        shown=shown or Pace(1_000, FakeClock(0)),
         patience=5.0,
     )
     return Site(links=links, **more)

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.dispatcher.links import REFERENCE_HEADER, MessageLinks, links_of
-from services.dispatcher.ports import NoLinks
+from shared.composing.links import REFERENCE_HEADER, MessageLinks, NoLinks, links_of
 from shared.errors import ConfigurationError
 from shared.ids import address_tag
 from shared.links.link import Link, link_of
@@ -59,6 +58,13 @@ async def test_a_mail_leads_back_here() -> None:
     about = Link("u:c1", command.command_id, "cart", 1, "remind", "email", NOON)
     assert about == link_in("open", opened)
     assert page.endswith("</body>")
+
+
+def test_a_mail_whose_place_in_the_log_is_known_can_be_shown_in_a_browser() -> None:
+    command = mail()
+    assert "view_in_browser_url" not in LINKS.data(command, "email", None)["message"]
+    assert "view_in_browser_url" not in LINKS.data(command, "sms", 7)["message"]
+    assert "7" == target("view", LINKS.data(command, "email", 7)["message"]["view_in_browser_url"])
 
 
 async def test_made_again_it_is_the_same_mail() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.dispatcher.core.page_links import attributes_of, replace_links, with_picture
+from shared.composing.page_links import attributes_of, replace_links, with_picture
 
 
 def numbered(page: str) -> tuple[str, list[str]]:

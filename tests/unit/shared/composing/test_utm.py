@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from services.dispatcher.core.utm import with_utm
+from shared.composing.utm import with_utm
 from shared.messages.command import Utm
 from tests.dispatching import a_command
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from urllib.parse import urlencode, urlsplit
 
-from services.dispatcher.core.page_links import replace_links
+from shared.composing.page_links import replace_links
 from shared.messages.command import SendCommand
 
 _IN_TEXT = re.compile(r"https?://[^\s<>\"']+")

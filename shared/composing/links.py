@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from services.dispatcher.core.page_links import replace_links, with_picture
-from services.dispatcher.ports import Links, NoLinks
+from shared.composing.page_links import replace_links, with_picture
 from shared.errors import ConfigurationError
 from shared.ids import address_tag
-from shared.links.link import CLICK, OPEN, UNSUBSCRIBE, Link, url_of
+from shared.links.link import CLICK, OPEN, UNSUBSCRIBE, VIEW, Link, url_of
 from shared.links.reference import reference_of
 from shared.links.seals import Purpose, Seals
 from shared.messages.command import SendCommand
@@ -27,6 +26,45 @@ _LONGEST_TARGET = 3_000
 """Bytes of an address that is still replaced: with it sealed, the new one is a third longer."""
 
 
+class Links(Protocol):
+    """What a message has of ours: links to unsubscribe and to be tracked by, and what its feedback is found back by."""
+
+    def data(self, command: SendCommand, channel: str, offset: int | None) -> Mapping[str, Any]:
+        """Return what the texts of ``command``, whose record is at ``offset`` of ``commands``, may refer to."""
+
+    def parts(self, command: SendCommand, channel: str, parts: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the rendered ``parts`` as they are sent."""
+
+    def headers(self, command: SendCommand, channel: str) -> Mapping[str, str]:
+        """Return further headers (List-Unsubscribe)."""
+
+    def reference(self, command: SendCommand, channel: str) -> str | None:
+        """Return ``Message.reference``."""
+
+
+class NoLinks:
+    """Messages as they are: nobody said where links would lead."""
+
+    def data(self, command: SendCommand, channel: str, offset: int | None) -> Mapping[str, Any]:
+        """Return the command's own data."""
+        return command.data
+
+    def parts(self, command: SendCommand, channel: str, parts: Mapping[str, str]) -> Mapping[str, str]:
+        """Return ``parts``."""
+        return parts
+
+    def headers(self, command: SendCommand, channel: str) -> Mapping[str, str]:
+        """Return none."""
+        return {}
+
+    def reference(self, command: SendCommand, channel: str) -> str | None:
+        """Return None."""
+        return None
+
+
+NO_LINKS = NoLinks()
+
+
 class MessageLinks:
     """Makes them below ``public_url``. The same message has the same links, however often it is made."""
 
@@ -35,13 +73,19 @@ class MessageLinks:
         self._seals = seals
         self._public_url = public_url
         self._mailto = mailto
-        self._own = tuple(public_url + path for path in (OPEN, CLICK, UNSUBSCRIBE))
+        self._own = tuple(public_url + path for path in (OPEN, CLICK, UNSUBSCRIBE, VIEW))
 
-    def data(self, command: SendCommand, channel: str) -> Mapping[str, Any]:
+    def data(self, command: SendCommand, channel: str, offset: int | None) -> Mapping[str, Any]:
         """Return the command's data with the links that a text may print."""
         if command.to_staff:
             return command.data
-        return with_links(command.data, self._unsubscribe(command, channel), self._url("preferences", command, channel))
+        found = {
+            "unsubscribe_url": self._unsubscribe(command, channel),
+            "preferences_url": self._url("preferences", command, channel),
+        }
+        if channel == "email" and offset is not None:
+            found["view_in_browser_url"] = self._url("view", command, channel, str(offset))
+        return with_links(command.data, found)
 
     def parts(self, command: SendCommand, channel: str, parts: Mapping[str, str]) -> Mapping[str, str]:
         """Return the parts of the rendered message; the links of its page lead here first, if it may be tracked."""
