@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tests.servers.process import free_port
+from tests.servers.process import free_port, spawn
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,8 +41,7 @@ class Process:
 
     def start(self) -> Process:
         """Start and return at once."""
-        with self.log.open("ab") as output:
-            self._process = subprocess.Popen(self._args, cwd=ROOT, env=self._env, stdout=output, stderr=output)
+        self._process = spawn(self._args, self.log, cwd=ROOT, env=self._env)
         self.starts += 1
         return self
 

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import os
 import resource
+import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -49,6 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
     names = options.row.split(",")
     if unknown := set(names) - ROWS.keys():
         parser.error(f"no row {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
+    # Ended by either signal, also where the shell has us ignore Ctrl-C, it stops what it started.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     # Only what goes wrong in the harness itself; the services' logs go to files.
     configure_logging("error", "console")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

@@ -112,12 +112,22 @@ def test_redis_keeps_a_key_over_sigkill(redis_server: RedisServer) -> None:
             assert client.get("key") == b"value"
 
 
-def test_a_server_dies_with_the_python_that_started_it(redis_server: RedisServer, tmp_path: Path) -> None:
-    code = (
-        "import pathlib, sys; from tests.servers.redis import RedisServer; "
-        "s = RedisServer(data=pathlib.Path(sys.argv[1])); s.start(); "
-        "print(s.pid, flush=True); sys.stdin.read()"
-    )
+_SERVER = (
+    "import pathlib, sys; from tests.servers.redis import RedisServer; "
+    "s = RedisServer(data=pathlib.Path(sys.argv[1])); s.start(); "
+    "print(s.pid, flush=True); sys.stdin.read()"
+)
+_SERVICE = (
+    "import pathlib, sys; from tests.e2e.processes import Process; "
+    "s = Process('ours', ['http.server', '--bind', '127.0.0.1', '0'], {}, pathlib.Path(sys.argv[1]), 0).start(); "
+    "print(s.pid, flush=True); sys.stdin.read()"
+)
+
+
+@pytest.mark.parametrize("code", [_SERVER, _SERVICE], ids=["server", "service"])
+def test_what_was_started_dies_with_the_python_that_started_it(
+    code: str, redis_server: RedisServer, tmp_path: Path
+) -> None:
     command = [sys.executable, "-c", code, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None

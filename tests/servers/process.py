@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -57,7 +57,16 @@ def free_port() -> int:
     raise ServerError(f"no free loopback port found between {_PORTS.start} and {_PORTS.stop - 1}")
 
 
-def _spawn(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+def spawn(
+    command: Sequence[str], log: Path, *, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start ``command``, whose output is appended to ``log``; however we end, killed too, it ends with us."""
+    return _LAUNCHER.submit(_spawn, command, log, cwd, env).result()
+
+
+def _spawn(
+    command: Sequence[str], log: Path, cwd: Path | None, env: Mapping[str, str] | None
+) -> subprocess.Popen[bytes]:
     parent = os.getpid()
 
     def die_with_parent() -> None:
@@ -70,6 +79,8 @@ def _spawn(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
         # Its own session, so that Ctrl-C in a terminal reaches only us and we stop the servers in order.
         return subprocess.Popen(
             command,
+            cwd=cwd,
+            env=env,
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
@@ -205,7 +216,7 @@ class ProcessServer(abc.ABC):
         # would otherwise answer the readiness check in the server's place.
         if port_in_use(self.port):
             raise ServerError(f"{self.name}: address already in use: {HOST}:{self.port}")
-        self._process = _LAUNCHER.submit(_spawn, list(self._command()), self.log).result()
+        self._process = spawn(list(self._command()), self.log)
         deadline = time.monotonic() + self.start_timeout
         while not self._answers():
             if not self.running:
