@@ -33,9 +33,21 @@ class Line(NamedTuple):
 
     @property
     def room(self) -> int:
-        """How many may be tried now."""
-        lane = choose(self.lanes, urgent=self.urgent) if self.lanes else None
-        return lane.room(urgent=self.urgent) if lane is not None else 0 if self.lanes else _ALWAYS
+        """How many may be tried now, besides those that were called and are on their way."""
+        if not self.lanes:
+            return _ALWAYS
+        lane = choose(self.lanes, urgent=self.urgent)
+        return 0 if lane is None else max(0, lane.room(urgent=self.urgent) - lane.called)
+
+    def call(self) -> Lane[Any] | None:
+        """Note that one of the line comes to be tried, and return who for: it ends by ``lane.called -= 1``.
+
+        Else each partition would send for as many as there is room for, to be turned away by the others'.
+        """
+        lane = choose(self.lanes, urgent=self.urgent)
+        if lane is not None:
+            lane.called += 1
+        return lane
 
 
 class Deliverer:

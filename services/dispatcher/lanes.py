@@ -53,6 +53,8 @@ class Lane(Generic[P]):
         self.provider = provider
         self.name = name
         self.options = options or LaneOptions()
+        self.called = 0
+        """How many were taken out of the schedule for it and have not come in yet."""
         self._hands = Hands(width)
         self._width = width
         self._held = 0

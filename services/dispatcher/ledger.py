@@ -16,6 +16,7 @@ import structlog
 
 from services.dispatcher.ended import EndedIds, compact, expand
 from services.dispatcher.ports import FencedError
+from services.dispatcher.together import Together
 from shared.clock import DAY, Clock
 from shared.errors import BadMessageError, KikkakeError
 from shared.log import LogReader, LogRecord, Output, Publisher
@@ -37,6 +38,8 @@ _OPEN = frozenset({"deferred", "sending", "settled"})
 # Records that are passed over rather than asked for anew.
 _GAP = 5_000
 HELD = 64 * 1024 * 1024
+
+_Record = tuple[bytes, bytes | None]
 
 
 class Appender(Publisher, Protocol):
@@ -79,6 +82,8 @@ class KafkaLedger:
         self._token = b""
         self._fenced = False
         self._old: set[str] = set()
+        self._outputs: Together[Output, None] = Together(self._publish)
+        self._records: Together[_Record, int] = Together(self._write)
 
     async def take_over(self, token: str) -> None:
         """Write our owner record and read the partition to its end; ``term`` is set then.
@@ -132,12 +137,13 @@ class KafkaLedger:
         if self._fenced:
             raise FencedError
         if outputs:
-            await self._publisher.publish(outputs)
+            await self._outputs.add(outputs)
         if not deliveries:
             return
         rows = [msgspec.structs.replace(row, term=self.term) for row in deliveries]
         values = [codec.encode(row) for row in rows]
-        offsets = await self._write([(row.command_id.encode(), value) for row, value in zip(rows, values, strict=True)])
+        records = [(row.command_id.encode(), value) for row, value in zip(rows, values, strict=True)]
+        offsets = await self._records.add(records)
         for row, value, offset in zip(rows, values, offsets, strict=True):
             self._apply(row, len(value), offset)
 
@@ -204,7 +210,11 @@ class KafkaLedger:
         for start in range(0, len(old), _TOMBSTONES):
             await self._write([(key.encode(), None) for key in old[start : start + _TOMBSTONES]])
 
-    async def _write(self, records: Sequence[tuple[bytes, bytes | None]]) -> list[int]:
+    async def _publish(self, outputs: Sequence[Output]) -> list[None]:
+        await self._publisher.publish(outputs)
+        return [None] * len(outputs)
+
+    async def _write(self, records: Sequence[_Record]) -> list[int]:
         self._written += len(records)
         try:
             return await self._publisher.append(

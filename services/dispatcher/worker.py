@@ -12,6 +12,7 @@ import structlog
 
 from services.dispatcher.core.rows import Place, Work, dead_letter, work_of
 from services.dispatcher.delivery import Deliverer
+from services.dispatcher.lanes import Lane
 from services.dispatcher.ports import FencedError, Ledger
 from services.dispatcher.progress import Progress
 from services.dispatcher.schedule import Schedule, Times
@@ -40,15 +41,22 @@ class WorkerLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Slot:
-    """A command's place among those in hand; given back when it ends or waits for its provider, once."""
+    """A command's place among those in hand; given back when it ends or waits for its provider, once.
 
-    def __init__(self, slots: asyncio.Semaphore) -> None:
+    ``called`` is the lane that it was taken out of the schedule for.
+    """
+
+    def __init__(self, slots: asyncio.Semaphore, called: Lane[Any] | None = None) -> None:
         self._slots: asyncio.Semaphore | None = slots
+        self._called = called
 
     def release(self) -> None:
         slots, self._slots = self._slots, None
-        if slots is not None:
-            slots.release()
+        if slots is None:
+            return
+        slots.release()
+        if self._called is not None:
+            self._called.called -= 1
 
 
 class PartitionWorker:
@@ -267,21 +275,22 @@ class PartitionWorker:
     def _spawn(self, run: Coroutine[Any, Any, None], command_id: str | None = None, slot: _Slot | None = None) -> None:
         """Start ``run``; with a ``command_id``, after that command's former task and in a slot taken for it."""
         former = None if command_id is None else self._active.get(command_id)
-        task = asyncio.create_task(self._run(run, former, slot))
+        task = asyncio.create_task(self._run(run, former))
         self._tasks.add(task)
         if command_id is not None:
             self._active[command_id] = task
+        # Also of one that is cancelled before its first step: a lane outlives its partitions.
+        if slot is not None:
+            task.add_done_callback(lambda _: slot.release())
         task.add_done_callback(lambda done: self._ended(done, command_id))
 
-    async def _run(self, run: Coroutine[Any, Any, None], former: asyncio.Task[Any] | None, slot: _Slot | None) -> None:
+    async def _run(self, run: Coroutine[Any, Any, None], former: asyncio.Task[Any] | None) -> None:
         try:
             if former is not None:
                 await asyncio.wait([former])
             await run
         finally:
             run.close()
-            if slot is not None:
-                slot.release()
 
     def _ended(self, task: asyncio.Task[Any], command_id: str | None) -> None:
         self._tasks.discard(task)
@@ -318,7 +327,7 @@ class PartitionWorker:
     async def _retry(self, row: Delivery) -> None:
         if row.command is not None:
             await self._slots.acquire()
-            slot = _Slot(self._slots)
+            slot = _Slot(self._slots, self._deliverer.line(row).call())
             self._spawn(self._again(row, row.command, slot), row.command_id, slot)
 
     async def _load(self, command_ids: Sequence[str]) -> list[Delivery]:

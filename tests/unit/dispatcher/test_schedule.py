@@ -57,6 +57,21 @@ def test_a_line_without_room_holds_up_no_other() -> None:
     assert 1 == len(schedule)
 
 
+def test_those_on_their_way_count_until_they_are_there() -> None:
+    """Each partition has a schedule of its own for the one lane: together they call no more than it has room for."""
+    here, there, line = Schedule(), Schedule(), a_line(1)
+    for number in range(9):
+        here.put(a_row(number), line)
+        there.put(a_row(10 + number), line)
+    called = [line.call() for _ in ids(here, Times(NOON, NOON), limit=3)]
+    assert 2 == len(ids(there, Times(NOON, NOON)))
+    for lane in called:
+        assert lane is not None
+        lane.called -= 1
+    assert 5 == len(ids(there, Times(NOON, NOON)))
+    assert Line((), urgent=False).call() is None
+
+
 def test_the_urgent_come_first_and_each_line_has_its_share_of_a_look() -> None:
     schedule, line = Schedule(), a_line(8)
     schedule.put(a_row(1), line)

@@ -155,3 +155,15 @@ async def test_what_was_put_off_still_knows_where_its_record_is() -> None:
     link = link_of(SEALS, "view", message.parts["text"].rpartition("/")[2])
     assert link is not None
     assert "41" == link.target
+
+
+async def test_what_was_called_to_a_lane_and_is_given_up_leaves_it_its_room() -> None:
+    claims, ledger = SlowClaims(), MemoryLedger()
+    ledger.rows[COMMAND.command_id] = a_row()
+    bench = Bench(claims=claims, ledger=ledger, lanes=lambda bench: {"email": [bench.lane(bench.channel)]})
+    [lane] = bench.deliverer.line(a_row()).lanes
+    await bench.worker.start()
+    await eventually(lambda: claims.asked == 1)
+    assert 1 == lane.called
+    await bench.worker.drain(0)
+    assert 0 == lane.called
