@@ -19,7 +19,8 @@ from services.dispatcher.core.retry import RetryAt, RetryPolicy, Setback, next_a
 from services.dispatcher.core.rows import End, Work, ended, in_hand, row_of
 from services.dispatcher.errors import TemporaryError
 from services.dispatcher.lanes import Lane, Place
-from services.dispatcher.ports import Claims, ClaimsUnavailableError, DeliveryOptions, Ledger
+from services.dispatcher.ports import ClaimResult, Claims, ClaimsUnavailableError, DeliveryOptions, Ledger
+from shared.clock import SECOND
 from shared.log import LogUnavailableError, Output
 from shared.messages.answer import Answer
 from shared.messages.codec import encode
@@ -28,6 +29,8 @@ from shared.messages.outcome import Outcome
 from shared.messages.topics import EVENTS
 
 _LOG = structlog.get_logger(__name__)
+_HELD_ELSEWHERE = 5 * SECOND
+"""Between two tries for a claim that somebody else holds: a small part of the shortest lease."""
 
 
 class Way(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +95,7 @@ class Handover:
             return Untaken(work)
         try:
             # No command in particular: a claim without its row would hold the next owner off for nothing.
-            if not await self._claim(None):
+            if await self._ask_for(None) != "granted":
                 return None
             way.aside()
             if not await place.connect(self.options.patience):
@@ -100,7 +103,11 @@ class Handover:
             now = self.options.clocks.machine()
             work = msgspec.structs.replace(work, since=work.since or now)
             await self.save([row_of(in_hand(work, way.lane.name, now), "sending", now)])
-            certain = await self._claim(work.command.command_id) and self.options.owned()
+            claim = await self._ask_for(work.command.command_id)
+            if claim == "held_elsewhere":
+                # A former owner's, until its lease ends: each try is two rows.
+                return await self.defer(work, now + _HELD_ELSEWHERE)
+            certain = claim == "granted" and self.options.owned()
             if not certain or not isinstance(self.look(work), Deliver):
                 # Nothing was handed over; the schedule brings it back to the first check at once.
                 return await self.defer(work)
@@ -131,15 +138,16 @@ class Handover:
             case _:
                 return None
 
-    async def _claim(self, command_id: str | None) -> bool:
+    async def _ask_for(self, command_id: str | None) -> ClaimResult | None:
+        """Ask for a claim; None: there are none to be had now."""
         try:
             result = await self._claims.acquire(command_id)
             if result == "rebuild_first":
                 await self._claims.rebuild()
                 result = await self._claims.acquire(command_id)
         except ClaimsUnavailableError:
-            return False
-        return result == "granted"
+            return None
+        return result
 
     async def defer(self, work: Work, until: int | None = None, clock: ClockName = "machine") -> Delivery:
         """Put ``work`` off until ``until`` (None: the schedule's next look)."""

@@ -133,7 +133,9 @@ class DeliveryOptions(msgspec.Struct, frozen=True, kw_only=True):
     freshness: Freshness = AlwaysFresh()
     telemetry: Telemetry = Silent()
     retry: RetryPolicy = RetryPolicy()
-    call_retry: RetryPolicy = RetryPolicy(base=SECOND, longest=15 * SECOND, age=HOUR)
+    call_retry: RetryPolicy = RetryPolicy(
+        base=SECOND, longest=15 * SECOND, longest_away=15 * SECOND, attempts=8, age=HOUR
+    )
     max_age: int | None = None
     patience: float = 2.0
     pause: float = 0.5

@@ -78,14 +78,21 @@ class RedisRate:
             try:
                 async with asyncio.timeout(_PATIENCE):
                     given, first = await self._take([self._key], [interval, HORIZON * 1000, len(batch)])
-            except (RedisError, OSError, TimeoutError) as error:
+                turns = _turns(len(batch), int(given), int(first), interval)
+            except Exception as error:  # noqa: BLE001 - whatever it is, everyone who waits must hear of it
                 _LOG.warning("dispatcher.rate_unknown", provider=self._provider, reason=type(error).__name__)
                 for future in batch:
                     if not future.done():
                         future.set_exception(RateUnavailableError(type(error).__name__))
                 continue
-            for number, future in enumerate(batch):
-                wait = -(-(first + number * interval) // 1000)
-                turn = Turn(number < given, wait if number < given else max(1, wait - HORIZON))
+            for future, turn in zip(batch, turns, strict=True):
                 if not future.done():
                     future.set_result(turn)
+
+
+def _turns(count: int, given: int, first: int, interval: int) -> list[Turn]:
+    """Return the turns of ``count`` who asked at once; the first ``given`` have one, ``first`` µs from now."""
+    waits = [-(-(first + number * interval) // 1000) for number in range(count)]
+    return [
+        Turn(number < given, wait if number < given else max(1, wait - HORIZON)) for number, wait in enumerate(waits)
+    ]

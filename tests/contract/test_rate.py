@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
+from redis.asyncio import Redis
 
 from services.dispatcher.claims import connect
 from services.dispatcher.core.rate import HORIZON, Rate
@@ -76,6 +78,27 @@ async def test_a_pause_holds_for_all(make: Make) -> None:
     turn = await others.take()
     assert not turn.granted
     assert 55_000 <= turn.after <= 60_000
+
+
+class Nonsense:
+    """Answers with ``answers``, one after another, whatever the script asks."""
+
+    def __init__(self, *answers: Any) -> None:
+        self._answers = list(answers)
+
+    def register_script(self, _: str) -> Any:
+        async def script(_keys: Any, _arguments: Any) -> Any:
+            return self._answers.pop(0)
+
+        return script
+
+
+@pytest.mark.parametrize("nonsense", [None, [1], [b"x", b"y"], [1, None]])
+async def test_an_answer_that_is_none_keeps_nobody_waiting(nonsense: Any) -> None:
+    limit = RedisRate(cast("Redis", Nonsense(nonsense, [2, 0])), "one", Rate(50, SECOND), prefix="")
+    found = await asyncio.gather(limit.take(), limit.take(), return_exceptions=True)
+    assert [RateUnavailableError, RateUnavailableError] == [type(error) for error in found]
+    assert [0, 20] == [turn.after for turn in await asyncio.gather(limit.take(), limit.take())]
 
 
 @pytest.mark.integration

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,9 @@ class World:
         return Counter(str(mail.message["Message-ID"]).strip("<>").split("@")[0] for mail in self.smtp.messages)
 
     @contextmanager
-    def dispatcher(self, folder: Path, **settings: Any) -> Iterator[subprocess.Popen[bytes]]:
+    def dispatcher(
+        self, folder: Path, program: Sequence[str] = ("services.dispatcher",), /, **settings: Any
+    ) -> Iterator[subprocess.Popen[bytes]]:
         """Run a dispatcher process for the block, and stop it cleanly after it."""
         environment = {
             "KIKKAKE_KAFKA_BOOTSTRAP": self.settings.kafka_bootstrap,
@@ -120,7 +122,7 @@ class World:
         }
         with (folder / f"dispatcher-{uuid4().hex[:4]}.log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "services.dispatcher"],
+                [sys.executable, "-m", *program],
                 cwd=ROOT,
                 env={**os.environ, **environment},
                 stdout=log,

@@ -70,11 +70,11 @@ APNS = Case(
         error(413, "PayloadTooLarge"),
         error(400, "BadExpirationDate"),
         error(400, "DeviceTokenNotForTopic"),
+        error(400, "BadDeviceToken"),
     ),
     dead=(
         (Reply(410, b'{"reason": "Unregistered", "timestamp": 1454402113000}'), "unregistered"),
         (error(410, "ExpiredToken"), "unregistered"),
-        (error(400, "BadDeviceToken"), "invalid"),
     ),
     misconfigured=(
         error(403, "InvalidProviderToken"),

@@ -24,15 +24,18 @@ from shared.wording import reason_of
 _DEAD: dict[str, DeadAddress] = {
     "Unregistered": "unregistered",
     "ExpiredToken": "unregistered",
-    "BadDeviceToken": "invalid",
 }
+# The token is none, or one of the other environment: with `base_url` at the sandbox every token of production is.
+_BAD_DEVICE = "BadDeviceToken"
 _MISCONFIGURED = frozenset({"BadTopic", "MissingTopic", "TopicDisallowed", "BadCertificateEnvironment"})
 _EXPIRED = "ExpiredProviderToken"
 # For this one device, not from us.
 _TOO_MANY = "TooManyRequests"
 # The token is of another app, or `topic` is: a wrong one must not end every address that there is.
 _OTHER_APP = "DeviceTokenNotForTopic"
-_OTHERS = frozenset({"PayloadTooLarge", "PayloadEmpty", "TooManyProviderTokenUpdates", _EXPIRED, _TOO_MANY, _OTHER_APP})
+_OTHERS = frozenset(
+    {"PayloadTooLarge", "PayloadEmpty", "TooManyProviderTokenUpdates", _EXPIRED, _TOO_MANY, _OTHER_APP, _BAD_DEVICE}
+)
 # "Establishing a token-based connection": a new one every 20 to 60 minutes.
 _TOKEN_LASTS = 50 * MINUTE
 _LARGEST = 4096
@@ -68,6 +71,7 @@ class ApnsProvider:
         self._key = key
         self._topic = topic
         self._clock = clock
+        self._accepts = False
         self._token = ""
         self._token_ends = 0
         self._api = HttpApi(base, timeout=timeout, client=Http2(connections=connections, tls=tls))
@@ -83,6 +87,7 @@ class ApnsProvider:
         not_larger(len(body), _LARGEST)
         answer = await self._api.post(f"/3/device/{message.address}", body, self._headers(message))
         self._raise_for(answer)
+        self._accepts = True
         return Receipt(provider_id=answer.headers.get("apns-id"))
 
     async def close(self) -> None:
@@ -111,6 +116,9 @@ class ApnsProvider:
         detail = f"HTTP {answer.status}" + (f" {reason}" if known else "")
         if reason in _DEAD:
             raise DeadAddressError(detail, why=_DEAD[reason])
+        if reason == _BAD_DEVICE and self._accepts:
+            # Somebody's token is of the environment that we ask, so this one is none.
+            raise DeadAddressError(detail, why="invalid")
         if reason in _MISCONFIGURED:
             raise MisconfiguredError(detail)
         if reason == _TOO_MANY:

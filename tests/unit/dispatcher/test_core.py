@@ -53,15 +53,17 @@ def test_deferred_by_quiet_hours_messages_leave_over_the_spread() -> None:
     assert len(set(leaves)) > 40
 
 
-def test_the_back_off_doubles_up_to_a_quarter_of_an_hour() -> None:
+def test_the_back_off_doubles_up_to_an_hour_and_goes_on_for_hours() -> None:
+    """A mail server that greylists takes no message again within minutes."""
     policy = RetryPolicy()
     windows = [
         next_attempt(Setback(attempt=attempt, since=NOON), NOON, 1.0, policy) for attempt in range(1, policy.attempts)
     ]
-    assert [RetryAt(NOON + s * SECOND) for s in (10, 20, 40, 80, 160, 320, 640)] == windows
-    assert RetryAt(NOON + 15 * MINUTE) == next_attempt(
-        Setback(attempt=99, since=NOON), NOON, 1.0, RetryPolicy(attempts=100)
-    )
+    doubled = (10, 20, 40, 80, 160, 320, 640, 1280, 2560)
+    assert [RetryAt(NOON + s * SECOND) for s in (*doubled, *(6 * (3600,)))] == windows
+    assert 3 * HOUR < sum(window.at - NOON for window in windows if isinstance(window, RetryAt)) / 2 < 4 * HOUR
+    away = Setback(attempt=1, since=NOON - HOUR, refused=False)
+    assert RetryAt(NOON + 15 * MINUTE) == next_attempt(away, NOON, 1.0, policy)
 
 
 def test_the_jitter_is_full_and_never_a_hot_loop() -> None:
@@ -77,7 +79,7 @@ def test_what_the_provider_asks_for_is_kept() -> None:
 
 def test_refusals_give_up_by_count_and_absence_by_age() -> None:
     policy = RetryPolicy()
-    assert GiveUp() == next_attempt(Setback(attempt=8, since=NOON), NOON, 0.5, policy)
+    assert GiveUp() == next_attempt(Setback(attempt=16, since=NOON), NOON, 0.5, policy)
     away = Setback(attempt=50, since=NOON, refused=False)
     assert RetryAt(NOON + MINUTE + MINUTE) == next_attempt(away, NOON + MINUTE, 1.0, policy)
     assert GiveUp() == next_attempt(away, NOON + DAY, 0.5, policy)

@@ -122,9 +122,9 @@ async def test_refusals_are_bounded_and_absence_by_age() -> None:
     bench = Bench(
         RecordingProvider(answers=[TemporaryError("451"), UnavailableError("gone"), UnavailableError("gone")])
     )
-    await bench.deliver(a_command(), attempt=7)
+    await bench.deliver(a_command(), attempt=15)
     assert [("failed", "gave_up")] == bench.outcomes
-    assert "deferred" == await bench.deliver(a_command(2), attempt=7, since=NOON - DAY + 1)
+    assert "deferred" == await bench.deliver(a_command(2), attempt=15, since=NOON - DAY + 1)
     assert "reported" == await bench.deliver(a_command(3), since=NOON - DAY)
 
 
@@ -195,6 +195,14 @@ async def test_nothing_is_written_or_sent_while_claims_cannot_be_had() -> None:
 async def test_claims_lost_after_sending_was_written_send_nothing() -> None:
     bench = Bench(claims=ScriptedClaims("granted", ClaimsUnavailableError()))
     assert "deferred" == await bench.deliver(a_command())
+    assert [] == bench.channel.sent
+
+
+async def test_what_a_former_owner_holds_is_asked_for_again_in_seconds_and_not_at_each_look() -> None:
+    bench = Bench(claims=ScriptedClaims("granted", "held_elsewhere"))
+    assert "deferred" == await bench.deliver(a_command())
+    row = bench.memory.rows[a_command().command_id]
+    assert ("machine", NOON + 5 * SECOND) == (row.clock, row.retry_at)
     assert [] == bench.channel.sent
 
 

@@ -9,7 +9,13 @@ import pytest
 
 from services.dispatcher.channels.apns import ApnsKey, ApnsProvider
 from services.dispatcher.channels.fcm import FcmProvider, ServiceAccount
-from services.dispatcher.errors import MisconfiguredError, RefusedError, TemporaryError, UnavailableError
+from services.dispatcher.errors import (
+    DeadAddressError,
+    MisconfiguredError,
+    RefusedError,
+    TemporaryError,
+    UnavailableError,
+)
 from shared.clock import DAY, MINUTE, SECOND, system_clock
 from shared.errors import ConfigurationError
 from tests.builders import at
@@ -124,6 +130,23 @@ async def test_apples_token_is_made_every_fifty_minutes_and_anew_when_it_is_call
         await provider.close()
         made = [apns.issued_at(asked.headers) - NOW // SECOND for asked in server.accepted]
     assert [0, 0, 3000, 3000, 3002] == made
+
+
+async def test_a_token_of_another_environment_ends_no_address_until_one_of_this_was_taken() -> None:
+    """With `base_url` at the sandbox, Apple calls every address of production a bad one."""
+    bad = apns.error(400, "BadDeviceToken")
+    async with ProviderServer(APNS.face) as server:
+        provider = apns_at(server.url, Clock())
+        server.script(bad)
+        with pytest.raises(RefusedError, match=r"^HTTP 400 BadDeviceToken$") as mixed_up:
+            await provider.send(APNS.message(server.url))
+        await provider.send(APNS.message(server.url))
+        server.script(bad)
+        with pytest.raises(DeadAddressError) as caught:
+            await provider.send(APNS.message(server.url))
+        await provider.close()
+    assert not isinstance(mixed_up.value, DeadAddressError)
+    assert "invalid" == caught.value.why
 
 
 async def test_googles_token_is_asked_for_once_and_again_when_it_is_refused() -> None:

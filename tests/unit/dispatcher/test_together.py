@@ -33,7 +33,7 @@ class Carrier:
 async def test_what_is_added_in_one_turn_is_carried_at_once_and_each_gets_its_own() -> None:
     carrier = Carrier()
     together = Together(carrier)
-    assert [[2, 4], [6], []] == await asyncio.gather(together.add([1, 2]), together.add([3]), together.add([]))
+    assert [[2, 4], [6], []] == list(await asyncio.gather(*[together.add(items) for items in ([1, 2], [3], [])]))
     assert [8] == await together.add([4])
     assert [[1, 2, 3], [4]] == carrier.carried
 
