@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from textwrap import indent
 from typing import Any
 
 import msgspec
 
+from services.ingest.links.pictures import draw
+from shared.clock import from_iso
 from shared.errors import ConfigurationError
 from shared.journeys.faults import suggestion
 from shared.journeys.locales import locale_chain, pick_locale
 from shared.journeys.model import Template
 from shared.rendering import TemplateError, render
+from shared.rendering.countdown import Address, Countdown, placeholder
 
 _ONE_LINE = ("subject", "title", "preheader", "url")
 
@@ -45,9 +49,22 @@ def preview(
 def _show(template: Template, locales: Sequence[str | None], channel: str, data: Mapping[str, Any]) -> Shown:
     found = next(name for name in locale_chain(template, *locales) if channel in template.locales[name])
     try:
-        return Shown(channel, found, render(template.locales[found][channel], data).parts)
+        return Shown(channel, found, render(template.locales[found][channel], data, _pictures(data)).parts)
     except TemplateError as error:
         return Shown(channel, found, error=str(error))
+
+
+def _pictures(data: Mapping[str, Any]) -> Address:
+    """Return what puts the pictures of countdowns into the text itself, as they are at the data's ``now``."""
+    try:
+        now = from_iso(str(data.get("now")))
+    except ValueError:
+        return placeholder
+
+    def drawn(countdown: Countdown) -> str:
+        return f"data:image/gif;base64,{b64encode(draw(countdown, countdown.deadline - now)).decode()}"
+
+    return drawn
 
 
 def as_text(template: Template, shown: list[Shown], *, invented: bool) -> str:

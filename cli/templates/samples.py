@@ -24,6 +24,7 @@ GIVEN: dict[str, Any] = {
 """What the engine itself puts into every message."""
 
 _INSTANT = "2026-03-02T01:45:00Z"
+_DEADLINE = "2026-03-04T01:45:00Z"
 _NUMBER = 3
 _ARITHMETIC = frozenset(
     ["abs", "at_least", "at_most", "ceil", "divided_by", "floor", "minus", "modulo", "plus", "round", "times"]
@@ -96,6 +97,8 @@ def _leaf(name: str, uses: list[Use]) -> Any:
     filters = {filter_ for use in uses for filter_ in use.filters}
     if "date" in filters:
         return _INSTANT
+    if "countdown" in filters:
+        return _DEADLINE
     if filters & _ARITHMETIC or any(use.ordered for use in uses):
         return _NUMBER
     if name in _WORDS:

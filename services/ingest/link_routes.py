@@ -1,8 +1,8 @@
 """The routes behind links in messages.
 
-``/t/o``: opened. ``/t/c``: followed. ``/u``: what the contact is sent. ``/v``: the message itself, in a browser. A GET
-never changes anything that the contact wants: it is counted and leads on, or shows a page. Where a link leads is sealed
-in it, so that none can be made that leads elsewhere.
+``/t/o``: opened. ``/t/c``: followed. ``/t/i``: a countdown. ``/u``: what the contact is sent. ``/v``: the message in a
+browser. A GET never changes anything that the contact wants: it is counted and leads on, or shows something. Where a
+link leads is sealed in it, so that none can be made that leads elsewhere.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from services.ingest.intake import Intake
 from services.ingest.keys import Source
 from services.ingest.links import pages
 from services.ingest.links.calls import FOLLOWED, chosen, followed, opened, scanned
+from services.ingest.links.countdowns import Countdowns
 from services.ingest.links.form import BODY_BYTES, PAGE, choices_of, fields_of
 from services.ingest.links.machines import Followers, machine_of
 from services.ingest.links.views import POLICY, Views
@@ -31,7 +32,7 @@ from shared.clock import Clock
 from shared.errors import KikkakeError
 from shared.journeys.model import TRACKING
 from shared.journeys.workspace import TopicText, Workspace
-from shared.links.link import CLICK, OPEN, UNSUBSCRIBE, VIEW, Link, link_of
+from shared.links.link import CLICK, COUNTDOWN, OPEN, UNSUBSCRIBE, VIEW, Link, link_of
 from shared.links.seals import Purpose, Seals
 from shared.log import LogUnavailableError
 
@@ -73,6 +74,8 @@ class Links(msgspec.Struct, frozen=True, kw_only=True):
     """Of what is chosen: the pictures of a campaign that a mail program loads at once refuse nobody's choice."""
     shown: Pace | None = None
     """Of messages that are shown in a browser."""
+    countdowns: Countdowns | None = None
+    """None: those of these seals, at their usual pace."""
     patience: float = PATIENCE
 
 
@@ -98,10 +101,13 @@ def create_link_router(intake: Intake, links: Links, clock: Clock) -> APIRouter:
     router = APIRouter(tags=["links"])
     recorder = _Recorder(intake, links)
     counted, chooser = _Counted(links, recorder, clock), _Chooser(links, recorder, intake, clock)
+    timer = _Timer(links, intake, clock)
     for path, endpoint, method, responses in (
         # One by one, for each has an operation id of its own.
         (OPEN, counted.see, "GET", _GIFS),
         (OPEN, counted.see, "HEAD", _GIFS),
+        (COUNTDOWN, timer.show, "GET", _GIFS),
+        (COUNTDOWN, timer.show, "HEAD", _GIFS),
         (CLICK, counted.lead_on, "GET", _LEADS),
         (CLICK, counted.lead_on, "HEAD", _LEADS),
         (UNSUBSCRIBE, chooser.show, "GET", _PAGES),
@@ -236,6 +242,27 @@ class _Viewer:
             text = pages.sorry(_language(request), "gone")
             return Response(text, 404, pages.headers(), media_type="text/html")
         return Response(page, 200, {**pages.headers(), "content-security-policy": POLICY}, media_type="text/html")
+
+
+class _Timer:
+    """Pictures of countdowns."""
+
+    def __init__(self, links: Links, intake: Intake, clock: Clock) -> None:
+        self._countdowns = links.countdowns or Countdowns(links.seals)
+        self._intake = intake
+        self._clock = clock
+
+    async def show(self, request: Request, token: str) -> Response:
+        """Show the time that is left now. It is the same picture for everybody, and nobody is counted."""
+        countdown = self._countdowns.countdown_of(token)
+        if countdown is None:
+            raise NotFoundError("there is no such picture")
+        try:
+            picture = await self._countdowns.picture(countdown, self._clock())
+        except TooManyLinksError:
+            self._intake.count_refused(TooManyLinksError.code)
+            raise
+        return Response(picture, 200, _NOT_KEPT, media_type="image/gif")
 
 
 class _Recorder:

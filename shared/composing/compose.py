@@ -15,5 +15,5 @@ def compose(command: SendCommand, channel: str, links: Links, offset: int | None
 
     ``offset`` is the place of the command's record in ``commands``; None: nobody knows it. Raises TemplateError.
     """
-    rendered = render(command.content[channel], links.data(command, channel, offset)).parts
+    rendered = render(command.content[channel], links.data(command, channel, offset), links.countdown).parts
     return links.parts(command, channel, with_utm(command, channel, rendered))

@@ -7,18 +7,22 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+import msgspec
+
 from shared.composing.page_links import replace_links, with_picture
 from shared.errors import ConfigurationError
 from shared.ids import address_tag
-from shared.links.link import CLICK, OPEN, UNSUBSCRIBE, VIEW, Link, url_of
+from shared.links.link import CLICK, COUNTDOWN, OPEN, UNSUBSCRIBE, VIEW, Link, url_of
 from shared.links.reference import reference_of
 from shared.links.seals import Purpose, Seals
 from shared.messages.command import SendCommand
+from shared.rendering.countdown import Countdown
 from shared.rendering.roots import with_links
 
 REFERENCE_HEADER = "X-Kikkake-Reference"
 """The header of a mail in which its reference stands: a bounce that was not sent to it brings the header back."""
 _MAILBOX = re.compile(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{1,190}")
+_ENCODER = msgspec.msgpack.Encoder()
 _UNTRACKED = "data-kikkake-track"
 _AS = "data-kikkake-as"
 _PURPOSES: dict[str, Purpose] = {"share": "share", "forward": "forward"}
@@ -31,6 +35,9 @@ class Links(Protocol):
 
     def data(self, command: SendCommand, channel: str, offset: int | None) -> Mapping[str, Any]:
         """Return what the texts of ``command``, whose record is at ``offset`` of ``commands``, may refer to."""
+
+    def countdown(self, countdown: Countdown) -> str | None:
+        """Return where the picture is drawn; None: nowhere."""
 
     def parts(self, command: SendCommand, channel: str, parts: Mapping[str, str]) -> Mapping[str, str]:
         """Return the rendered ``parts`` as they are sent."""
@@ -48,6 +55,10 @@ class NoLinks:
     def data(self, command: SendCommand, channel: str, offset: int | None) -> Mapping[str, Any]:
         """Return the command's own data."""
         return command.data
+
+    def countdown(self, countdown: Countdown) -> str | None:
+        """Return None."""
+        return None
 
     def parts(self, command: SendCommand, channel: str, parts: Mapping[str, str]) -> Mapping[str, str]:
         """Return ``parts``."""
@@ -86,6 +97,10 @@ class MessageLinks:
         if channel == "email" and offset is not None:
             found["view_in_browser_url"] = self._url("view", command, channel, str(offset))
         return with_links(command.data, found)
+
+    def countdown(self, countdown: Countdown) -> str:
+        """Return where the picture is drawn: for everybody the same."""
+        return f"{self._public_url}{COUNTDOWN}{self._seals.seal('countdown', _ENCODER.encode(countdown))}"
 
     def parts(self, command: SendCommand, channel: str, parts: Mapping[str, str]) -> Mapping[str, str]:
         """Return the parts of the rendered message; the links of its page lead here first, if it may be tracked."""

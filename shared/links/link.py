@@ -6,7 +6,7 @@ import msgspec
 
 from shared.links.seals import Purpose, Seals
 
-OPEN, CLICK, UNSUBSCRIBE, VIEW = "/t/o/", "/t/c/", "/u/", "/v/"
+OPEN, CLICK, UNSUBSCRIBE, VIEW, COUNTDOWN = "/t/o/", "/t/c/", "/u/", "/v/", "/t/i/"
 """The paths before a token."""
 PATHS: dict[Purpose, str] = {
     "open": OPEN,
@@ -16,6 +16,7 @@ PATHS: dict[Purpose, str] = {
     "unsubscribe": UNSUBSCRIBE,
     "preferences": UNSUBSCRIBE,
     "view": VIEW,
+    "countdown": COUNTDOWN,
 }
 
 

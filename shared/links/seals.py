@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from shared.errors import ConfigurationError
 
-Purpose = Literal["open", "click", "share", "forward", "unsubscribe", "preferences", "view", "reference"]
+Purpose = Literal["open", "click", "share", "forward", "unsubscribe", "preferences", "view", "countdown", "reference"]
 
 SHORTEST_SECRET = 32
 LONGEST_TOKEN = 6_000

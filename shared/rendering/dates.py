@@ -33,6 +33,21 @@ def date(value: object, pattern: object = "%Y-%m-%d", *, context: RenderContext)
     return _moment(value, context).strftime(str(pattern))
 
 
+def instant(value: object, context: RenderContext) -> int:
+    """Return ``value``, a time as ``date`` takes it, in ms since the epoch; without an offset it is the contact's own.
+
+    Raises LiquidError.
+    """
+    if is_undefined(value):
+        raise UndefinedError("the value of a time is undefined", token=None)
+    try:
+        moment = _moment(value, context)
+    except (OverflowError, ValueError, OSError):
+        raise LiquidError("not a time", token=None) from None
+    local = moment.replace(tzinfo=_zone(context)) if moment.tzinfo is None else moment
+    return round(local.timestamp() * 1000)
+
+
 def _moment(value: object, context: RenderContext) -> datetime:
     if isinstance(value, int | float) and not isinstance(value, bool):
         seconds = value / 1000 if abs(value) >= _MILLISECONDS_FROM else value

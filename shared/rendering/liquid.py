@@ -15,6 +15,7 @@ from liquid.stringify import to_liquid_string
 from liquid.undefined import Undefined, is_undefined
 from liquid.utils import ReadOnlyChainMap
 
+from shared.rendering.countdown import countdown
 from shared.rendering.dates import date
 
 MAX_SOURCE = 512 * 1024
@@ -53,6 +54,7 @@ def environment(*, escape: bool) -> Environment:
     for name, filter_ in list(made.filters.items()):
         made.add_filter(name, _bounded(name, filter_))
     made.add_filter("date", date)
+    made.add_filter("countdown", countdown)
     return made
 
 

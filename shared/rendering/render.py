@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from liquid.exceptions import LiquidError
 
+from shared.rendering.countdown import Address, addressed_by, placeholder
 from shared.rendering.errors import TemplateError
 from shared.rendering.liquid import MAX_SOURCE, compile_liquid, fill, first_line
 from shared.rendering.mjml import compile_mjml
@@ -32,14 +33,17 @@ class Rendered(msgspec.Struct, frozen=True):
     parts: dict[str, str]
 
 
-def render(content: Mapping[str, str], data: Mapping[str, Any]) -> Rendered:
+def render(content: Mapping[str, str], data: Mapping[str, Any], address: Address = placeholder) -> Rendered:
     """Return ``content`` with ``data`` filled in. Pure: no clock, no files, the same on every machine.
+
+    ``address`` says where pictures of countdowns are drawn.
 
     A variable that is missing or null must not be printed: nobody receives "Hello ,". It may be asked for (``if``) and
     replaced (``default``). Raises TemplateError, whose message names the part and never holds a value of ``data``.
     """
     known = rooted(data)
-    parts = {("html" if part == "mjml" else part): _part(part, source, known) for part, source in content.items()}
+    with addressed_by(address):
+        parts = {("html" if part == "mjml" else part): _part(part, source, known) for part, source in content.items()}
     if "preheader" in parts and "html" in parts:
         parts["html"] = _with_preheader(parts["html"], parts["preheader"])
     return Rendered(parts)

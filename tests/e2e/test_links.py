@@ -42,6 +42,7 @@ steps:
           html: |
             <a href="https://shop.example/sale?a=1&amp;b=2">Sale</a>
             <a href="{{{{ message.view_in_browser_url }}}}">Look</a>
+            <img src="{{{{ '2099-01-01T00:00:00Z' | countdown }}}}">
 """
 EVENTS = {"welcome": "Signed Up", "thanks": "Message Clicked"}
 SECRET = "s" * 32
@@ -146,6 +147,9 @@ def test_a_click_starts_a_journey_and_an_unsubscription_ends_the_mails(host: Hos
 
     [view] = re.findall(r'href="http://127.0.0.1:\d+(/v/[^"]+)"', page)
     assert page.splitlines() == reader.get(view).text.splitlines()
+
+    [timer] = re.findall(r'src="http://127.0.0.1:\d+(/t/i/[^"]+)"', page)
+    assert "image/gif" == reader.get(timer).headers["content-type"]
 
     # Whoever looks at a mail follows its links: none of it changes what its reader gets.
     assert [200, 200, 200] == [reader.get(path).status_code for path in (dot, leave, f"{leave}?all=revoked")]

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
+from base64 import b64decode
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import cli
+from services.ingest.links.pictures import draw
+from shared.clock import DAY
 from shared.errors import ConfigurationError
 from shared.journeys.faults import JourneyFaultsError
+from shared.rendering.countdown import Countdown
 
 TEMPLATE = """\
 schema: template/v1
@@ -148,3 +153,19 @@ def test_data_that_is_not_utf_8_is_told_so(folder: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_told_so(tmp_path: Path) -> None:
     assert "there is no journeys folder" in str(preview(tmp_path / "nowhere").exception)
+
+
+def test_the_picture_of_a_countdown_is_in_the_preview(folder: Path) -> None:
+    """As it is at the data's own ``now``: two days before the time that is invented."""
+    (folder / "templates" / "a" / "clock.yaml").write_text(
+        """\
+schema: template/v1
+id: a/clock
+locales:
+  en:
+    email: {subject: Hi, text: Hi, html: '<img src="{{ data.ends_at | countdown }}">'}
+"""
+    )
+    html = preview(folder, "--format", "html", template="a/clock").output
+    [picture] = re.findall(r'<img src="data:image/gif;base64,([^"]+)">', html)
+    assert draw(Countdown(0, 0x1F2933, 0xFFFFFF), 2 * DAY) == b64decode(picture)

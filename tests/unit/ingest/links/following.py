@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from services.ingest.link_routes import Links
+from services.ingest.links.countdowns import Countdowns
 from services.ingest.links.views import Views
 from services.ingest.pace import Pace
 from shared.journeys.workspace import TopicText, Workspace
@@ -51,6 +52,7 @@ def a_site(
     choices: Pace | None = None,
     views: Views | None = None,
     shown: Pace | None = None,
+    countdowns: Countdowns | None = None,
     **more: Any,
 ) -> Site:
     links = Links(
@@ -61,6 +63,7 @@ def a_site(
         choices=choices or Pace(1_000, FakeClock(0)),
         views=views,
         shown=shown or Pace(1_000, FakeClock(0)),
+        countdowns=countdowns,
         patience=5.0,
     )
     return Site(links=links, **more)
