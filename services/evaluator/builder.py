@@ -8,7 +8,7 @@ import msgspec
 
 from services.evaluator.core.effects import Advance, Remark
 from services.evaluator.epoch import Epoch, Tally
-from services.evaluator.meta import Meta
+from services.evaluator.meta import Counters, Meta
 from services.evaluator.rows import Row
 from shared.journeys.published import Live
 from shared.log import LogRecord, Output, fits
@@ -57,7 +57,7 @@ class EpochBuilder:
         self._lateness: list[int] = []
         self._invalid_zones = 0
         self._remarks: list[Remark] = []
-        self._counts: dict[str, int] = {}
+        self._counts = dict.fromkeys(Counters.__struct_fields__, 0)
         self._ordered: dict[str, Any] = {}
         self._grown: dict[str, int] = {}
 
@@ -79,7 +79,13 @@ class EpochBuilder:
     def count(self, **amounts: int) -> None:
         """Add to the counters."""
         for name, amount in amounts.items():
-            self._counts[name] = self._counts.get(name, 0) + amount
+            self._counts[name] += amount
+
+    def applied(self, *, duplicate: bool) -> None:
+        """Count a record that was applied to its contact, or was known to it: ``count`` for each of millions."""
+        counts = self._counts
+        counts["records"] += 1
+        counts["duplicate" if duplicate else "applied"] += 1
 
     def late(self, milliseconds: int) -> None:
         """Note that a timer fired ``milliseconds`` after its due time."""
@@ -96,20 +102,21 @@ class EpochBuilder:
 
     def take(self, row: Row, result: Advance, *, caught_up: bool) -> Row:
         """Collect what follows from ``result`` and return ``row`` with its new state."""
-        held = list(row.held)
+        held = list(row.held) if row.held else []
         for record in result.journal:
             self._journal(record)
             self._tallies.append(Tally(record.journey, record.decision, record.reason or ""))
         room = STEP_BYTES
         for command in result.commands:
-            size = len(codec.encode(command))
+            value = codec.encode(command)
+            size = len(value)
             if size > room:
                 self._emit(EVENTS, command.contact, _skipped(command, TOO_LARGE, self.log_time))
                 continue
             room -= size
             # Behind what is held already, or a contact would get its messages in another order than they were decided.
             if command.purpose == "transactional" or (caught_up and not held):
-                self.command(command)
+                self._append(Output(COMMANDS, command.contact.encode(), value, self._partition))
             elif size + sum(len(codec.encode(other)) for other in held) > HELD_BYTES:
                 self._emit(EVENTS, command.contact, _skipped(command, BACKLOG, self.log_time))
             else:
@@ -131,15 +138,13 @@ class EpochBuilder:
                 self._emit(EVENTS, cancel.contact, _withdrawn(kept, cancel))
         self._invalid_zones += result.invalid_zones
         self._remarks.extend(result.remarks)
-        timers = result.timers
-        self.count(
-            timers_armed=timers.armed,
-            timers_fired=timers.fired,
-            timers_cancelled=timers.cancelled,
-            commands=len(result.commands),
-            decisions=0 if result.duplicate else len(result.journal),
-        )
-        return msgspec.structs.replace(row, state=result.state, held=tuple(held))
+        counts, timers = self._counts, result.timers
+        counts["timers_armed"] += timers.armed
+        counts["timers_fired"] += timers.fired
+        counts["timers_cancelled"] += timers.cancelled
+        counts["commands"] += len(result.commands)
+        counts["decisions"] += 0 if result.duplicate else len(result.journal)
+        return Row(result.state, row.offset, row.incarnation, tuple(held))
 
     def command(self, command: CommandRecord) -> None:
         """Publish ``command``."""

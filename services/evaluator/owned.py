@@ -92,7 +92,7 @@ class OwnedPartitions:
         kafka, prefix = self._settings.kafka_bootstrap, self._settings.topic_prefix
         self._publisher = self._connect()
         self._writer = ChangelogWriter(kafka, prefix=prefix, clock=system_clock)
-        self._tail = ChangelogTail(kafka, prefix=prefix, observe=self._observe)
+        self._tail = ChangelogTail(kafka, prefix=prefix, reader=self._reader, observe=self._observe)
         source = KafkaSource(kafka, prefix=prefix)
         self._standbys = Standbys(source, self._reader, self._open_rows, self._metrics)
         self._published = PublishedJourneys(kafka, prefix=prefix, base=self._base, publish=self._publisher.publish)
@@ -151,7 +151,7 @@ class OwnedPartitions:
             )
             give_back()
         self._standbys.follow(followed)
-        self._tail.follow({number: owned.changelog.next_offset for number, owned in self._owned.items()})
+        self._tail.follow({number: owned.changelog for number, owned in self._owned.items()})
         for owned in self._owned.values():
             owned.beat = asyncio.create_task(_loudly(self._beat(owned)))
         self._assigned = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn, Protocol
 
@@ -18,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 EXIT_FATAL = 70  # EX_SOFTWARE of sysexits.h: an error of ours, not of how we were called
 
-_WAITING_BATCHES = 2  # one in work and one behind it, so that a lane need not idle between two fetches
+_WAITING_BATCHES = 2  # one in work and one behind it, so that a lane need not idle between two fetches; small ones more
 _LEASE_RETRY = 0.05  # s
 
 
@@ -65,53 +66,81 @@ class PartitionHandler(Protocol):
 
 
 class Lane:
-    """One partition's batches during one assignment, handed to the handler one after another."""
+    """One partition's batches during one assignment, handed to the handler one after another.
 
-    def __init__(self, handler: PartitionHandler, lease: Lease, on_room: Callable[[], None]) -> None:
+    What has come while one is in work is handed over as one: at low load a fetch brings a record or two, and each would
+    wait for the way to the log and back of all before it.
+    """
+
+    def __init__(self, handler: PartitionHandler, lease: Lease, on_room: Callable[[], None], limit: int) -> None:
+        """``limit``: the most records of one batch, also of one that was put together."""
         self._handler = handler
         self._lease = lease
         self._on_room = on_room
-        self._batches: asyncio.Queue[tuple[Batch, Callable[[], object]] | None] = asyncio.Queue()
+        self._limit = limit
+        self._batches: deque[tuple[Batch, Callable[[], object]]] = deque()
+        self._stirred = asyncio.Event()
         self._reserved = 0
+        self._records = 0
         self._closed = False
         self._task = asyncio.create_task(self._work())
 
     @property
     def has_room(self) -> bool:
         """Whether another batch may be fetched; counts from ``reserve`` to the end of its work."""
-        return self._reserved < _WAITING_BATCHES
+        return self._reserved < _WAITING_BATCHES or self._records < self._limit
 
-    def reserve(self) -> None:
-        """Count a batch that was fetched for this lane and is on its way to ``put``."""
+    def reserve(self, records: int) -> None:
+        """Count a batch of so many records that was fetched for this lane and is on its way to ``put``."""
         self._reserved += 1
+        self._records += records
 
     def put(self, batch: Batch, ack: Callable[[], object]) -> None:
         """Queue a batch; ``ack`` is called when it is done. A closed lane drops it: its owner will read it again."""
         if not self._closed:
-            self._batches.put_nowait((batch, ack))
+            self._batches.append((batch, ack))
+            self._stirred.set()
 
     async def close(self) -> None:
         """Let the batch in work end and drop those that wait."""
         self._closed = True
-        self._batches.put_nowait(None)
+        self._stirred.set()
         await self._task
 
     async def _work(self) -> None:
         try:
-            while (item := await self._batches.get()) is not None:
+            while True:
+                await self._stirred.wait()
                 # No lease: either the coordinator is away, then it comes back, or we are to be revoked.
                 while not self._closed and not self._lease.valid():
                     await asyncio.sleep(_LEASE_RETRY)
                 if self._closed:
                     return
-                batch, ack = item
+                batch, acks = self._next()
                 await self._handler.batch(batch)
-                ack()
-                self._reserved -= 1
+                for ack in acks:
+                    ack()
+                self._reserved -= len(acks)
+                self._records -= len(batch.records)
                 self._on_room()
                 await asyncio.sleep(0)
         except BaseException as error:  # noqa: BLE001 - a CancelledError out of the handler would end the lane unseen
             fatal(error)
+
+    def _next(self) -> tuple[Batch, list[Callable[[], object]]]:
+        """Take the first of the batches that wait, and those behind it that fit."""
+        batch, ack = self._batches.popleft()
+        acks = [ack]
+        if self._batches:
+            records = list(batch.records)
+            while self._batches and len(records) + len(self._batches[0][0].records) <= self._limit:
+                batch, ack = self._batches.popleft()
+                records += batch.records
+                acks.append(ack)
+            batch = Batch(batch.partition, records, batch.highwater)
+        if not self._batches:
+            self._stirred.clear()
+        return batch, acks
 
 
 def fatal(reason: BaseException) -> NoReturn:

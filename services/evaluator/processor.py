@@ -16,7 +16,7 @@ from services.evaluator.epoch import ContactStore, Epoch
 from services.evaluator.heads import Heads
 from services.evaluator.meta import Meta, decode_meta
 from services.evaluator.row_cache import RowCache
-from services.evaluator.rows import Row, decode_row, encode_row, head_of, read_head
+from services.evaluator.rows import Head, Row, decode_row, encode_row, head_of, read_head
 from shared.errors import BadMessageError
 from shared.ids import short_hash
 from shared.journeys.published import Live, ordered
@@ -128,11 +128,12 @@ class PartitionProcessor:
         due = self._heads.timers.next_due()
         return due != NEVER and self.meta.log_time <= due < now
 
-    def process(self, records: Sequence[LogRecord], *, caught_up: bool) -> Epoch:
+    def process(self, records: Sequence[LogRecord], *, caught_up: bool, fire: int = 0, at_end: bool = False) -> Epoch:
         """Apply a prefix of ``records`` (``Epoch.consumed`` tells how many) and return its epoch.
 
         ``caught_up`` False: the partition is behind, marketing commands are held in their contact's row. Records that
-        were applied before change nothing, so that any of them may be offered again.
+        were applied before change nothing, so that any of them may be offered again. If the epoch then has room, timers
+        fire in it, as by ``fire(fire, caught_up=at_end)``.
         """
         build = self._begin()
         consumed = 0
@@ -144,6 +145,8 @@ class PartitionProcessor:
             consumed += 1
             if build.full:
                 break
+        else:
+            self._fire_due(build, fire, caught_up=at_end)
         return self._finish(build, consumed)
 
     def fire(self, limit: int, *, caught_up: bool) -> Epoch:
@@ -152,9 +155,7 @@ class PartitionProcessor:
         A contact with more of them than fit one epoch stays due.
         """
         build = self._begin()
-        left = limit
-        while left and not build.full and self._fire_next(build, caught_up=caught_up):
-            left -= 1
+        self._fire_due(build, limit, caught_up=caught_up)
         return self._finish(build, 0)
 
     def release(self, limit: int) -> Epoch:
@@ -230,7 +231,7 @@ class PartitionProcessor:
         if self.catalog.number != self.meta.catalog:
             self._heads.adopt(self._store.scan(), but=build.rows)
             for contact, (row, _) in build.rows.items():
-                self._note(contact, row)
+                self._note(contact, head_of(row))
         build.order(marker.number, live, self.catalog.number)
         build.count(records=1, other=1)
         return True
@@ -260,16 +261,21 @@ class PartitionProcessor:
         if bounded.refused is not None:
             self._on_error("entry_refused", bounded.refused)
             build.dead_letter(record, bounded.refused)
-        next_row = msgspec.structs.replace(row, state=result.state, offset=record.offset, incarnation=self._incarnation)
+        next_row = Row(result.state, record.offset, self._incarnation, row.held)
         taken = build.take(next_row, result, caught_up=caught_up)
         value = encode_row(taken) if taken.held else value
         build.grow(contact, len(value) - build.grown(contact))
         self.contacts += row.offset < 0 and not contact.startswith(PREFIX)
-        build.count(records=1, **({"duplicate": 1} if result.duplicate else {"applied": 1}))
+        build.applied(duplicate=result.duplicate)
         self._put(build, contact, taken, value)
         if not build.full:
             self._fire(build, contact, taken, caught_up=caught_up)
         return True
+
+    def _fire_due(self, build: EpochBuilder, limit: int, *, caught_up: bool) -> None:
+        for _ in range(limit):
+            if build.full or not self._fire_next(build, caught_up=caught_up):
+                return
 
     def _fire_next(self, build: EpochBuilder, *, caught_up: bool) -> bool:
         """Fire the timers of the contact that is due first before the log time; False: nobody is."""
@@ -282,7 +288,7 @@ class PartitionProcessor:
         left = limit
         while left and self._heads.behind and not build.full:
             contact = next(reversed(self._heads.behind))
-            self._note(contact, self._fire(build, contact, self._row(build, contact), caught_up=caught_up))
+            self._note(contact, head_of(self._fire(build, contact, self._row(build, contact), caught_up=caught_up)))
             left -= 1
 
     def _fire(self, build: EpochBuilder, contact: str, row: Row, *, caught_up: bool) -> Row:
@@ -291,6 +297,8 @@ class PartitionProcessor:
         In its place among them stands the adoption of the catalogue, by who has not yet. Ends early when the epoch is
         full, but never before the first: what was begun goes on.
         """
+        if self._due[contact] >= build.log_time and row.state.adopted == self.catalog.number:
+            return row  # as nearly always
         since = self.meta.catalog_since
         while (due := next_own(self.catalog, row.state, build.log_time, since=since)) is not None:
             try:
@@ -324,9 +332,8 @@ class PartitionProcessor:
     def _put(self, build: EpochBuilder, contact: str, row: Row, value: bytes | None = None) -> None:
         """Keep ``row``; ``value`` is its stored form where that is known already."""
         build.rows[contact] = row, value
-        self._note(contact, row)
+        self._note(contact, head_of(row) if value is None else read_head(value))
 
-    def _note(self, contact: str, row: Row) -> None:
-        head = head_of(row)
+    def _note(self, contact: str, head: Head) -> None:
         self._heads.note(contact, head, self._due[contact])
         self._due[contact] = head.next_due

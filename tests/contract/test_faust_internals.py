@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from aiokafka.consumer.consumer import AIOKafkaConsumer
-from aiokafka.consumer.fetcher import Fetcher
+from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.consumer.group_coordinator import CoordinatorGroupRebalance, GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment, SubscriptionState, TopicPartitionState
 from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
@@ -88,6 +88,10 @@ MENTIONED: list[tuple[Callable[..., Any], list[str]]] = [
     (CoordinatorGroupRebalance._send_sync_group_request, ["self._coordinator._send_req(request)"]),
     (GroupCoordinator.reset_generation, ["self.member_id = JoinGroupRequest.UNKNOWN_MEMBER_ID"]),
     (TopicPartitionState.__init__, ["self.highwater"]),
+    # Where fetched records become ours.
+    (Fetcher._proc_fetch_request, ["self._records[tp] = FetchResult(", "partition_records=partition_records"]),
+    (FetchResult.__init__, ["self._partition_records = partition_records"]),
+    (PartitionRecords._unpack_records, ["= self._consumer_record(tp, record)"]),
     (
         BaseConsumer.__init__,
         ["self._acked =", "self._acked_index =", "self._read_offset =", "self._committed_offset ="],

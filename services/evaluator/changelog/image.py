@@ -88,6 +88,11 @@ class Image:
         return self.spoilt or any(place.offset < self.next_offset for place in self.unproved)
 
     @property
+    def gap(self) -> bool:
+        """Whether something that we have neither read nor written stands before our last record."""
+        return self.next_offset < self._own_begin
+
+    @property
     def end(self) -> int:
         """The offset below which the log is known to be full: whatever is appended now stands at or behind it."""
         return max(self.next_offset, self._own_end)
@@ -141,8 +146,10 @@ class Image:
         if first != self._own_end:
             self._own_begin = first
         self._own_end = first + len(records)
+        if not self.gap:
+            self.next_offset = max(self.next_offset, self._own_end)
         last = Place(self._own_end - 1, records[-1][0], stamp)
-        if last.key == META and self.next_offset >= self._own_begin and not self.overwritten:
+        if last.key == META and not self.gap and not self.overwritten:
             self._resume = last
         self._take(dict(records), last)
 
@@ -151,7 +158,7 @@ class Image:
 
         An operator's tombstone, say. What such a record overwrote is repaired like a stale writer's.
         """
-        self.next_offset = record.offset + 1
+        self.next_offset = max(self.next_offset, record.offset + 1)
         if record.key is None or record.key == INCARNATION_KEY:
             return None
         try:

@@ -57,16 +57,25 @@ class PartitionChangelog:
         self._acknowledged = 0 if image.meta is None else decode_meta(image.meta).acknowledged
         # One write at a time: a repair beside an epoch would write rows of it before it, or older ones behind it.
         self._lock = asyncio.Lock()
+        self._appending = False
 
     @property
     def image(self) -> Image:
         """What was written so far, as far as it is known here."""
         return self._image
 
-    @property
-    def next_offset(self) -> int:
-        """Where the tail goes on reading."""
-        return self._image.next_offset
+    def unread(self, end: int) -> int | None:
+        """Return from where on the log, whose end is ``end``, has what is not ours; None: it has nothing.
+
+        While a batch of ours is on its way, what stands behind the last one may be that; its offset will tell.
+        """
+        image = self._image
+        foreign = image.gap or (end > image.end and not self._appending)
+        return image.next_offset if foreign else None
+
+    def looked(self, end: int) -> None:
+        """Note that everything before ``end`` was looked at, or is gone."""
+        self._image.next_offset = max(self._image.next_offset, end)
 
     def load(self, contact: str) -> bytes | None:
         """Return the contact's row as last saved, or None."""
@@ -154,6 +163,7 @@ class PartitionChangelog:
         while True:
             await self._wait_for_lease()
             end = self._image.end
+            self._appending = True
             try:
                 stamp = Stamp(self._claim.term, epoch)
                 first = await self._writer.append(self.partition, records, stamp)
@@ -165,6 +175,8 @@ class PartitionChangelog:
                 raise
             else:
                 break
+            finally:
+                self._appending = False
         if first < end:
             raise LogRecreatedError(
                 f"{CHANGELOG}/{self.partition} took an epoch at {first}, but it had {end} records: it was"

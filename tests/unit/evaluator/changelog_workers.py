@@ -119,11 +119,14 @@ class Worker:
             await changelog.repair()
 
     def look(self) -> None:
-        """Read the tail, as ``ChangelogTail`` does beside the work."""
-        if self.changelog is not None:
+        """Look at the tail, as ``ChangelogTail`` does beside the work."""
+        changelog, end = self.changelog, self._log.records[-1].offset + 1 if self._log.records else 0
+        begin = None if changelog is None else changelog.unread(end)
+        if changelog is not None and begin is not None:
             for record in list(self._log.records):
-                if record.offset >= self.changelog.next_offset:
-                    self.changelog.observe(record)
+                if begin <= record.offset < end:
+                    changelog.observe(record)
+            changelog.looked(end)
 
 
 def the_messages(outputs: Iterable[Output], topic: str, decoder: codec.Decoder[Any], name: str) -> dict[str, Any]:

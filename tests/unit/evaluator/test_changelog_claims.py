@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from services.evaluator.changelog.image import Image
 from services.evaluator.changelog.ports import FencedError
-from services.evaluator.changelog.records import CLAIM, Claim, Stamp, encode_claim, stamp_of
+from services.evaluator.changelog.records import CLAIM, Claim, Stamp, contact_record_key, encode_claim, stamp_of
 from services.evaluator.changelog.rows import MemoryRows
 from services.evaluator.meta import decode_meta
 from tests.fakes import MemoryChangelog
@@ -221,7 +221,46 @@ async def test_another_claim_of_our_term_behind_ours_does_not_fence_us() -> None
     changelog = await worker.open()
     await log.append(0, [(CLAIM, encode_claim(Claim(1, "b")))], Stamp(1, 0))
     worker.look()
-    assert (False, 2) == (changelog.fenced, changelog.next_offset)
+    assert (False, 2) == (changelog.fenced, changelog.image.next_offset)
     await log.append(0, [(CLAIM, encode_claim(Claim(2, "b")))], Stamp(2, 0))
     worker.look()
-    assert (True, 3) == (changelog.fenced, changelog.next_offset)
+    assert (True, 3) == (changelog.fenced, changelog.image.next_offset)
+
+
+async def test_our_own_records_are_not_read_back_and_what_stands_between_them_is() -> None:
+    log, topics = MemoryChangelog(), Topics()
+    changelog = await opened(log, topics)
+    for number in (1, 2):
+        await changelog.save(an_epoch(number, a=b"ours"))
+        assert changelog.unread(log.records[-1].offset + 1) is None
+    foreign = await log.append(0, [(contact_record_key("u:a"), b"stale")], Stamp(0, 0))
+    assert foreign == changelog.unread(foreign + 1), "behind our last one"
+    await changelog.save(an_epoch(3, a=b"ours"))
+    end = log.records[-1].offset + 1
+    assert foreign == changelog.unread(end) == changelog.unread(foreign), "before our last one"
+    changelog.observe(log.records[foreign])
+    assert (None, {contact_record_key("u:a")}) == (changelog.unread(end), changelog.image.overwritten)
+
+
+async def test_what_has_been_compacted_away_is_not_looked_for_again() -> None:
+    log, topics = MemoryChangelog(), Topics()
+    changelog = await opened(log, topics)
+    foreign = await log.append(0, [(b"c:gone", b"stale")], Stamp(0, 0))
+    await changelog.save(an_epoch(1, a=b"ours"))
+    assert foreign == changelog.unread(foreign + 4)
+    changelog.looked(foreign + 4)
+    assert changelog.unread(foreign + 4) is None
+
+
+async def test_a_batch_of_ours_on_its_way_is_not_taken_for_anothers() -> None:
+    ends: list[int | None] = []
+    log, topics = MemoryChangelog(), Topics()
+
+    async def step() -> None:
+        if worker.changelog is not None and log.records:
+            ends.append(worker.changelog.unread(log.records[-1].offset + 1))
+
+    worker = Worker("a", log, topics, step)
+    changelog = await worker.open()
+    await changelog.save(an_epoch(1, a=b"ours"))
+    assert {None} == {*ends}
