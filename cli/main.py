@@ -7,6 +7,7 @@ import click
 from cli.bounce import bounce
 from cli.demo.command import demo
 from cli.dev import dev
+from cli.flow import flow
 from cli.importing.command import import_
 from cli.journeys import journeys
 from cli.lint import lint
@@ -29,6 +30,7 @@ cli.add_command(demo)
 cli.add_command(dev)
 cli.add_command(import_)
 cli.add_command(journeys)
+journeys.add_command(flow)
 journeys.add_command(lint)
 for order in (publish, drain, stop, list_journeys):
     journeys.add_command(order)

@@ -19,7 +19,7 @@ from services.dispatcher.connectors import file as connectors
 from services.dispatcher.connectors.schema import schema_of_connectors
 from shared.catalogue import reader
 from shared.catalogue.schema import schema_of_catalogues
-from shared.journeys import audiences, calendars, parse, templates, workspace
+from shared.journeys import audiences, calendars, layouts, parse, templates, workspace
 from shared.journeys.document import read_document
 from shared.journeys.faults import Fault
 from shared.journeys.reader import Node
@@ -28,6 +28,7 @@ from shared.journeys.schema.kinds import json_schema
 READERS: dict[str, Any] = {
     "journey": parse,
     "template": templates,
+    "layout": layouts,
     "audience": audiences,
     "calendar": calendars,
     "workspace": workspace,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,11 +17,14 @@ from services.standalone.app import Standalone, compose, listen, serve
 from services.standalone.settings import StandaloneSettings
 from services.standalone.storage.log import PARTITION
 from shared.clock import DAY, Clock, system_clock
+from shared.journeys.surroundings import require_folder
 from shared.messages import codec
 from shared.messages.journal import JournalRecord
 from shared.messages.topics import JOURNAL
 
 WRITE_KEY = "demo"
+PLAYED = ("cart_abandonment", "order_confirmation")
+"""The journeys of the day, by id. The other recipes have stories of weeks, and would make a day's table unreadable."""
 _PATIENCE = 30.0
 
 
@@ -47,7 +51,7 @@ async def play(
             port=0,
             durability="process",
             data=folder,
-            journeys=journeys,
+            journeys=_chosen(journeys, folder / "journeys"),
             speed=speed,
             smtp=smtp.url,
             write_keys=(WRITE_KEY,),
@@ -69,6 +73,19 @@ async def play(
             with contextlib.suppress(asyncio.CancelledError):
                 await serving
         return Played(visitors, len(calls), journal, smtp.recipients, opening)
+
+
+def _chosen(journeys: Path, folder: Path) -> Path:
+    """Copy ``journeys`` to ``folder`` without the journeys that are not played, and return it.
+
+    Raises ConfigurationError when there is no such folder.
+    """
+    require_folder(journeys)
+    shutil.copytree(journeys, folder)
+    for file in folder.glob("*.yaml"):
+        if file.stem not in (*PLAYED, "workspace", "catalogue"):
+            file.unlink()
+    return folder
 
 
 async def _post_all(url: str, calls: list[Call], clock: Clock, speed: float) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal, cast
 
 from shared.journeys.conditions import parse_channels, parse_expression
@@ -15,6 +14,7 @@ from shared.journeys.reader import Node
 from shared.journeys.reading import Reading
 from shared.journeys.sending import Policy
 from shared.journeys.templates import parse_inline_template
+from shared.journeys.workspace import Surroundings
 
 _MODES = ("first_reachable", "preferred", "all")
 
@@ -24,7 +24,7 @@ def parse_send(name: str, node: Node, reading: Reading) -> Step | None:
     known = ("channels", "mode", "template", "data", "locale", "expires", "on_fail", *STEP)
     fields = node.fields(known, required=("channels", "template"))
     channels = parse_channels(fields["channels"]) if "channels" in fields else ()
-    template = _template(fields["template"], name, reading.around.templates) if "template" in fields else None
+    template = _template(fields["template"], name, reading.around) if "template" in fields else None
     policy = _policy(fields, reading)
     mode = fields["mode"].choice(_MODES, "mode") if "mode" in fields else "first_reachable"
     expires = fields["expires"].duration(least=1) if "expires" in fields else None
@@ -68,9 +68,10 @@ def _on_fail(fields: dict[str, Node]) -> OnFail:
     return cast("OnFail", fields["on_fail"].choice(("next", "exit"), "on_fail") if "on_fail" in fields else "next")
 
 
-def _template(node: Node, step: str, templates: Mapping[str, Template | None]) -> Template | None:
+def _template(node: Node, step: str, around: Surroundings) -> Template | None:
+    templates = around.templates
     if node.is_a(dict):
-        return parse_inline_template(node, step)
+        return parse_inline_template(node, step, around.layouts)
     name = node.text()
     if name and name not in templates:
         node.fault(f"there is no file {shown(f'templates/{name}.yaml')}{suggestion(name, templates)}")
@@ -86,7 +87,7 @@ def parse_notify(name: str, node: Node, reading: Reading) -> Step | None:
     to = tuple(map(_value, fields["to"].value if fields["to"].is_a(list) else [fields["to"]]))
     if not to:
         fields["to"].fault("expected at least one address")
-    template = _template(fields["template"], name, reading.around.templates)
+    template = _template(fields["template"], name, reading.around)
     if template is None:
         return None
     _every_channel(fields["template"], template, (channel,))

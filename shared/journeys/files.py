@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
 from shared.journeys.audiences import check_audiences, parse_audience
 from shared.journeys.calendars import parse_calendar
 from shared.journeys.faults import Fault, JourneyFaultsError, shown
+from shared.journeys.layout import Layouts
+from shared.journeys.layouts import parse_layout
 from shared.journeys.model import Audience, Definitions, Template
 from shared.journeys.parse import Source, parse_source
 from shared.journeys.surroundings import (
@@ -16,6 +19,7 @@ from shared.journeys.surroundings import (
     CALENDARS,
     CATALOGUE_FILE,
     FOLDERS,
+    LAYOUTS,
     TEMPLATES,
     WORKSPACE_FILE,
     load_workspace,
@@ -69,7 +73,7 @@ def load_templates(folder: Path) -> tuple[dict[str, Template], Workspace]:
     """
     faults: list[Fault] = []
     workspace = load_workspace(folder, faults)
-    templates = _load(folder / TEMPLATES, parse_template, "template", faults)
+    templates = _load_templates(folder, _load_layouts(folder, faults), faults)
     if faults:
         raise JourneyFaultsError(faults)
     return {name: template for name, template in templates.items() if template is not None}, workspace
@@ -88,8 +92,10 @@ def read_folder(folder: Path, faults: list[Fault]) -> Folder:
     files = {name: str(folder / AUDIENCES / f"{name}.yaml") for name in known}
     faults.extend(check_audiences(known, files, audiences.keys() - known))
     calendars = _load(folder / CALENDARS, parse_calendar, "calendar", faults)
+    layouts = _load_layouts(folder, faults)
     around = Surroundings(
-        templates=_load(folder / TEMPLATES, parse_template, "template", faults),
+        templates=_load_templates(folder, layouts, faults),
+        layouts=layouts,
         audiences=frozenset(audiences),
         calendars={name: calendar for name, calendar in calendars.items() if calendar is not None},
         workspace=workspace,
@@ -113,6 +119,14 @@ def _read_journeys(folder: Path, around: Surroundings, faults: list[Fault]) -> t
             faults.append(Fault(str(file), 1, 1, f"journey {name[0]}@{name[1]} is defined twice: also in {other}"))
         sources[name] = source
     return tuple(sources.values())
+
+
+def _load_layouts(folder: Path, faults: list[Fault]) -> Layouts:
+    return _load(folder / LAYOUTS, parse_layout, "layout", faults)
+
+
+def _load_templates(folder: Path, layouts: Layouts, faults: list[Fault]) -> dict[str, Template | None]:
+    return _load(folder / TEMPLATES, partial(parse_template, layouts=layouts), "template", faults)
 
 
 def _load(folder: Path, parse: Callable[[str, str], N], what: str, faults: list[Fault]) -> dict[str, N | None]:

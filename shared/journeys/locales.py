@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from shared.journeys.model import Template
 
 DEFAULT_LOCALE = "default"
 
 
-def locale_chain(template: Template, *wanted: object) -> list[str]:
+class Localised(Protocol):
+    """What has texts by locale: a template, a layout."""
+
+    @property
+    def locales(self) -> Mapping[str, object]:
+        """The texts by locale."""
+
+
+def locale_chain(template: Localised, *wanted: object) -> list[str]:
     """Return the locales of ``template`` to look in, best first; ``wanted`` are a contact's, the dearest first.
 
     ``zh-Hant-TW`` is looked for as itself, as ``zh-Hant`` and as ``zh`` (RFC 4647, lookup), in small letters or capital

@@ -9,9 +9,9 @@ from shared.journeys.faults import Fault, JourneyFaultsError
 from shared.journeys.workspace import Workspace, parse_workspace
 from shared.wording import reason_of
 
-TEMPLATES, AUDIENCES, CALENDARS, CATALOGUES = "templates", "audiences", "calendars", "catalogue"
+TEMPLATES, LAYOUTS, AUDIENCES, CALENDARS, CATALOGUES = "templates", "layouts", "audiences", "calendars", "catalogue"
 WORKSPACE_FILE, CATALOGUE_FILE = "workspace.yaml", "catalogue.yaml"
-FOLDERS = (TEMPLATES, AUDIENCES, CALENDARS, CATALOGUES)
+FOLDERS = (TEMPLATES, LAYOUTS, AUDIENCES, CALENDARS, CATALOGUES)
 
 
 def load_workspace(folder: Path, faults: list[Fault]) -> Workspace:

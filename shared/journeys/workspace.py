@@ -10,6 +10,7 @@ from shared.journeys.calendars import Calendar
 from shared.journeys.document import read_document
 from shared.journeys.faults import Fault, JourneyFaultsError, suggestion
 from shared.journeys.ids import parse_id
+from shared.journeys.layout import Layouts
 from shared.journeys.model import UNTRACKED, Template, Tracking
 from shared.journeys.policy import INHERITED, Given, parse_given, resolve
 from shared.journeys.reader import Node
@@ -47,9 +48,13 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a journey file may name: templates by id (None: there is one, with faults), audiences, calendars, topics."""
+    """What a journey file may name: templates and layouts by id, audiences, calendars, topics.
+
+    None: there is one of that id, with faults.
+    """
 
     templates: Mapping[str, Template | None] = {}
+    layouts: Layouts = {}
     audiences: frozenset[str] = frozenset()
     calendars: Mapping[str, Calendar] = {}
     workspace: Workspace = Workspace()

@@ -73,8 +73,8 @@ def _capped(known: Study) -> Week | None:
         if policy.purpose != "marketing" or not caps:
             return None
         best.append(min(caps, key=bound))
-    if len({policy.topic for policy in policies}) > 1:
-        return None
+    if len({policy.topic for policy in policies}) > 1 and any(cap.topic is not None for cap in best):
+        return None  # each counts messages that the others do not
     loosest = max(best, key=bound)
     return Week(bound(loosest), f"the frequency cap of {loosest.max} per {format_duration(loosest.per)}")
 

@@ -38,6 +38,7 @@ def _parts(channel: str) -> Schema:
     fields = dict.fromkeys((*needed, *optional), TEXT)
     if channel == "email":
         fields["attachments"] = listed(mapping(dict.fromkeys(ATTACHMENT, TEXT), ("name",), **one_of("url", "data")))
+        fields["layout"] = ref("id") | {"description": "The id of a file in layouts/."}
     return mapping(fields, needed)
 
 

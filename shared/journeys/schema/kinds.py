@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from shared.journeys import audiences, calendars, templates, workspace
+from shared.journeys import audiences, calendars, layouts, templates, workspace
+from shared.journeys.layout import Layout
 from shared.journeys.model import UNTRACKED, Audience, Journey, Template, Tracking
 from shared.journeys.policy import INHERITED
 from shared.journeys.schema.builder import Builder
@@ -15,6 +16,7 @@ from shared.journeys.schema.wording import Schema, Word, Wording, choice, intege
 from shared.journeys.sending import Policy
 
 _SPAN_OF_DAYS = mapping({"from": DATE, "to": DATE}, ("from", "to"))
+_LAYOUT_PARTS = mapping(dict.fromkeys(sum(layouts.PARTS, ()), TEXT), layouts.PARTS[0])
 WORDS: dict[type, Wording] = {
     **JOURNEY_WORDS,
     **STEP_WORDS,
@@ -33,6 +35,10 @@ WORDS: dict[type, Wording] = {
     Template: Wording(
         words={"locales": word(form=named(TEXTS, least=1))},
         more={"schema": Word(form={"const": templates.SCHEMA}, needed=True)},
+    ),
+    Layout: Wording(
+        words={"id": word(form=ID), "locales": word(form=named(_LAYOUT_PARTS, least=1))},
+        more={"schema": Word(form={"const": layouts.SCHEMA}, needed=True)},
     ),
 }
 _BUILDER = Builder(WORDS)
@@ -64,6 +70,7 @@ def _workspace() -> Schema:
 KINDS: dict[str, Callable[[], Schema]] = {
     "journey": _journey,
     "template": lambda: _BUILDER.struct(Template),
+    "layout": lambda: _BUILDER.struct(Layout),
     "audience": lambda: _BUILDER.struct(Audience),
     "calendar": lambda: _BUILDER.struct(calendars.Calendar),
     "workspace": _workspace,

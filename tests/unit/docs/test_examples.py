@@ -38,6 +38,7 @@ from shared.journeys.calendars import SCHEMA as CALENDAR_SCHEMA
 from shared.journeys.calendars import parse_calendar
 from shared.journeys.faults import Fault
 from shared.journeys.files import load_definitions
+from shared.journeys.layouts import parse_layout
 from shared.journeys.model import (
     Branch,
     Call,
@@ -78,6 +79,17 @@ AUDIENCES = [
 ]
 
 
+LAYOUTS = {
+    layout.id: layout
+    for layout in (
+        parse_layout("page", block)
+        for page in PAGES
+        for block in blocks(page, "yaml")
+        if block.startswith("schema: layout/v1")
+    )
+}
+
+
 def shipped(page: Path | None = None) -> Surroundings:
     """Return what a journey in a page may name: the templates that we ship, and the calendars that the page shows."""
     documents = [] if page is None else blocks(page, "yaml")
@@ -105,9 +117,10 @@ SECRETS = dict.fromkeys(
 def parse(page: Path, block: str, folder: Path) -> object:
     """Read ``block`` of ``page`` as the kind of document that its ``schema`` names."""
     readers: dict[str, Callable[[], object]] = {
-        "template/v1": lambda: parse_template(page.name, block),
+        "template/v1": lambda: parse_template(page.name, block, LAYOUTS),
         "workspace/v1": lambda: parse_workspace(page.name, block),
         "journey/v1": lambda: parse_journey(page.name, block, shipped(page)),
+        "layout/v1": lambda: parse_layout(page.name, block),
         "audience/v1": lambda: parse_audience(page.name, block),
         "catalogue/v1": lambda: parse_catalogue(page.name, block),
         CALENDAR_SCHEMA: lambda: parse_calendar(page.name, block),

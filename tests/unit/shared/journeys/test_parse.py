@@ -6,15 +6,33 @@ import pytest
 
 from shared.clock import DAY, HOUR, MINUTE
 from shared.journeys.files import load_definitions
-from shared.journeys.model import Entry, EventTrigger, Exit, ExitAfter, ExitOnEvent, Goal, Reentry, Send, Template, Wait
+from shared.journeys.model import (
+    Entry,
+    EventTrigger,
+    Exit,
+    ExitAfter,
+    ExitOnEvent,
+    Goal,
+    Journey,
+    Reentry,
+    Send,
+    Template,
+    Wait,
+    all_steps,
+)
 from shared.journeys.predicate import All, Any, Expression, Not, Performed, Reachable
 from shared.journeys.sending import Policy
 from tests.builders import JOURNEYS
 from tests.unit.shared.journeys.literals import TEMPLATES, VALID, changed, parsed
 
 
+def shipped(journey: str) -> Journey:
+    [found] = [one for one in load_definitions(JOURNEYS).journeys if one.id == journey]
+    return found
+
+
 def test_the_shipped_cart_journey_is_the_one_described() -> None:
-    cart, _ = load_definitions(JOURNEYS).journeys
+    cart = shipped("cart_abandonment")
     assert ("cart_abandonment", 1) == (cart.id, cart.version)
     assert "Cart abandonment (two reminders, never a third)" == cart.name
     assert "crm@example.jp" == cart.owner
@@ -43,11 +61,17 @@ def test_the_shipped_cart_journey_is_the_one_described() -> None:
     assert (recovered,) == cart.goals
     assert (
         ExitOnEvent(reason="converted", event="Order Completed"),
+        ExitOnEvent(
+            reason="checkout_left",
+            event="Journey Entered",
+            where=Expression("event.properties.journey == 'checkout_abandonment'"),
+        ),
         ExitAfter(reason="max_duration", after=10 * DAY),
     ) == cart.exits
     assert Policy(purpose="marketing", topic="cart_reminders", max_sends=2) == cart.policy
     settle, remind_1, pause_1, remind_2, observe, end = cart.steps
-    assert Wait(id="settle", duration=45 * MINUTE, reset_by=("Product Added", "Product Viewed")) == settle
+    changes = ("Product Added", "Product Viewed", "Checkout Started")
+    assert Wait(id="settle", duration=45 * MINUTE, reset_by=changes) == settle
     assert Wait(id="pause_1", duration=24 * HOUR) == pause_1
     assert Wait(id="observe", duration=7 * DAY) == observe
     assert Exit(id="end", reason="no_response") == end
@@ -59,12 +83,12 @@ def test_the_shipped_cart_journey_is_the_one_described() -> None:
 
 
 def test_the_shipped_order_confirmation_is_transactional_and_runs_once_per_order() -> None:
-    _, order = load_definitions(JOURNEYS).journeys
+    order = shipped("order_confirmation")
     assert ("order_confirmation", 1) == (order.id, order.version)
     assert (EventTrigger(event="Order Completed", max_age=DAY),) == order.triggers
     assert Expression("event.properties.order_id") == order.entry.key
     assert Policy(purpose="transactional") == order.policy
-    assert ["confirm"] == [step.id for step in order.steps]
+    assert ["invoice", "confirm_with_invoice", "confirm"] == [step.id for step in all_steps(order.steps)]
 
 
 def test_what_is_not_written_has_its_default() -> None:

@@ -18,6 +18,7 @@ from shared.journeys.audiences import parse_audience
 from shared.journeys.calendars import parse_calendar
 from shared.journeys.faults import JourneyFaultsError
 from shared.journeys.files import load_definitions
+from shared.journeys.layouts import parse_layout
 from shared.journeys.parse import parse_journey
 from shared.journeys.reader import Node
 from shared.journeys.templates import parse_template
@@ -38,6 +39,7 @@ def read(kind: str, text: str) -> None:
     parse: Any = {
         "journey": parse_journey,
         "template": parse_template,
+        "layout": parse_layout,
         "audience": parse_audience,
         "calendar": parse_calendar,
         "workspace": parse_workspace,
