@@ -32,7 +32,8 @@ def conflicts(sources: Sequence[Source], studies: Sequence[Study]) -> Iterator[F
     yield from _salts(sources)
     for source, known in zip(sources, studies, strict=True):
         week = worst_week(known)
-        if week.most is None and sends_marketing(known):
+        # Where each marketing message counts against a cap over all of them, the others are none of a week's business.
+        if week.most is None and sends_marketing(known) and marketing_caps(known) is None:
             message = (
                 f"nothing bounds the messages that one contact gets in a week: {week.because}; add a `frequency_cap`"
             )

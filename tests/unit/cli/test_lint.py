@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from cli.main import cli
 from tests.builders import JOURNEYS, ROOT
 
+SHIPPED = len([file for file in JOURNEYS.glob("*.yaml") if file.read_text().startswith("schema: journey/v1")])
 BROKEN = """\
 schema: journey/v1
 id: welcome
@@ -38,7 +39,7 @@ def broken(tmp_path: Path) -> Path:
 def test_the_shipped_journeys_have_no_faults() -> None:
     result = lint(JOURNEYS)
     assert (0, "") == (result.exit_code, result.stdout)
-    assert "2 journeys, 0 faults, 0 warnings\n" == result.stderr
+    assert f"{SHIPPED} journeys, 0 faults, 0 warnings\n" == result.stderr
 
 
 def test_each_fault_is_a_line_that_editors_can_follow(broken: Path) -> None:
@@ -81,7 +82,7 @@ def test_several_folders_are_checked_in_one_run(broken: Path) -> None:
     result = lint(JOURNEYS, broken)
     assert 1 == result.exit_code
     assert 2 == len(result.stdout.splitlines())
-    assert "2 journeys, 2 faults, 0 warnings\n" == result.stderr
+    assert f"{SHIPPED} journeys, 2 faults, 0 warnings\n" == result.stderr
 
 
 @pytest.mark.parametrize(

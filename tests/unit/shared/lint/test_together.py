@@ -120,6 +120,30 @@ def test_marketing_without_a_bound_on_the_week(tmp_path: Path) -> None:
     assert [] == told(tmp_path, journey("a", entry="{reentry: {mode: always}}"))
 
 
+def test_what_was_asked_for_needs_no_bound_where_the_marketing_behind_it_has_one(tmp_path: Path) -> None:
+    asked = "{id: a, send: {channels: [email], purpose: transactional, template: {email: {subject: Hi, text: Hello}}}}"
+    steps, entry = f"[{asked}, {{id: b, MAIL}}]", "{key: event.properties.email}"
+    capped = "{topic: news, frequency_cap: [{max: 3, per: 7d}]}"
+    assert [] == told(tmp_path, journey("a", steps, policy=capped, entry=entry))
+    [found] = told(tmp_path, journey("a", steps, policy=NEWS, entry=entry))
+    assert "nothing bounds the messages" in found
+
+
+def test_one_cap_over_all_marketing_bounds_a_week_of_several_topics(tmp_path: Path) -> None:
+    steps = (
+        "[{id: a, MAIL}, {id: b, send: {channels: [email], topic: offers, template: {email: {subject: Hi, text: Hi}}}}]"
+    )
+    entry = "{key: event.properties.email}"
+    assert [] == told(
+        tmp_path, journey("a", steps, policy="{topic: news, frequency_cap: [{max: 3, per: 7d}]}", entry=entry)
+    )
+    [found] = told(
+        tmp_path,
+        journey("a", steps, policy="{topic: news, frequency_cap: [{max: 3, per: 7d, topic: news}]}", entry=entry),
+    )
+    assert "nothing bounds the messages" in found
+
+
 def test_a_run_that_may_stay_for_ever(tmp_path: Path) -> None:
     steps = "[{id: hear, wait_for: {any: [{id: x, event: Signed In}]}}]"
     found = told(tmp_path, journey("a", steps))
