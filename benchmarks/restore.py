@@ -41,7 +41,7 @@ from shared.journeys.files import load_definitions
 from shared.kafka.admin import ensure_topics
 from shared.kafka.reader import KafkaLogReader
 from shared.log import LogRecord, Output
-from shared.memory import give_back
+from shared.memory import give_back, keep
 from shared.messages import codec
 from shared.messages.event import Tick
 from shared.settings import KafkaSettings
@@ -126,6 +126,7 @@ def measure(bootstrap: str, folder: Path | None, number: int) -> Measured:
     """Open a partition, index it, fire its first timer."""
 
     async def opened() -> Measured:
+        keep()  # as the worker does
         rows = MemoryRows() if folder is None else StateFolder(folder).open(number)
         wall, cpu = time.perf_counter(), time.process_time()
         async with partition(bootstrap, rows, number) as changelog:

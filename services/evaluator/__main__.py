@@ -14,12 +14,14 @@ from services.evaluator.settings import EvaluatorSettings
 from services.evaluator.transport import run
 from shared.entry import run_main
 from shared.logs import configure_logging
+from shared.memory import keep
 
 
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
     settings = EvaluatorSettings()
     configure_logging(settings.log_level, settings.log_format)
+    keep()
     app = build(settings)
     # What is there now stays: no later collection looks at it.
     gc.freeze()

@@ -53,7 +53,8 @@ from pathlib import Path
 from services.evaluator.changelog import disk
 from tests.unit.evaluator.test_changelog_disk import a_mark
 
-disk._PARTITION_WRITE_BYTES = 256 * 1024  # so that much goes to disk before the end
+# So that much goes to disk before the end; the first process fills an empty folder, the next ones do not.
+disk._PARTITION_WRITE_BYTES = disk._FILLING_WRITE_BYTES = 256 * 1024
 rows = disk.StateFolder(Path(sys.argv[1])).open(0)
 kept = rows.kept()
 for epoch in itertools.count(1 if kept is None else kept.mark.resume.stamp.epoch + 1):
@@ -86,6 +87,28 @@ def test_closed_in_order_it_has_everything(tmp_path: Path) -> None:
     folder = StateFolder(tmp_path)
     write(folder, 2)
     assert (2, {2}, CONTACTS) == epochs_of(folder)
+
+
+def test_what_filled_an_empty_folder_is_read_written_and_kept_as_any(tmp_path: Path) -> None:
+    folder = StateFolder(tmp_path)
+    rows = folder.open(0)
+    first = {b"c:u:%d" % n: b"first %d" % n for n in range(CONTACTS)}
+    rows.write(first, a_mark(1))
+    rows.write({b"c:u:7": b"second", b"c:u:8": None}, a_mark(2))
+    wanted = {key[2:].decode(): value for key, value in (first | {b"c:u:7": b"second"}).items() if key != b"c:u:8"}
+    assert (b"second", None) == (rows.load("u:7"), rows.load("u:8"))
+    assert wanted == dict(rows.scan())
+    rows.write({b"c:u:7": b"third", b"c:u:8": b"back"}, a_mark(3))
+    wanted |= {"u:7": b"third", "u:8": b"back"}
+    assert wanted == dict(rows.scan())
+    rows.close()
+    again = folder.open(0)
+    assert a_mark(3) == (again.kept() or pytest.fail()).mark
+    assert wanted == dict(again.scan())
+    again.discard("a test")
+    again.write(first, a_mark(4))
+    assert CONTACTS == len(dict(again.scan()))
+    again.close()
 
 
 # ---- damage -------------------------------------------------------------------------------------------------------
