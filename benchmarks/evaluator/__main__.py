@@ -4,7 +4,10 @@ One real broker. The contestant has one core; the broker, the commands' reader a
 a process and a state of its own: it works off acts that wait in the topic, and what it does of them first only warms
 it up. Contestants take turns, and a figure is the median of the ratios of the rounds. Events per second and core are
 events by the CPU seconds of the whole process, a JVM's and RocksDB's threads included; by the clock they are printed
-beside it. A run whose commands are not exactly those of the job ends the benchmark.
+beside it. A run whose commands are not exactly those of the job ends the benchmark. No round begins that would not end
+within ``--minutes``, with what comes after it.
+
+Ended by whatever, it ends its contestant and its broker too.
 """
 
 from __future__ import annotations
@@ -12,8 +15,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
 import statistics
 import sys
+import time
 from pathlib import Path
 
 from benchmarks.evaluator.contestants import COMMIT_MS, OTHER_CORE, Contestant, contestants
@@ -28,12 +33,13 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.evaluator", description=__doc__)
     parser.add_argument("--pairs", type=int, default=5, help="rounds in which each contestant runs once")
-    parser.add_argument("--events", type=int, default=300_000, help="of a run, the warm-up included")
-    parser.add_argument("--warm", type=int, default=180_000, help="of them that only warm up")
+    parser.add_argument("--events", type=int, default=200_000, help="of a run, the warm-up included")
+    parser.add_argument("--warm", type=int, default=120_000, help="of them that only warm up")
     parser.add_argument("--contacts", type=int, default=20_000)
     parser.add_argument("--share", type=int, default=10, help="Faust gets one in so many of all three")
     parser.add_argument("--rate", type=float, default=1_000, help="events a second where latency is measured; 0: not")
-    parser.add_argument("--seconds", type=float, default=15, help="for which latency is measured")
+    parser.add_argument("--seconds", type=float, default=10, help="for which latency is measured")
+    parser.add_argument("--minutes", type=float, default=18, help="after which no further round is begun")
     parser.add_argument("--commit", type=int, default=COMMIT_MS, help="ms, of Kafka Streams with at_least_once")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="of the contestants, beside ours")
     options = parser.parse_args()
@@ -42,7 +48,9 @@ def main() -> None:
     known = contestants(options.commit)
     if not {"ours", *(options.only or known)} <= known.keys():
         parser.error(f"contestants are {', '.join(known)}")
-    taking = [known[name] for name in known if name == "ours" or not options.only or name in options.only]
+    began = time.monotonic()
+    taking = [make() for name, make in known.items() if name == "ours" or not options.only or name in options.only]
+    signal.signal(signal.SIGTERM, _leave)
     configure_logging("error", "console")  # of a topic that is new its readers ask too early
     _pin(os.getpid())
     far = str(10 * 365 * 24 * 3_600_000)  # the acts' time runs ahead of the clock
@@ -50,19 +58,26 @@ def main() -> None:
         _pin(broker.pid or 0)
         whole = Size(options.events, options.warm, options.contacts)
         sizes = {False: whole, True: Size(*(count // options.share for count in whole))}
-        asyncio.run(compare(Bench(broker.bootstrap, sizes), taking, options))
+        asyncio.run(compare(Bench(broker.bootstrap, sizes), taking, options, began + 60 * options.minutes))
 
 
-async def compare(bench: Bench, taking: list[Contestant], options: argparse.Namespace) -> None:
-    """Let all run in turn and print the figures."""
+async def compare(bench: Bench, taking: list[Contestant], options: argparse.Namespace, end: float) -> None:
+    """Let all run in turn and print the figures; no round begins that would last beyond ``end`` (monotonic)."""
     await bench.prepare()
     runs: dict[str, list[Run]] = {contestant.name: [] for contestant in taking}
+    longest = 0.0
     for number in range(options.pairs):
+        began = time.monotonic()
+        # What comes behind the rounds takes about as long as one of them.
+        if number and began + (2 if options.rate else 1) * longest > end:
+            _say(f"{number} rounds of {options.pairs}: the next would not end within {options.minutes:g} minutes")
+            break
         # The other way round each second time, so that nobody always runs first.
         for contestant in taking[:: -1 if number % 2 else 1]:
             run = await bench.race(contestant)
             runs[contestant.name].append(run)
             _say(f"{contestant.name}: {run.per_core:.0f}/core-s {run.rate:.0f}/s peak {run.peak:.0f} MiB")
+        longest = max(longest, time.monotonic() - began)
     for peer in taking[1:]:
         print(_ratio(peer.name, runs["ours"], runs[peer.name]), flush=True)
     for contestant in taking:
@@ -99,6 +114,11 @@ def _figure(name: str, runs: list[Run]) -> str:
 def _pin(pid: int) -> None:
     for thread in Path(f"/proc/{pid}/task").iterdir():
         os.sched_setaffinity(int(thread.name), {OTHER_CORE})
+
+
+def _leave(number: int, _frame: object) -> None:
+    """End as by SIGINT: what was started is ended in order."""
+    raise SystemExit(128 + number)
 
 
 def _say(line: str) -> None:

@@ -53,8 +53,8 @@ _NO_STALL = 2**30
 _FILLING_WRITE_BYTES = WRITE_BYTES
 _FILLING_ROWS = 500
 """As many at once into an empty folder are a log that is read from its beginning; it is then *filled*: what is written
-goes to memory unsorted and from there to disk in larger files, which takes a third less. It can hardly be read so, and
-the first read opens it anew."""
+goes to memory unsorted and from there to disk in larger files. So a single row can hardly be read: the first such read
+opens it anew."""
 _BLOOM_BITS = 10
 _MARK = b"\x00mark"
 _BEHIND_CONTACTS = b"c;"
@@ -120,7 +120,7 @@ class DiskRows:
     """The rows of one partition in a RocksDB of their own. Keys are the changelog's."""
 
     def __init__(self, path: Path, options: Options, filling: Options) -> None:
-        """``filling``: how it is open from many first rows at once to the first read."""
+        """``filling``: how it is open from many first rows at once to the first read of a single one."""
         self._path = path
         self._options = options
         self._filling_options = filling
@@ -165,8 +165,8 @@ class DiskRows:
         prefix = len(CONTACT)
         key = CONTACT
         try:
-            if self._filling:
-                self._reopen(filling=False)
+            if self._filling:  # it can be read in order; what is in memory goes to disk beside that
+                self._database.flush(wait=False)
             # No variable holds the iterator: an error would keep it, and it the database, which then would not close.
             for key, value in cast("_Items", self._database.items(from_key=CONTACT, read_opt=reading)):
                 yield key[prefix:].decode(), value

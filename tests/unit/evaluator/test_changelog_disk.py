@@ -103,7 +103,9 @@ def test_what_filled_an_empty_folder_is_read_written_and_kept_as_any(tmp_path: P
     assert wanted == dict(rows.scan())
     rows.close()
     again = folder.open(0)
-    assert a_mark(3) == (again.kept() or pytest.fail()).mark
+    kept = again.kept()
+    assert kept is not None
+    assert a_mark(3) == kept.mark
     assert wanted == dict(again.scan())
     again.discard("a test")
     again.write(first, a_mark(4))
