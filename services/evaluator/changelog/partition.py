@@ -160,9 +160,10 @@ class PartitionChangelog:
 
     async def _append(self, records: Sequence[tuple[bytes, bytes | None]], epoch: int) -> None:
         """Write one batch and note it; what was not acknowledged is in the log or not, and in the image it is not."""
+        # As before the first attempt: it may stand in the log, and be read back from there, before it is answered.
+        end = self._image.end
         while True:
             await self._wait_for_lease()
-            end = self._image.end
             self._appending = True
             try:
                 stamp = Stamp(self._claim.term, epoch)

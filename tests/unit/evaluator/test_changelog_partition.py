@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -217,6 +219,32 @@ async def test_an_epoch_that_lands_before_the_end_that_was_known_ends_the_owner(
     log.records.clear()
     with pytest.raises(LogRecreatedError, match="took an epoch at 0, but it had 4 records"):
         await changelog.save(an_epoch(2, b=b"1"))
+
+
+async def test_an_epoch_whose_answer_was_lost_may_be_read_back_before_it_is_answered() -> None:
+    """A leader that fails behind the append: the next one answers the same batch with the place it has."""
+    log, topics = MemoryChangelog(), Topics()
+    worker = Worker("a", log, topics)
+    changelog = await worker.open()
+    answers: list[int] = []
+
+    async def append(partition: int, records: Sequence[tuple[bytes, bytes | None]], stamp: Stamp) -> int:
+        if not answers:
+            answers.append(await log.append(partition, records, stamp))
+            raise LogUnavailableError("the leader is gone")
+        return answers[0]
+
+    writer: Any = changelog._writer
+    writer.append = append
+    saving = asyncio.create_task(changelog.save(an_epoch(1, a=b"1")))
+    while not saving.done():
+        await asyncio.sleep(0)
+        worker.look()
+    await saving
+    del writer.append
+    await changelog.save(an_epoch(2, a=b"2"))
+    assert ([b"1", b"2"], 7) == ([output.value for output in topics.outputs], len(log.records))
+    assert b"2" == (await opened(log, topics, "b")).load("u:a")
 
 
 async def test_a_log_with_an_epoch_that_nobody_claimed_is_refused() -> None:
