@@ -78,4 +78,5 @@ class ChangelogTail:
                     return
                 for record in records:
                     self._observe(partition, record)
-        changelog.looked(end)
+        if followed is self._followed:  # closing the reader takes time, too
+            changelog.looked(end)
