@@ -37,5 +37,8 @@ def test_ended_it_ends_contestant_and_broker(number: signal.Signals) -> None:
         started = children(benchmark.pid)
         assert "kafka.Kafka" in str(started)
         benchmark.send_signal(number)
-    left = lambda: [pid for pid in started if Path(f"/proc/{pid}/cmdline").exists()]  # noqa: E731
+
+    def left() -> list[int]:
+        return [pid for pid in started if Path(f"/proc/{pid}/cmdline").exists()]
+
     wait_until(lambda: not left(), "nothing is left", 20, lambda: str(left()))
