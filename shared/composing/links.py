@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from shared.composing.page_links import replace_links, with_picture
+from shared.composing.text_links import replace_in_text
 from shared.errors import ConfigurationError
 from shared.ids import address_tag
 from shared.links.link import CLICK, COUNTDOWN, OPEN, UNSUBSCRIBE, VIEW, Link, url_of
@@ -103,11 +104,16 @@ class MessageLinks:
         return f"{self._public_url}{COUNTDOWN}{self._seals.seal('countdown', _ENCODER.encode(countdown))}"
 
     def parts(self, command: SendCommand, channel: str, parts: Mapping[str, str]) -> Mapping[str, str]:
-        """Return the parts of the rendered message; the links of its page lead here first, if it may be tracked."""
-        if command.to_staff or not command.tracked or channel != "email" or "html" not in parts:
+        """Return the parts of the rendered message; the links of a mail lead here first, where it may be tracked."""
+        if command.to_staff or not command.tracked or channel != "email":
             return parts
-        page = replace_links(parts["html"], lambda url, tag: self._click(command, channel, url, tag))
-        return {**parts, "html": with_picture(page, self._url("open", command, channel))}
+        found = dict(parts)
+        if "html" in parts:
+            page = replace_links(parts["html"], lambda url, tag: self._click(command, channel, url, tag))
+            found["html"] = with_picture(page, self._url("open", command, channel))
+        if command.text_tracked:
+            found["text"] = replace_in_text(parts["text"], lambda url: self._click(command, channel, url, {}))
+        return found
 
     def headers(self, command: SendCommand, channel: str) -> Mapping[str, str]:
         """Return further headers of a mail: how to unsubscribe (RFC 2369, 8058), of marketing only."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from urllib.parse import urlencode, urlsplit
 
 from shared.composing.page_links import replace_links
+from shared.composing.text_links import replace_in_text
 from shared.messages.command import SendCommand
 
-_IN_TEXT = re.compile(r"https?://[^\s<>\"']+")
-# What ends a sentence rather than an address.
-_AFTER = ".,;:!?)]}。、」）"
 _TAGGED = re.compile(r"[?&]utm_", re.IGNORECASE)
 
 
@@ -42,15 +40,10 @@ def with_utm(command: SendCommand, channel: str, parts: Mapping[str, str]) -> Ma
         if "html" in parts:
             found["html"] = replace_links(parts["html"], lambda url, _tag: tagged(url))
         if "text" in parts:
-            found["text"] = _IN_TEXT.sub(lambda link: _in_text(link[0], tagged), parts["text"])
+            found["text"] = replace_in_text(parts["text"], tagged)
     elif "url" in parts:
         found["url"] = tagged(parts["url"]) or parts["url"]
     return found
-
-
-def _in_text(found: str, tagged: Callable[[str], str | None]) -> str:
-    url = found.rstrip(_AFTER)
-    return f"{tagged(url) or url}{found[len(url) :]}"
 
 
 def _host(url: str) -> str | None:

@@ -155,5 +155,5 @@ _FIELDS: dict[str, Any] = {
     "quiet_hours": _quiet_hours,
     "send_window": _send_window,
     "utm": _utm,
-    "tracking": lambda node: node.choice(("all", "none"), "tracking"),
+    "tracking": lambda node: node.choice(("all", "with_text", "none"), "tracking"),
 }

@@ -69,5 +69,5 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     caps: tuple[Cap, ...] = ()
     quiet_hours: QuietHours | None = None
     send_window: SendWindow | None = None
-    tracking: Literal["all", "none"] = "all"
+    tracking: Literal["all", "with_text", "none"] = "all"
     utm: Utm | None = None

@@ -44,7 +44,7 @@ class SendCommand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     picked by locale) for each of them, ``data`` what the texts may refer to. ``decided_at`` is the log time of the
     decision; ``hours`` are asked again when it leaves; ``expires_at`` (journey time) is the moment from which the
     message is no longer worth sending. ``to_staff``: it goes to people of ours, not to the contact that it is about.
-    ``tracked``: whether it is opened, and what is followed in it, may be seen.
+    ``tracked``: whether it is opened, and what is followed in it, may be seen; ``text_tracked``: in its text, too.
     """
 
     command_id: str
@@ -66,6 +66,7 @@ class SendCommand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     to_staff: bool = False
     tracked: bool = True
     utm: Utm | None = None
+    text_tracked: bool = False
 
 
 class CallCommand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="call"):

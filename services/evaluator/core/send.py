@@ -176,6 +176,7 @@ def _command(draft: Draft, plan: Plan, run: Run, step: Send, part: str, verdict:
     texts = pick_locale(step.template, own, draft.traits.get("locale"), draft.catalog.locale)
     first = draft.now if run.tried_at is None else run.tried_at
     name = command_id(run.run_id, step.id, run.visits[step.id], part)
+    tracked = policy.tracking != "none" and may_be_tracked(draft.consent, required=draft.catalog.tracking.required)
     return SendCommand(
         command_id=name,
         contact=draft.contact,
@@ -193,8 +194,9 @@ def _command(draft: Draft, plan: Plan, run: Run, step: Send, part: str, verdict:
         topic=policy.topic,
         expires_at=None if step.expires is None else first + step.expires,
         hours=_hours(draft, policy),
-        tracked=policy.tracking == "all" and may_be_tracked(draft.consent, required=draft.catalog.tracking.required),
+        tracked=tracked,
         utm=policy.utm,
+        text_tracked=tracked and policy.tracking == "with_text",
     )
 
 

@@ -187,4 +187,13 @@ def test_a_message_says_whether_it_may_be_tracked(policy: str, said: str | None,
     trip = journey("- {id: rest, wait: {for: 1h}}\n- {id: mail, MAIL}", policy=policy)
     told_us = () if said is None else (consented(at("10:30"), "tracking", said),)
     [command] = happens(trip, GO, *told_us, until=at("12:00")).commands
-    assert tracked is command.tracked
+    assert (tracked, False) == (command.tracked, command.text_tracked)
+
+
+@pytest.mark.parametrize(("said", "tracked"), [("granted", True), ("revoked", False)])
+def test_a_message_says_whether_its_plain_text_may_be_tracked(said: str, tracked: bool) -> None:
+    trip = journey(
+        "- {id: rest, wait: {for: 1h}}\n- {id: mail, MAIL}", policy="{purpose: transactional, tracking: with_text}"
+    )
+    [command] = happens(trip, GO, consented(at("10:30"), "tracking", said), until=at("12:00")).commands
+    assert (tracked, tracked) == (command.tracked, command.text_tracked)

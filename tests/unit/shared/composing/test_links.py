@@ -67,6 +67,23 @@ def test_a_mail_whose_place_in_the_log_is_known_can_be_shown_in_a_browser() -> N
     assert "7" == target("view", LINKS.data(command, "email", 7)["message"]["view_in_browser_url"])
 
 
+TEXT = "Cart (https://shop.example/cart?a=1). Leave: {{ message.unsubscribe_url }}\nmailto:a@shop.example"
+
+
+async def test_the_links_of_a_plain_text_lead_here_where_that_is_wanted() -> None:
+    text = (await sent(mail(content={"email": {"subject": "Hi", "text": TEXT}}, text_tracked=True))).parts["text"]
+    found = re.fullmatch(r"Cart \((\S+)\)\. Leave: (\S+)\nmailto:a@shop\.example", text)
+    assert found is not None
+    assert "https://shop.example/cart?a=1" == target("click", found[1])
+    assert "news" == target("unsubscribe", found[2])
+
+
+@pytest.mark.parametrize("changes", [{}, {"text_tracked": True, "tracked": False}])
+async def test_else_a_plain_text_keeps_its_links(changes: dict[str, bool]) -> None:
+    text = (await sent(mail(content={"email": {"subject": "Hi", "text": TEXT}}, **changes))).parts["text"]
+    assert text.startswith("Cart (https://shop.example/cart?a=1). Leave:")
+
+
 async def test_made_again_it_is_the_same_mail() -> None:
     assert (await sent(mail())).parts == (await sent(mail())).parts
 
