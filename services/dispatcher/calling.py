@@ -66,7 +66,7 @@ class Caller:
             return Untaken(work, error)
         if _size(data) > ANSWER_BYTES:
             return await self._handover.settle(work, End("failed", "answer_too_large", f"over {ANSWER_BYTES} bytes"))
-        return await self._handover.settle(work, End("sent", data=data))
+        return await self._handover.close(work, End("sent", data=data))
 
 
 def _size(data: Any) -> int:

@@ -113,9 +113,11 @@ class Handover:
                 return await self.defer(work)
             row = await hand_over(work, place)
             await self._claims.release(work.command.command_id)
-            return row
         finally:
+            # Not before the end is durable: no more can be in doubt after a crash than the provider has connections.
             place.leave()
+        # Nobody's connection waits while it is told.
+        return await self.report(row) if isinstance(row, Delivery) and row.status == "settled" else row
 
     async def wait(self, work: Work) -> Delivery:
         """Let ``work`` wait in ``deliveries`` until somebody has room for it; where it does so already, it goes on."""
@@ -158,10 +160,14 @@ class Handover:
 
     async def settle(self, work: Work, end: End) -> Delivery:
         """Close what was in a provider's hands: first that it is so, then the report."""
+        return await self.report(await self.close(work, end))
+
+    async def close(self, work: Work, end: End) -> Delivery:
+        """Note durably how ``work`` ended, which is still to be reported."""
         report = ended(work.command, end, self.options.clocks.journey())
         row = Delivery(command_id=report.command_id, status="settled", at=self.options.clocks.machine(), outcome=report)
         await self.save([row])
-        return await self.report(row)
+        return row
 
     async def report(self, row: Delivery) -> Delivery:
         """Append the outcome to ``events`` and close the row; twice is the same event under the same id."""

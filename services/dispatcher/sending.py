@@ -190,7 +190,7 @@ class Sender:
         else:
             telemetry.accepted(command.decided_at, self._options.clocks.journey())
             end = End("sent", None, receipt.detail, receipt.provider_id, provider=provider.id, tried=work.tried)
-            return await self._handover.settle(work, end)
+            return await self._handover.close(work, end)
         work = in_hand(work, place.lane.name, began)
         if self._knows_its_key(place.lane, work):
             again = self._handover.again(work, UnavailableError(detail), self._options.retry, refused=False)

@@ -21,6 +21,7 @@ from tests.faults.rows.crashes import r1, r3, r4
 from tests.faults.rows.data import r6, r7, r9
 from tests.faults.rows.dispatch import r5
 from tests.faults.rows.load import r14
+from tests.faults.rows.providers import r11
 from tests.faults.rows.state import r15
 from tests.faults.rows.times import r8, r13
 from tests.faults.setting import Setting
@@ -31,7 +32,7 @@ Row = Callable[[Setting], Awaitable[Result]]
 
 WAVES: tuple[Mapping[str, Row], ...] = (
     {"R1": r1},
-    {"R2": r2, "R3": r3, "R4": r4, "R5": r5, "R8": r8, "R14": r14, "R15": r15},
+    {"R2": r2, "R3": r3, "R4": r4, "R5": r5, "R8": r8, "R11": r11, "R14": r14, "R15": r15},
     {"R6": r6, "R7": r7, "R9": r9, "R13": r13},
 )
 """Rows of one wave run side by side: first the one that measures how fast work goes on, then those that mostly wait for

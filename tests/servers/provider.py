@@ -14,7 +14,9 @@ from typing import Any, Literal, Self
 
 from tests.servers.process import HOST
 
-Trouble = Literal["hang", "reset", "accept_then_hang", "accept_then_reset", "slow"]
+Trouble = Literal["hang", "reset", "accept_then_hang", "accept_then_reset", "slow", "late"]
+LATE = 0.5
+"""Seconds until one that is ``late`` answers."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,8 @@ class ProviderServer:
                     continue
                 if step == "slow":
                     await self._released.wait()
+                if step == "late":
+                    await asyncio.sleep(LATE)
                 reply = Reply() if step in ("hang", "reset") else self._take(asked)
                 if step in ("reset", "accept_then_reset"):
                     writer.transport.abort()

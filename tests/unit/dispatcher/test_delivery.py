@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -25,7 +26,7 @@ from shared.log import Output
 from shared.messages.command import Mark, OnAmbiguous
 from shared.messages.delivery import Delivery
 from shared.messages.outcome import Attempt, DeadAddress
-from tests.dispatching import NOON, Bench, a_command, outcomes
+from tests.dispatching import NOON, Bench, a_command, eventually, outcomes
 from tests.fakes import MemoryLedger, RecordingProvider, ScriptedClaims
 
 
@@ -286,3 +287,35 @@ def check_one_end(ledger: MemoryLedger, sent: Sequence[object], on_ambiguous: st
     else:
         assert not unsure
         assert len(sent) in (1, 2)
+
+
+class Gated(MemoryLedger):
+    """Writes no row of ``status`` before ``gate`` is open; ``waits``: one stands before it."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+        self.waits = False
+        self._status = status
+
+    async def put(self, deliveries: Sequence[Delivery], outputs: Sequence[Output] = ()) -> None:
+        if any(row.status == self._status for row in deliveries):
+            self.waits = True
+            await self.gate.wait()
+        await super().put(deliveries, outputs)
+
+
+@pytest.mark.parametrize(("status", "asked"), [("settled", 1), ("reported", 2)])
+async def test_a_connection_is_kept_until_the_end_is_durable_and_not_until_it_was_told(status: str, asked: int) -> None:
+    """No more than there are connections can be in doubt after a crash, and none waits for what is told."""
+    ledger = Gated(status)
+    bench = Bench(ledger=ledger, lane_width=1)
+    first = asyncio.create_task(bench.deliver(a_command(1)))
+    await eventually(lambda: ledger.waits)
+    second = asyncio.create_task(bench.deliver(a_command(2)))
+    if asked == 1:
+        assert "deferred" == await second
+    await eventually(lambda: len(bench.channel.sent) == asked)
+    ledger.gate.set()
+    await asyncio.gather(first, second)
+    assert asked == len(bench.channel.sent)
