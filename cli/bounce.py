@@ -8,6 +8,7 @@ import sys
 import click
 
 from shared.errors import ConfigurationError
+from shared.version import USER_AGENT
 
 MOST = 256 * 1024
 """Bytes of a mail that are handed on: what a report says stands before the message that it brings back."""
@@ -29,7 +30,7 @@ def bounce(url: str) -> None:
     secret = os.environ.get(SECRET, "")
     if not secret:
         raise ConfigurationError(f"{SECRET} is not set: it is the secret of the source in webhooks.yaml")
-    headers = {"authorization": f"Bearer {secret}", "content-type": "message/rfc822"}
+    headers = {"authorization": f"Bearer {secret}", "content-type": "message/rfc822", "user-agent": USER_AGENT}
     try:
         answer = httpx2.post(url, content=sys.stdin.buffer.read(MOST), headers=headers, timeout=30.0)
     except httpx2.HTTPError as error:

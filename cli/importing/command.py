@@ -12,7 +12,9 @@ import click
 
 from cli.importing.lines import Form, form_of
 from cli.importing.mapping import MappingError, Reading, read_columns
+from cli.importing.report import summary
 from shared.errors import ConfigurationError
+from shared.version import USER_AGENT
 from shared.wording import counted, reason_of
 
 TYPES = ("track", "identify", "page", "screen", "group", "alias", "consent")
@@ -117,7 +119,7 @@ def _import(path: Path, form: Form, reading: Reading, url: str, write_key: str, 
     columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn(), TextColumn(what))
     delimiter = options["delimiter"].replace("\\t", "\t")
     with (
-        httpx2.Client(base_url=url, timeout=60.0) as client,
+        httpx2.Client(base_url=url, timeout=60.0, headers={"user-agent": USER_AGENT}) as client,
         Lines(path, form, encoding=options["encoding"], delimiter=delimiter, columns=reading.columns) as lines,
         Bar(*columns, console=Console(stderr=True), disable=options["quiet"]) as bar,
     ):
@@ -131,12 +133,20 @@ def _import(path: Path, form: Form, reading: Reading, url: str, write_key: str, 
             patience=options["patience"],
         )
         task = bar.add_task("", total=lines.size, accepted=0, refused=0, why="")
-        sender.waited = lambda why: bar.update(task, why=f"(waiting: {why})")
+        told_of: set[str] = set()
+
+        def waited(why: str) -> None:
+            bar.update(task, why=f"(waiting: {why})")
+            if why not in told_of:
+                told_of.add(why)
+                bar.console.print(f"{why}; trying again", highlight=False, soft_wrap=True)
 
         def advanced(position: int) -> None:
+            told_of.clear()
             told = record.progress
             bar.update(task, completed=position, accepted=told.accepted, refused=told.refused, why="")
 
+        sender.waited = waited
         try:
             import_lines(lines, reading, sender, record, advanced)
         except (OSError, EOFError, zlib.error) as error:
@@ -148,4 +158,7 @@ def _tell(path: Path, accepted: int, refused: int, report: Path) -> None:
     click.echo(
         f"{path}: {counted(accepted, 'event')} accepted, {refused} refused{f': see {report}' if refused else ''}"
     )
+    if refused:
+        for line in summary(report):
+            click.echo(f"  {line}")
     sys.exit(1 if refused else 0)

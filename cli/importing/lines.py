@@ -114,7 +114,7 @@ class Lines:
             except StopIteration:
                 return
             except csv.Error as error:
-                cells, found = [], Fault("invalid_csv", f"no row of CSV: {error}")
+                cells, found = [], _no_row(error, first, rows.line_num)
             number, first, raw = first, rows.line_num + 1, "".join(said)
             said.clear()
             was_cut, cut[0] = cut[0], False
@@ -145,6 +145,13 @@ def _row(header: list[str], cells: list[str], raw: str) -> dict[str, Any] | Faul
     if any("\udc80" <= character <= "\udcff" for character in raw):
         return Fault("invalid_encoding", "bytes that are no text in this encoding; name another with --encoding")
     return dict(zip(header, cells, strict=True))
+
+
+def _no_row(error: csv.Error, first: int, last: int) -> Fault:
+    """Return what is wrong with what stands in the lines ``first`` to ``last``, none of which is read."""
+    if last == first:
+        return Fault("invalid_csv", f"no row of CSV: {error}")
+    return Fault("invalid_csv", f"a quote that does not close takes in the lines {first} to {last}: {error}")
 
 
 def _too_long() -> Fault:

@@ -14,6 +14,8 @@ PATH = "/v1/import"
 _LONGEST_WAIT = 60.0
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 _TOO_LARGE = 413
+GREETING = 15.0
+"""Seconds until it gives up where nobody has answered yet: an address is wrong more often than a server away."""
 
 
 class StoppedError(KikkakeError):
@@ -42,13 +44,17 @@ class Sender:
         rate: float | None = None,
         patience: float = 600.0,
     ) -> None:
-        """``clock`` is in ms and never goes back; ``rate``: calls per second; ``patience``: seconds without success."""
+        """``clock`` is in ms and never goes back; ``rate``: calls per second; ``patience``: seconds without success.
+
+        ``waited`` hears why each time that it waits.
+        """
         self._client = client
         self._headers = {"x-write-key": write_key, "content-type": "application/json"}
         self._tail = b'],"historical":true}' if historical else b"]}"
         self._clock, self._sleep = clock, sleep
         self._rate, self._patience = rate, patience
         self._next = clock()
+        self._answered = False
         self.waited: Callable[[str], None] = lambda _why: None
 
     def send(self, calls: Sequence[bytes]) -> list[Refusal]:
@@ -83,14 +89,18 @@ class Sender:
             asked: float | None = None
             try:
                 response = self._client.post(PATH, content=body, headers=self._headers)
+                self._answered = True
                 if response.status_code not in _AGAIN:
                     return response
                 why = f"{response.status_code} {_told(response)[0]}"
                 asked = _seconds(response.headers.get("retry-after", ""))
             except httpx2.TransportError as error:
-                why = type(error).__name__
+                why = f"{self._client.base_url.copy_with(path='')} does not answer: {type(error).__name__}"
             rest = asked if asked is not None else wait
-            if self._clock() - since + rest * 1000 > self._patience * 1000:
+            passed = self._clock() - since + rest * 1000
+            if not self._answered and passed > min(GREETING, self._patience) * 1000:
+                raise StoppedError(f"{why}; is Kikkake running there? --url names another address")
+            if passed > self._patience * 1000:
                 raise StoppedError(f"no success for {self._patience:g} s ({why}); give the same command again later")
             self.waited(why)
             self._sleep(rest)

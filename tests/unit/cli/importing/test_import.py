@@ -152,6 +152,30 @@ def test_without_success_it_gives_up_and_goes_on_at_the_next_call(site: Site, tm
     assert (BATCH_CALLS + 5, [5]) == (len(site.events), [len(body["batch"]) for body in machine.bodies])
 
 
+def test_where_nobody_answers_at_first_it_says_so_at_once_and_gives_up_soon(site: Site, tmp_path: Path) -> None:
+    heard: list[str] = []
+    machine = Machine(site, *[httpx2.ConnectError("refused")] * 100)
+    record = Record(a_file(tmp_path, 3), {}, again=False)
+    sender = Sender(machine.client, "WK", historical=True, clock=lambda: machine.now, sleep=machine.sleep)
+    sender.waited = heard.append
+    with pytest.raises(StoppedError) as stopped:
+        sender.send([b"{}"])
+    record.close()
+    assert "http://kikkake does not answer: ConnectError" == heard[0]
+    assert "http://kikkake does not answer: ConnectError; is Kikkake running there? --url names another address" == str(
+        stopped.value
+    )
+    assert [1.0, 2.0, 4.0, 8.0] == machine.slept
+
+
+def test_an_outage_that_comes_later_is_waited_for_with_all_patience(site: Site, tmp_path: Path) -> None:
+    away = [httpx2.ConnectError("refused")] * 8
+    machine = Machine(site, None, *away)
+    machine.run(a_file(tmp_path, BATCH_CALLS + 5))
+    assert 8 == len(machine.slept)
+    assert BATCH_CALLS + 5 == len(site.events)
+
+
 def test_what_will_never_pass_stops_it_at_once(site: Site, tmp_path: Path) -> None:
     machine = Machine(site, httpx2.Response(401, json={"code": "invalid_write_key", "message": "not known here"}))
     with pytest.raises(StoppedError, match="401 invalid_write_key: not known here"):
@@ -202,7 +226,10 @@ def test_the_command_maps_columns_and_says_what_came_of_it(
     run = command(monkeypatch, site)
     options = ("--type", "identify", "--map", "userId=no", "--map", "traits.email=mail", "--map", "timestamp=joined")
     result = run(path, *options)
-    expected = f"{path}: 1 event accepted, 1 refused: see {path}.refused.ndjson\n"
+    expected = (
+        f"{path}: 1 event accepted, 1 refused: see {path}.refused.ndjson\n"
+        "  1 no_timestamp, first in line 3: the line does not say when it happened (`timestamp`)\n"
+    )
     assert (1, expected) == (result.exit_code, result.stdout), result.exception
     assert [("identify", {"email": "a@shop.example"}, True)] == [
         (event.type, event.traits, event.historical) for event in site.events

@@ -51,6 +51,16 @@ def test_a_row_that_is_none_is_told_and_the_next_one_is_read(path: Path) -> None
     )
 
 
+def test_a_quote_that_does_not_close_says_which_lines_it_takes_in(tmp_path: Path) -> None:
+    """All of them are lost to it; a spreadsheet shows nothing of the kind."""
+    file = tmp_path / "a.csv"
+    file.write_bytes(b'id,name\n1,good\n2,"open\n3,lost\n4,lost\n')
+    with Lines(file, "csv", encoding="utf-8", delimiter=",") as lines:
+        last = list(lines)[-1]
+    fault = "a quote that does not close takes in the lines 3 to 5: unexpected end of data"
+    assert (3, ("invalid_csv", fault)) == (last.number, last.row)
+
+
 def test_another_encoding_and_delimiter_are_asked_for(path: Path) -> None:
     content = "id\tname\n1\t急須\n".encode("cp932")
     assert [(2, {"id": "1", "name": "急須"})] == read(path, content, encoding="cp932", delimiter="\t")
