@@ -19,6 +19,7 @@ from shared.wording import counted
 
 if TYPE_CHECKING:  # only two commands need the engine's packages
     from cli.simulator.engine import Arrival, Failure
+    from services.ingest.screening import Screen
 
 
 @click.group()
@@ -76,7 +77,8 @@ def _simulate(folder: Path, events: BinaryIO, until: str | None, answered: Path 
 
     faults: list[Fault] = []
     live = _load(folder, faults)
-    arrivals = list(read_calls(_name_of(events), events, faults))
+    screen = _screen(folder, faults)
+    arrivals = list(read_calls(_name_of(events), events, faults, screen))
     answers = {} if answered is None else read_answers(answered, faults)
     _stop_at(faults)
     end = _end(until, max((arrival.at for arrival in arrivals), default=0))
@@ -103,11 +105,13 @@ def _compare(
 
     faults: list[Fault] = []
     base, other = (_load(folder, faults) for folder in folders)
+    # The events came in by what the first folder says of them: that one was live.
+    screen = _screen(folders[0], faults)
     lines = rewindable(events)
 
     def arrivals() -> Iterator[Arrival]:
         lines.seek(0)
-        return read_calls(_name_of(events), lines, faults)
+        return read_calls(_name_of(events), lines, faults, screen)
 
     last = max((arrival.at for arrival in arrivals()), default=0)
     answers = {} if answered is None else read_answers(answered, faults)
@@ -116,6 +120,18 @@ def _compare(
     for line in lines_of(found, style, *map(str, folders)):
         click.echo(line)
     _exit_with(found.failures)
+
+
+def _screen(folder: Path, faults: list[Fault]) -> Screen | None:
+    """Return what ingest holds events to in the workspace of ``folder``, whose faults go to ``faults``."""
+    from cli.simulator.calls import screen_of  # noqa: PLC0415 - only these commands need its packages
+    from services.ingest.screening import load_standards  # noqa: PLC0415
+
+    try:
+        return None if faults else screen_of(load_standards(folder))
+    except JourneyFaultsError as error:
+        faults.extend(error.faults)
+        return None
 
 
 def _stop_at(faults: Sequence[Fault]) -> None:

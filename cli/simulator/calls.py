@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 import msgspec
 
 from cli.simulator.engine import Arrival
+from services.ingest.calls import Calls
 from services.ingest.enrolments import to_enrolment
 from services.ingest.errors import IngestError
 from services.ingest.schemas import to_call, to_event
+from services.ingest.screening import Screen, Screening, Standards, load_standards
 from services.ingest.timestamps import instant
-from shared.catalogue.reader import standard
 from shared.clock import from_iso
 from shared.ids import derived_id
 from shared.journeys.faults import Fault, shown
 from shared.messages.enrolment import ENROLMENT
 from shared.messages.event import Event
+from shared.metrics import Metrics
 
 EARLIEST, LATEST = 0, from_iso("9000-01-01T00:00:00+00:00")
 """Times of arrival: from 1970 on, and with room before the last year that calendars can count to."""
@@ -29,25 +32,47 @@ class _RefusedError(Exception):
     """This line is no call; the message says why."""
 
 
-def read_calls(file: str, lines: Iterable[bytes], faults: list[Fault]) -> Iterator[Arrival]:
-    """Yield the arrival of each line that is not empty; ``file`` and the line's number stand in the faults."""
+def read_calls(
+    file: str, lines: Iterable[bytes], faults: list[Fault], screen: Screen | None = None
+) -> Iterator[Arrival]:
+    """Yield the arrival of each line that becomes a record; ``file`` and the line's number stand in the faults.
+
+    ``screen`` is that of the workspace (``screen_of``), None: what everybody has.
+    """
     for number, line in enumerate(lines, start=1):
         text = line.removeprefix(_BOM) if number == 1 else line
         if not text.strip():
             continue
         try:
-            yield _arrival(_object(text), number)
+            arrival = _arrival(_object(text), number, screen)
         except _RefusedError as error:
             faults.append(Fault(file, number, 1, str(error)))
+        else:
+            if arrival is not None:
+                yield arrival
 
 
-def call_to_event(call: dict[str, object], received_at: int, message_id: str) -> Event:
+def screen_of(standards: Standards) -> Screen:
+    """Return what ingest holds events to in a workspace with these ``standards``."""
+    return Screening(standards, Metrics(), lambda: "nobody")
+
+
+@cache
+def _everybodys() -> Screen:
+    return screen_of(load_standards(None))
+
+
+def call_to_event(
+    call: dict[str, object], received_at: int, message_id: str, screen: Screen | None = None
+) -> Event | None:
     """Return the event that ingest would make of ``call``, received at ``received_at``. Raises IngestError.
 
-    ``message_id`` is for a call without its own.
+    None: without consent to tracking it would be nobody's. ``message_id`` is for a call without its own. ``historical``
+    beside its fields says of a call what a batch says of all of its own.
     """
-    event = to_event(to_call(call), received_at, lambda: message_id)
-    return msgspec.structs.replace(event, name=standard().aliases.get(event.name, event.name))
+    outer = Calls(items=(), historical=call.get("historical") is True)
+    found = (screen or _everybodys())(to_event(to_call(call), received_at, lambda: message_id, outer=outer))
+    return found if isinstance(found, Event) else None
 
 
 def _object(text: bytes) -> dict[str, object]:
@@ -60,7 +85,7 @@ def _object(text: bytes) -> dict[str, object]:
     return value
 
 
-def _arrival(call: dict[str, object], number: int) -> Arrival:
+def _arrival(call: dict[str, object], number: int, screen: Screen | None) -> Arrival | None:
     """Return when ``call`` arrived and its event: ``timestamp`` is taken as said, for records of it are corrected."""
     at = _time(call, "receivedAt")
     if at is None:
@@ -76,9 +101,10 @@ def _arrival(call: dict[str, object], number: int) -> Arrival:
     if call.get("type") == "consent" and isinstance(properties, dict):
         said = {**{field: properties[field] for field in _CONSENT_FIELDS if field in properties}, **said}
     try:
-        return Arrival(at, call_to_event(said, at, derived_id("simulated", str(number))))
+        event = call_to_event(said, at, derived_id("simulated", str(number)), screen)
     except IngestError as error:
         raise _RefusedError(_told(error)) from error
+    return None if event is None else Arrival(at, event)
 
 
 def _enrolled(call: dict[str, object], at: int, number: int) -> Arrival:

@@ -14,6 +14,7 @@ from cli.simulator.pinning import has_holdout, pinned, variants
 from cli.simulator.scenario import Contact, Scenario, step_ids
 from cli.simulator.times import read_time
 from cli.simulator.values import identifier, mapping
+from services.ingest.screening import Screen
 from shared.journeys.document import read_document
 from shared.journeys.faults import Fault, shown, suggestion
 from shared.journeys.model import Journey
@@ -33,10 +34,16 @@ class _Defaults(msgspec.Struct, frozen=True):
     start: int | None
     contact: Contact
     until: Node | None
+    screen: Screen | None
 
 
-def read_tests(file: str, text: str, journeys: Sequence[Journey], faults: list[Fault]) -> list[Scenario]:
-    """Return the scenarios of ``text``, a test of one of ``journeys``; what is wrong with it goes to ``faults``."""
+def read_tests(
+    file: str, text: str, journeys: Sequence[Journey], faults: list[Fault], screen: Screen | None = None
+) -> list[Scenario]:
+    """Return the scenarios of ``text``, a test of one of ``journeys``; what is wrong with it goes to ``faults``.
+
+    Events pass the ``screen`` of the workspace; None: that of everybody.
+    """
     root = read_document(file, text, faults)
     if root is None:
         return []
@@ -52,6 +59,7 @@ def read_tests(file: str, text: str, journeys: Sequence[Journey], faults: list[F
         start=read_time(fields["start"], None) if "start" in fields else None,
         contact=_contact(fields["contact"], journey) if "contact" in fields else Contact(),
         until=fields.get("until"),
+        screen=screen,
     )
     if fields["scenarios"].value == []:
         fields["scenarios"].fault("expected at least one scenario")
@@ -98,20 +106,22 @@ def _scenario(node: Node, defaults: _Defaults) -> Scenario | None:
         journey=pinned(defaults.journey, contact),
         start=start,
         contact=contact,
-        arrivals=_arrivals(events, start, contact, until),
+        arrivals=_arrivals(events, start, contact, until, defaults.screen),
         answers=tuple(said for node in events if is_answer(node) if (said := read_answer(node, start))),
         claims=fields["expect"].each(lambda item: read_claim(item, frame)),
         until=until,
     )
 
 
-def _arrivals(events: Sequence[Node], start: int, contact: Contact, until: int | None) -> tuple[Arrival, ...]:
+def _arrivals(
+    events: Sequence[Node], start: int, contact: Contact, until: int | None, screen: Screen | None
+) -> tuple[Arrival, ...]:
     """Return the events in the order in which they reach us; those of one instant in the order of the file."""
     found: list[Arrival] = []
     for number, item in enumerate(events, start=1):
         if is_answer(item):
             continue
-        arrivals = read_event(item, start, contact.id, number)
+        arrivals = read_event(item, start, contact.id, number, screen)
         if until is not None and any(arrival.at > until for arrival in arrivals):
             item.fault("it arrives after `until`, where the clock stops")
         found.extend(arrivals)

@@ -13,6 +13,7 @@ from cli.simulator.values import identifier, mapping
 from services.ingest.enrolments import to_enrolment
 from services.ingest.errors import IngestError
 from services.ingest.schemas import CONSENT_NAMES
+from services.ingest.screening import Screen
 from shared.ids import derived_id
 from shared.journeys.faults import suggestion
 from shared.journeys.ids import parse_id
@@ -22,7 +23,7 @@ from shared.messages.enrolment import ENROLMENT
 STATUSES = tuple(CONSENT_NAMES)
 TYPES = ("track", "identify", "page", "screen", ENROLMENT)
 _KINDS = ("event", "type", "consent")
-_KNOWN = ("at", "arrives", "id", *_KINDS, "properties", "traits")
+_KNOWN = ("at", "arrives", "id", *_KINDS, "properties", "traits", "historical")
 _ENROLMENT = ("at", "arrives", "id", "type", "journey", "context")
 _SYSTEM = {name: status for status, name in CONSENT_NAMES.items()}
 """Events that ingest makes of consent calls: a test may write them as events."""
@@ -36,7 +37,7 @@ class Happening(msgspec.Struct, frozen=True):
     call: dict[str, Any]
 
 
-def read_event(node: Node, start: int, contact: str, number: int) -> tuple[Arrival, ...]:
+def read_event(node: Node, start: int, contact: str, number: int, screen: Screen | None = None) -> tuple[Arrival, ...]:
     """Return what line ``number`` of ``events`` lets arrive: one event, or one for each topic of a consent."""
     enrols = node.is_a(dict) and "type" in node.value and node.value["type"].value == ENROLMENT
     fields = node.fields(_ENROLMENT, ("at", "journey")) if enrols else node.fields(_KNOWN, ("at",))
@@ -57,9 +58,11 @@ def read_event(node: Node, start: int, contact: str, number: int) -> tuple[Arriv
     if enrols:
         return _enrolment(node, fields, Happening(at, arrives, {"userId": contact, "messageId": message_id}))
     found = []
+    historical = "historical" in fields and fields["historical"].boolean()
     for part, call in enumerate(_calls(node, fields)):
         own_id = message_id if part == 0 else f"{message_id}.{part}"
-        made = _arrival(node, Happening(at, arrives, {"messageId": own_id, "userId": contact, **call}))
+        said = {"messageId": own_id, "userId": contact, "historical": historical, **call}
+        made = _arrival(node, Happening(at, arrives, said), screen)
         if made is not None:
             found.append(made)
     return tuple(found)
@@ -79,10 +82,12 @@ def read_consent(node: Node) -> dict[str, str]:
     return {topic: child.choice(STATUSES, "status") for topic, child in node.pairs()}
 
 
-def arrival_of(happening: Happening) -> Arrival:
-    """Return the arrival of ``happening``. Raises IngestError for what ingest would refuse."""
+def arrival_of(happening: Happening, screen: Screen | None = None) -> Arrival | None:
+    """Return the arrival of ``happening``. Raises IngestError for what ingest would refuse; None: it is nobody's."""
     # The call says no time, so ingest's rules for clocks that are wrong do not apply to it.
-    event = call_to_event(happening.call, happening.arrives, "")
+    event = call_to_event(happening.call, happening.arrives, "", screen)
+    if event is None:
+        return None
     return Arrival(happening.arrives, msgspec.structs.replace(event, timestamp=happening.at))
 
 
@@ -123,9 +128,9 @@ def _calls(node: Node, fields: dict[str, Node]) -> list[dict[str, Any]]:
     return [{"type": kind, "event": name, "properties": properties, "traits": traits}]
 
 
-def _arrival(node: Node, happening: Happening) -> Arrival | None:
+def _arrival(node: Node, happening: Happening, screen: Screen | None) -> Arrival | None:
     try:
-        return arrival_of(happening)
+        return arrival_of(happening, screen)
     except IngestError as error:
         message = str(error)
         node.fault(message if error.detail == message else f"{message}: {error.detail}")

@@ -78,6 +78,7 @@ def schema_of_tests() -> Schema:
             "consent": named(choice(*STATUSES)),
             "properties": ANYTHING,
             "traits": ANYTHING,
+            "historical": {"type": "boolean"},
         },
         ("at",),
         anyOf=[{"required": [kind]} for kind in ("event", "type", "consent")],

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import msgspec
 
+from cli.simulator.calls import screen_of
 from cli.simulator.claims import Trial, explain, holds, timeline
 from cli.simulator.documents import read_tests
 from cli.simulator.engine import AT_MOST, Arrival, Saying, Simulator
 from cli.simulator.happenings import Happening, arrival_of, consents
 from cli.simulator.scenario import Contact, Scenario
 from services.ingest.errors import IngestError
+from services.ingest.screening import Screen, load_standards
 from shared.errors import KikkakeError
 from shared.journeys.faults import Fault, JourneyFaultsError
 from shared.journeys.files import load_definitions
@@ -44,32 +46,33 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
 def run_suite(files: Sequence[Path]) -> Report:
     """Run every scenario of ``files``; a file with faults runs none of its own."""
     report = Report([])
-    beside: dict[Path, Definitions | None] = {}
+    beside: dict[Path, tuple[Definitions, Screen] | None] = {}
     for file in files:
         if file.parent not in beside:
-            beside[file.parent] = _journeys(file.parent, report)
-        defined = beside[file.parent]
-        if defined is None:
+            beside[file.parent] = _folder(file.parent, report)
+        found = beside[file.parent]
+        if found is None:
             continue
+        defined, screen = found
         faults: list[Fault] = []
         text = _text(file, faults)
-        scenarios = [] if text is None else read_tests(str(file), text, defined.journeys, faults)
+        scenarios = [] if text is None else read_tests(str(file), text, defined.journeys, faults, screen)
         if faults:
             _note(faults, report)
             continue
         for scenario in scenarios:
-            lines = judge(scenario, defined)
+            lines = judge(scenario, defined, screen)
             report.scenarios += 1
             report.failed += bool(lines)
             report.lines += lines
     return report
 
 
-def judge(scenario: Scenario, defined: Definitions) -> list[str]:
+def judge(scenario: Scenario, defined: Definitions, screen: Screen | None = None) -> list[str]:
     """Run ``scenario`` beside what else is ``defined`` and return what is not as it claims; nothing when all is."""
     place = f"{scenario.file}:{scenario.claims[0].line}: {scenario.name}"
     try:
-        trial = Trial(scenario, play(scenario, defined))
+        trial = Trial(scenario, play(scenario, defined, screen))
     except KikkakeError as error:
         return [place, f"  cannot run: {error}"]
     failures = trial.simulator.failures
@@ -83,10 +86,10 @@ def judge(scenario: Scenario, defined: Definitions) -> list[str]:
     return lines
 
 
-def play(scenario: Scenario, defined: Definitions) -> Simulator:
+def play(scenario: Scenario, defined: Definitions, screen: Screen | None = None) -> Simulator:
     """Return what the scenario's journey makes of it. Raises KikkakeError when it cannot be run."""
     begin = min([scenario.start, *(arrival.at for arrival in scenario.arrivals)])
-    known = list(_known(scenario.contact, begin))
+    known = list(_known(scenario.contact, begin, screen))
     # The contact is known from before: what tells us so starts no run, and dates count from the beginning on.
     names = {arrival.event.name for arrival in known}
     at_once: dict[str, list[Saying]] = {}
@@ -113,21 +116,23 @@ def play(scenario: Scenario, defined: Definitions) -> Simulator:
     return simulator
 
 
-def _known(contact: Contact, begin: int) -> Iterable[Arrival]:
+def _known(contact: Contact, begin: int, screen: Screen | None) -> Iterable[Arrival]:
     calls = [{"type": "identify", "traits": contact.traits}] if contact.traits else []
     for number, call in enumerate([*calls, *consents(contact.consent)]):
         # Of two statements of one instant a revocation counts: what a scenario grants at its start is newer.
         at = begin - 1 if call.get("status") == "revoked" else begin
         said = {**call, "userId": contact.id, "messageId": f"contact.{number}"}
         try:
-            yield arrival_of(Happening(at, begin, said))
+            arrival = arrival_of(Happening(at, begin, said), screen)
         except IngestError as error:
             raise KikkakeError(f"contact: {error}") from error
+        if arrival is not None:
+            yield arrival
 
 
-def _journeys(folder: Path, report: Report) -> Definitions | None:
+def _folder(folder: Path, report: Report) -> tuple[Definitions, Screen] | None:
     try:
-        return load_definitions(folder)
+        return load_definitions(folder), screen_of(load_standards(folder))
     except JourneyFaultsError as error:
         _note(error.faults, report)
         return None

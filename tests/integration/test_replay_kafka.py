@@ -101,7 +101,7 @@ class World:
         mixed = []
         while any(doings):
             mixed.append(call_to_event(self.random.choice([rest for rest in doings if rest]).pop(0), now, ""))
-        self._publish([Output(EVENTS, _key(event), codec.encode(event)) for event in mixed])
+        self._publish([Output(EVENTS, _key(event), codec.encode(event)) for event in mixed if event is not None])
 
     def spoil(self) -> None:
         """Put records into the log that cannot be applied."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cli.simulator.calls import read_calls
+from cli.simulator.calls import read_calls, screen_of
 from cli.simulator.engine import Arrival
+from services.ingest.screening import load_standards
 from shared.journeys.faults import Fault
 from shared.messages.event import Event
 from tests.builders import at, lined
@@ -81,3 +83,28 @@ def test_a_line_that_is_no_call_is_named_and_the_others_are_read(line: Any, mess
     assert 2 == len(found)
     [fault] = faults
     assert fault.startswith(f"day.ndjson:2: {message}")
+
+
+def test_events_are_held_to_the_catalogue_and_the_workspace_of_the_folder(tmp_path: Path) -> None:
+    """As at ingest: a name of another tool, an event that is refused, one that nobody has consented to."""
+    (tmp_path / "catalogue.yaml").write_text(
+        "schema: catalogue/v1\nmode: reject\n"
+        "events: {Kettle Boiled: {aliases: [Boiled], properties: {litres: number}}}\n"
+    )
+    (tmp_path / "workspace.yaml").write_text("schema: workspace/v1\ntracking: {category: marketing}\n")
+    untracked = {"context": {"consent": {"categoryPreferences": {"marketing": False}}}}
+    calls = [
+        {**TRACK, "event": "Boiled"},
+        {**TRACK, "event": "Kettle Boiled", "properties": {"litres": "two"}},
+        {**TRACK, "event": "Boiled", **untracked},
+    ]
+    faults: list[Fault] = []
+    lines = [json.dumps(call).encode() for call in calls]
+    found = list(read_calls("day.ndjson", lines, faults, screen_of(load_standards(tmp_path))))
+    assert ["Kettle Boiled"] == [arrival.event.name for arrival in found if isinstance(arrival.event, Event)]
+    assert ["day.ndjson:2: Kettle Boiled: litres: expected number"] == [lined(fault) for fault in faults]
+
+
+def test_a_line_may_say_that_it_is_history() -> None:
+    found, _ = read({**TRACK, "historical": True}, {**TRACK, "historical": "yes"}, TRACK)
+    assert [True, False, False] == [arrival.event.historical for arrival in found if isinstance(arrival.event, Event)]
