@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from cli.bounce import bounce
+from cli.dead_letters import dead_letters
 from cli.demo.command import demo
 from cli.dev import dev
 from cli.flow import flow
@@ -26,6 +27,7 @@ def cli() -> None:
 
 
 cli.add_command(bounce)
+cli.add_command(dead_letters)
 cli.add_command(demo)
 cli.add_command(dev)
 cli.add_command(import_)

@@ -16,9 +16,11 @@ import structlog
 from fastapi import FastAPI
 
 from services.ingest.admission import AddressRule
-from services.ingest.app import create_app
+from services.ingest.app import create_app, random_id
 from services.ingest.auth import Admin
 from services.ingest.contacts import Readers, create_contacts_router, not_set_up
+from services.ingest.dead_letter_routes import create_dead_letters_router
+from services.ingest.dead_letters import DeadLetters
 from services.ingest.evaluators import Evaluators
 from services.ingest.gate import Bounds
 from services.ingest.keys import KeyRing, plain_keys
@@ -28,7 +30,7 @@ from services.ingest.links.views import Views
 from services.ingest.origins import Origins
 from services.ingest.pace import Pace
 from services.ingest.rates import Rate
-from services.ingest.screening import load_standards
+from services.ingest.screening import Screening, load_standards
 from services.ingest.server import Server, config_of
 from services.ingest.settings import IngestSettings
 from services.ingest.webhooks.feedback_kinds import feedback_of
@@ -98,10 +100,8 @@ def build(settings: IngestSettings, draining: Callable[[], bool]) -> FastAPI:
 
     metrics = Metrics()
     admin_token = None if settings.admin_token is None else settings.admin_token.get_secret_value()
-    readers = Readers(
-        Tokens(token.get_secret_value() for token in settings.read_tokens),
-        Admin(admin_token, lambda: ring.keys.admins),
-    )
+    admin = Admin(admin_token, lambda: ring.keys.admins)
+    readers = Readers(Tokens(token.get_secret_value() for token in settings.read_tokens), admin)
     find = not_set_up if evaluators is None else evaluators.find
     standards, seals = load_standards(settings.standards), settings.seals()
     feedback = None if seals is None else feedback_of(seals, metrics, system_clock)
@@ -126,7 +126,18 @@ def build(settings: IngestSettings, draining: Callable[[], bool]) -> FastAPI:
         addresses=AddressRule(
             trusted=settings.trusted_proxies, header=settings.forwarded_header, policy=settings.client_ip
         ),
-        extra_routers=[create_contacts_router(find, readers, Pace(settings.reads_per_second), metrics)],
+        extra_routers=[
+            create_contacts_router(find, readers, Pace(settings.reads_per_second), metrics),
+            create_dead_letters_router(
+                DeadLetters(
+                    KafkaLogReader(settings.kafka_bootstrap, prefix=settings.topic_prefix),
+                    publisher,
+                    Screening(standards, metrics, random_id),
+                    asyncio.sleep,
+                ),
+                admin,
+            ),
+        ],
         lifespan=lifespan,
     )
 

@@ -47,7 +47,8 @@ NO_HOOKS: Mapping[str, Hook] = {}
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-def _random_id() -> str:
+def random_id() -> str:
+    """Return the id of an event that came without one."""
     return str(uuid4())
 
 
@@ -59,7 +60,7 @@ def create_app(  # noqa: PLR0913 - the seams of the composition root, all by nam
     admin_token: str | None = None,
     clock: Clock = system_clock,
     metrics: Metrics | None = None,
-    new_message_id: Callable[[], str] = _random_id,
+    new_message_id: Callable[[], str] = random_id,
     bounds: Bounds = BOUNDS,
     origins: Origins | None = None,
     addresses: AddressRule = ADDRESSES,

@@ -174,7 +174,7 @@ class Intake:
         try:
             return hook.decode(raw, most)
         except BadBodyError as error:
-            await self._gate.publish([dead_letter(raw, error, self._clock())])
+            await self._gate.publish([dead_letter(raw, error, self._clock(), hook.source, None, foreign=True)])
             self._metrics.dead_letters.labels(EVENTS, error.code).inc()
             raise
 

@@ -22,7 +22,7 @@ from shared.ids import contact_key
 from shared.log import Output, fits
 from shared.messages.codec import encode
 from shared.messages.dead_letter import DeadLetter
-from shared.messages.event import Anonymised, Event
+from shared.messages.event import Anonymised, Event, EventType
 from shared.messages.topics import EVENTS, EVENTS_DLQ
 
 Silences = Callable[[object, Mapping[str, Any] | None], bool]
@@ -173,7 +173,10 @@ def plan_steps(
             if silences(item, calls.context):
                 continue
             rejections.append(Rejection(index, error.code, str(error)))
-            outputs.append(dead_letter(_as_json(item), error, received_at))
+            foreign = calls.read is not None
+            outputs.append(
+                dead_letter(_as_json(item), error, received_at, sender.source, calls.event_type, foreign=foreign)
+            )
         else:
             outputs += written
             accepted += len(written)
@@ -230,10 +233,22 @@ def _check(item: object, limits: Limits, more: int = 0) -> None:
     check_shape(item, text, limits)
 
 
-def dead_letter(value: bytes | None, error: IngestError, at: int) -> Output:
+def dead_letter(
+    value: bytes | None, error: IngestError, at: int, source: Source, event_type: EventType | None, *, foreign: bool
+) -> Output:
     """Return what sets aside ``value``, which ``error`` refuses; without it where it is larger than the log takes."""
     letter = DeadLetter(
-        topic=EVENTS, partition=-1, offset=-1, reason=error.code, detail=error.detail, at=at, key=None, value=value
+        topic=EVENTS,
+        partition=-1,
+        offset=-1,
+        reason=error.code,
+        detail=error.detail,
+        at=at,
+        key=None,
+        value=value,
+        source=source.name,
+        event_type=event_type,
+        foreign=foreign,
     )
     output = Output(topic=EVENTS_DLQ, key=None, value=encode(letter))
     if fits(output):

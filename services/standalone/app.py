@@ -23,15 +23,17 @@ from services.dispatcher.providers import lanes_of as lanes_of_providers
 from services.dispatcher.providers import read_providers
 from services.dispatcher.rates import LocalRate
 from services.evaluator.core.catalog import catalog_of
-from services.ingest.app import create_app
+from services.ingest.app import create_app, random_id
 from services.ingest.auth import Admin
 from services.ingest.contacts import Readers, create_contacts_router
+from services.ingest.dead_letter_routes import create_dead_letters_router
+from services.ingest.dead_letters import DeadLetters
 from services.ingest.keys import plain_keys
 from services.ingest.keys_watch import KeysFile
 from services.ingest.link_routes import Links, consents_by
 from services.ingest.links.views import Views
 from services.ingest.pace import Pace
-from services.ingest.screening import load_standards
+from services.ingest.screening import Screening, load_standards
 from services.ingest.server import Connection
 from services.ingest.webhooks.feedback_kinds import feedback_of
 from services.ingest.webhooks.file import read_webhooks
@@ -41,6 +43,7 @@ from services.standalone.evaluation import Evaluation
 from services.standalone.inbox import create_inbox_router
 from services.standalone.journey_time import note_journey_time, open_journey_clock
 from services.standalone.lookup import ContactLookup
+from services.standalone.reading import LogReading
 from services.standalone.settings import READS_PER_SECOND, StandaloneSettings
 from services.standalone.storage.contacts import SqliteContacts
 from services.standalone.storage.database import Database
@@ -179,6 +182,9 @@ def compose(settings: StandaloneSettings, environment: Mapping[str, str] | None 
         ),
         extra_routers=[
             create_inbox_router(inboxes, admin),
+            create_dead_letters_router(
+                DeadLetters(LogReading(log), log, Screening(standards, metrics, random_id), asyncio.sleep), admin
+            ),
             create_contacts_router(
                 find,
                 Readers(Tokens(settings.read_tokens), admin),

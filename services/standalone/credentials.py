@@ -42,6 +42,14 @@ def load_credentials(folder: Path) -> Credentials:
     return made
 
 
+def read_credentials(folder: Path) -> Credentials | None:
+    """Return the credentials of a folder that another process may use; None where there are none."""
+    try:
+        return msgspec.json.decode((folder / FILE).read_bytes(), type=Credentials)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
 def _write(path: Path, content: bytes) -> None:
     """Make ``path`` with ``content``, whole or not at all, whenever the process or the power ends."""
     draft = path.with_suffix(".new")

@@ -18,11 +18,15 @@ import pytest
 
 from shared.kafka.admin import ensure_topics
 from shared.kafka.partition import partition_of
+from shared.kafka.publisher import KafkaPublisher
 from shared.kafka.reader import KafkaLogReader
+from shared.log import Output
 from shared.messages import codec
+from shared.messages.dead_letter import DeadLetter
 from shared.messages.event import Event
 from shared.messages.topics import EVENTS, EVENTS_DLQ, INCARNATION_KEY
 from shared.settings import KafkaSettings
+from tests.builders import an_event, at
 from tests.servers.kafka import KafkaServer
 from tests.servers.process import free_port
 
@@ -134,6 +138,40 @@ async def test_what_comes_in_lies_in_its_contacts_partition(settings: KafkaSetti
     assert 0 == ingest.process.returncode, logged
     assert "ingest.stopped" in logged
     assert "user-1" not in logged
+
+
+async def test_what_was_set_aside_is_read_and_sent_through_again_while_it_runs(settings: KafkaSettings) -> None:
+    """One call that is refused again, and a record that some evaluator could not apply."""
+    await ensure_topics(settings)
+    token = "an-admin-token-of-32-characters."
+    ingest = Ingest(settings, KIKKAKE_ADMIN_TOKEN=token)
+    admin = httpx2.AsyncClient(base_url=ingest.url, headers={"Authorization": f"Bearer {token}"}, timeout=15)
+    event = codec.encode(an_event("X", at("09:00"), message_id="again"))
+    letter = DeadLetter(
+        topic="events", partition=0, offset=5, reason="KeyError", detail="x", at=1, key=b"u:c1", value=event
+    )
+    publisher = KafkaPublisher(
+        settings.kafka_bootstrap, prefix=settings.topic_prefix, partitions=PARTITIONS, client_id="test"
+    )
+    await publisher.start()
+    try:
+        await ingest.until("/readyz", 200)
+        async with ingest.client() as http, admin:
+            await http.post("/v1/batch", json={"batch": [a_track("null", "bad")]})
+            await publisher.publish([Output(EVENTS_DLQ, letter.key, codec.encode(letter))])
+            found = (await admin.get("/v1/dead-letters/events.dlq")).json()["dead_letters"]
+            assert ["KeyError", "illegal_distinct_id"] == [one["reason"] for one in found]
+            became = []
+            for one in found:
+                path = f"/v1/dead-letters/events.dlq/{one['offset']}/replay"
+                became.append((await admin.post(path)).json()["became"])
+            assert ["sent", "refused"] == became
+        expected = partition_of(b"u:c1", PARTITIONS)
+        assert [(b"u:c1", "again")] == [(key, it.message_id) for key, it in (await stored(settings))[expected]]
+    finally:
+        await publisher.stop()
+        logged = ingest.end()
+    assert 0 == ingest.process.returncode, logged
 
 
 class Visitors:

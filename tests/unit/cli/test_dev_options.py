@@ -138,7 +138,7 @@ def test_the_password_of_the_smtp_server_is_not_shown(
         program.main()
     assert 0 == ended.value.code
     said = capsys.readouterr().out
-    assert "messages     smtp://mail.example:587\n" in said
+    assert "messages     mails to smtp://mail.example:587; all others to http://" in said
     assert "ann" not in said
     assert "cret" not in said
 

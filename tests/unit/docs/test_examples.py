@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import json
 import re
@@ -24,10 +25,13 @@ from services.dispatcher.providers import parse_providers
 from services.ingest.app import create_app
 from services.ingest.auth import Admin
 from services.ingest.contacts import Readers, create_contacts_router
+from services.ingest.dead_letter_routes import create_dead_letters_router
+from services.ingest.dead_letters import DeadLetters
 from services.ingest.keys import plain_keys
 from services.ingest.keys_file import read_keys
 from services.ingest.link_routes import Links
 from services.ingest.pace import Pace
+from services.ingest.screening import Screening, load_standards
 from services.ingest.webhooks.feedback import REFERENCE
 from services.ingest.webhooks.feedback_kinds import feedback_of
 from services.ingest.webhooks.file import parse_webhooks
@@ -62,7 +66,7 @@ from shared.links.seals import Seals
 from shared.metrics import Metrics
 from shared.tokens import Tokens
 from tests.builders import JOURNEYS, ROOT
-from tests.fakes import FakeClock, RecordingPublisher
+from tests.fakes import FakeClock, MemoryLog, RecordingPublisher
 from tests.unit.docs.pages import NAMES, PAGES, blocks, prose, table
 
 FEEDBACK = feedback_of(Seals(["s" * 32]), Metrics(), FakeClock())
@@ -317,8 +321,14 @@ def test_every_call_shown_is_answered_as_shown(http: TestClient, command: str, a
 def test_every_route_is_named() -> None:
     """The pages' tables and the application's own description agree, in both directions, each format on its page."""
     links = Links(seals=Seals(["s" * 32]))
+    memory = MemoryLog()
+    letters = DeadLetters(memory, memory, Screening(load_standards(None), Metrics(), str), asyncio.sleep)
     app = create_app(
-        publisher=RecordingPublisher(), keys=plain_keys(["k"]), ready=_ready, links=links, extra_routers=[_contacts()]
+        publisher=RecordingPublisher(),
+        keys=plain_keys(["k"]),
+        ready=_ready,
+        links=links,
+        extra_routers=[_contacts(), create_dead_letters_router(letters, Admin("ADMIN_TOKEN"))],
     )
     described = app.openapi()["paths"]
     routes: dict[str, set[str]] = {}
@@ -327,12 +337,12 @@ def test_every_route_is_named() -> None:
             routes.setdefault(f"docs/sdks/{about['tags'][0]}.md", set()).add(path)
     routes["docs/http.md"] = routes.pop("docs/sdks/segment.md") | routes.pop("docs/sdks/enrolments.md")
     routes["docs/http.md"] |= routes.pop("docs/sdks/contacts.md") | routes.pop("docs/sdks/webhooks.md")
-    routes["docs/http.md"] |= routes.pop("docs/sdks/links.md")
+    routes["docs/http.md"] |= routes.pop("docs/sdks/links.md") | routes.pop("docs/sdks/dead-letters.md")
     routes["docs/http.md"] |= {"/v1/inbox", "/livez", "/readyz", "/metrics"}
     for page, paths in routes.items():
         named: set[str] = set()
         for row in table(page, "## Routes"):
-            for word in re.findall(r"/[\w/{}.]+", row[0]):
+            for word in re.findall(r"/[\w/{}.-]+", row[0]):
                 # A short form is one of the version's.
                 short = word.count("/") == 1 and page == "docs/http.md" and word not in paths
                 named.add(f"/v1{word}" if short else word)
