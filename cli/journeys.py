@@ -22,6 +22,10 @@ if TYPE_CHECKING:  # only two commands need the engine's packages
     from services.ingest.screening import Screen
 
 
+_OTHERS = ("catalogue", "connectors", "keys", "providers", "test", "webhooks")
+"""Kinds of files that are no part of the journey language."""
+
+
 @click.group()
 def journeys() -> None:
     """Check journey files, try them out and test them."""
@@ -182,9 +186,7 @@ def _load(folder: Path, faults: list[Fault]) -> Definitions:
 
 
 @journeys.command()
-@click.option(
-    "--kind", default="journey", show_default=True, type=click.Choice([*KINDS, "catalogue", "connectors", "test"])
-)
+@click.option("--kind", default="journey", show_default=True, type=click.Choice([*KINDS, *_OTHERS]))
 def schema(kind: str) -> None:
     """Print the JSON Schema of a kind of file, for editors."""
     click.echo(json.dumps(_schema_of(kind), indent=2, ensure_ascii=False))
@@ -197,18 +199,39 @@ def _schema_of(kind: str) -> dict[str, Any]:
             from shared.catalogue.schema import schema_of_catalogues  # noqa: PLC0415
 
             return schema_of_catalogues()
-        case "connectors":
-            try:
-                from services.dispatcher.connectors.schema import schema_of_connectors  # noqa: PLC0415
-            except ModuleNotFoundError as error:
-                raise ConfigurationError(f"{error.name} is not installed: install kikkake[dispatcher]") from error
-            return schema_of_connectors()
         case "test":
             from cli.simulator.schema import schema_of_tests  # noqa: PLC0415
 
             return schema_of_tests()
+        case "connectors" | "providers" | "keys" | "webhooks":
+            try:
+                return _of_operator(kind)
+            except ModuleNotFoundError as error:
+                service = "dispatcher" if kind in ("connectors", "providers") else "ingest"
+                raise ConfigurationError(f"{error.name} is not installed: install kikkake[{service}]") from error
         case _:
             return json_schema(kind)
+
+
+def _of_operator(kind: str) -> dict[str, Any]:
+    """Return the schema of a file of the operator's. Raises ModuleNotFoundError."""
+    match kind:
+        case "connectors":
+            from services.dispatcher.connectors.schema import schema_of_connectors  # noqa: PLC0415
+
+            return schema_of_connectors()
+        case "providers":
+            from services.dispatcher.provider_schema import schema_of_providers  # noqa: PLC0415
+
+            return schema_of_providers()
+        case "keys":
+            from services.ingest.keys_schema import schema_of_keys  # noqa: PLC0415
+
+            return schema_of_keys()
+        case _:
+            from services.ingest.webhooks.schema import schema_of_webhooks  # noqa: PLC0415
+
+            return schema_of_webhooks()
 
 
 @journeys.command("test")

@@ -15,8 +15,14 @@ from jsonschema.validators import extend
 
 from cli.simulator import documents
 from cli.simulator.schema import schema_of_tests
+from services.dispatcher import providers
 from services.dispatcher.connectors import file as connectors
 from services.dispatcher.connectors.schema import schema_of_connectors
+from services.dispatcher.provider_schema import schema_of_providers
+from services.ingest import keys_file
+from services.ingest.keys_schema import schema_of_keys
+from services.ingest.webhooks import file as webhooks
+from services.ingest.webhooks.schema import schema_of_webhooks
 from shared.catalogue import reader
 from shared.catalogue.schema import schema_of_catalogues
 from shared.journeys import audiences, calendars, layouts, parse, templates, workspace
@@ -34,6 +40,9 @@ READERS: dict[str, Any] = {
     "workspace": workspace,
     "catalogue": reader,
     "connectors": connectors,
+    "providers": providers,
+    "webhooks": webhooks,
+    "keys": keys_file,
     "test": documents,
 }
 """The module that reads each kind of document."""
@@ -78,7 +87,14 @@ _VALIDATOR: Any = extend(Draft202012Validator, {"pattern": _pattern})  # type: i
 @cache
 def schema(kind: str) -> Draft202012Validator:
     """Return the validator of ``kind``."""
-    others = {"catalogue": schema_of_catalogues, "connectors": schema_of_connectors, "test": schema_of_tests}
+    others = {
+        "catalogue": schema_of_catalogues,
+        "connectors": schema_of_connectors,
+        "providers": schema_of_providers,
+        "webhooks": schema_of_webhooks,
+        "keys": schema_of_keys,
+        "test": schema_of_tests,
+    }
     validator: Draft202012Validator = _VALIDATOR(others[kind]() if kind in others else json_schema(kind))
     return validator
 

@@ -24,10 +24,12 @@ from shared.journeys.reader import Node
 from shared.journeys.surroundings import read_named
 
 SCHEMA = "providers/v1"
+CARRIED = tuple(name for name in CHANNELS if any(name in kind.channels for kind in KINDS.values()))
+"""The channels that have providers."""
 COMMON = ("id", "kind", "connections", "rate", "overflow")
 """The words that every kind of provider has."""
-_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
-_RATE = re.compile(r"(\d{1,7})/(s|min|h)")
+ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+_RATE = re.compile(r"([0-9]{1,7})/(s|min|h)")
 _PER = {"s": SECOND, "min": MINUTE, "h": HOUR}
 _CONNECTIONS = 16
 
@@ -81,7 +83,7 @@ def parse_providers(file: str, text: str, environment: Mapping[str, str]) -> dic
     fields = {} if root is None else root.fields(("schema", "channels"), ("schema", "channels"))
     if "schema" in fields:
         fields["schema"].choice((SCHEMA,), "schema")
-    channels = fields["channels"].fields(CHANNELS) if "channels" in fields else {}
+    channels = fields["channels"].fields(CARRIED) if "channels" in fields else {}
     seen: set[str] = set()
     found = {
         channel: node.each(partial(_entry, channel=channel, environment=environment, seen=seen))
@@ -108,7 +110,7 @@ def _entry(node: Node, *, channel: str, environment: Mapping[str, str], seen: se
     words = {word.name: word for word in kind.words}
     fields = node.fields((*COMMON, *words), [word.name for word in kind.words if word.needed])
     identity = fields["id"].text() if "id" in fields else kind.name
-    if not _ID.fullmatch(identity):
+    if not ID.fullmatch(identity):
         fields["id"].fault(f"{shown(identity)} is no id; write up to 40 of a-z, 0-9, _ and -")
     elif identity in seen:
         (fields.get("id") or node).fault(f"`{identity}` is there twice: give each provider an `id` of its own")

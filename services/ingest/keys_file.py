@@ -23,7 +23,7 @@ _PLAIN = re.compile(r"key_[0-9]+")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SOURCE = ("side", "keys", "allow", "origins", "rate", "limits")
 _SIDES: tuple[Side, ...] = get_args(Side)
-_MOST_EVENTS = 1_000_000
+MOST_EVENTS = 1_000_000
 
 
 def read_keys(path: Path) -> Keys:
@@ -109,8 +109,8 @@ def _rate(node: Node) -> Rate | None:
     fields = node.fields(("events_per_second", "burst"), ("events_per_second",))
     if "events_per_second" not in fields:
         return None
-    per_second = fields["events_per_second"].number(0.01, _MOST_EVENTS)
-    burst = fields["burst"].integer(1, _MOST_EVENTS) if "burst" in fields else max(1, round(2 * per_second))
+    per_second = fields["events_per_second"].number(0.01, MOST_EVENTS)
+    burst = fields["burst"].integer(1, MOST_EVENTS) if "burst" in fields else max(1, round(2 * per_second))
     return Rate(per_second=per_second, burst=burst)
 
 

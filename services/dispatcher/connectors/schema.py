@@ -6,7 +6,7 @@ from services.dispatcher.connectors.file import METHODS, SCHEMA
 from services.dispatcher.connectors.http import HttpSettings
 from services.dispatcher.connectors.presets import PRESETS
 from shared.journeys.schema.builder import Builder
-from shared.journeys.schema.forms import LONGER, TEXT
+from shared.journeys.schema.forms import LONGER, SECRET, TEXT
 from shared.journeys.schema.wording import (
     Schema,
     Word,
@@ -22,13 +22,12 @@ from shared.journeys.schema.wording import (
     word,
 )
 
-_SECRET = mapping({"env": TEXT, "file": TEXT}, **one_of("env", "file"))
-_LOGIN = mapping({"user": TEXT, "password": _SECRET}, ("user", "password"))
+_LOGIN = mapping({"user": TEXT, "password": SECRET}, ("user", "password"))
 _CLIENT = mapping(
-    {"token_url": TEXT, "client_id": TEXT, "client_secret": _SECRET, "scope": TEXT},
+    {"token_url": TEXT, "client_id": TEXT, "client_secret": SECRET, "scope": TEXT},
     ("token_url", "client_id", "client_secret"),
 )
-_AUTH = mapping({"bearer": _SECRET, "basic": _LOGIN, "oauth2": _CLIENT}, **one_of("bearer", "basic", "oauth2"))
+_AUTH = mapping({"bearer": SECRET, "basic": _LOGIN, "oauth2": _CLIENT}, **one_of("bearer", "basic", "oauth2"))
 _HEADER: Schema = {"anyOf": [TEXT, mapping({"env": TEXT}, ("env",))]}
 WORDS: dict[type, Wording] = {
     HttpSettings: Wording(

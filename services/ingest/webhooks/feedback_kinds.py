@@ -37,7 +37,7 @@ WORDS: dict[str, tuple[str, ...]] = {
 
 
 _ARN = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}")
-_WHOSE = frozenset(("user_id", "anonymous_id"))
+WHOSE = ("user_id", "anonymous_id")
 
 
 class Feedback(msgspec.Struct, frozen=True):
@@ -66,22 +66,20 @@ Make = Callable[[Said, bytes, Feedback], Hook]
 """From the source, its secret (empty where the kind has none) and what finds messages. Raises WordError."""
 
 
+def needed_of(kind: str) -> set[str]:
+    """Return the words that a source of ``kind`` must have."""
+    return {word for word in WORDS[kind] if word not in WHOSE}
+
+
 def feedback_hook(said: Said, environment: Mapping[str, str], feedback: Feedback | None) -> Hook | None:
     """Return the hook of a source of one of these kinds; None and a fault for what cannot be one."""
-    words = WORDS[said.kind]
-    for word in sorted(said.fields.keys() - {"kind", *words}):
-        allowed = ", ".join(f"`{one}`" for one in words)
-        said.fields[word].fault(f"of a source of kind `{said.kind}` only {allowed} is to be said")
     known = len(said.node.faults)
-    for word in words:
-        if word not in _WHOSE and word not in said.fields:
-            said.node.fault(f"`{word}` is missing")
-    if said.kind == "line" and not _WHOSE & said.fields.keys():
+    if said.kind == "line" and not set(WHOSE) & said.fields.keys():
         said.node.fault("nothing says whose LINE's id it is; write `user_id` or `anonymous_id`")
     secret = secret_of(said.fields["secret"], environment) if "secret" in said.fields else b""
     if feedback is None:
         said.node.fault("feedback is found back by links; set KIKKAKE_PUBLIC_URL and KIKKAKE_LINK_SECRET")
-    elif len(said.node.faults) == known:
+    elif len(said.node.faults) == known and said.fields.keys() >= needed_of(said.kind):
         try:
             return _MAKERS[said.kind](said, secret, feedback)
         except WordError as error:

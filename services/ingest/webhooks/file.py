@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from services.ingest.webhooks.base import Hook
-from services.ingest.webhooks.feedback_kinds import WORDS, Feedback, Said, feedback_hook
+from services.ingest.webhooks.feedback_kinds import WHOSE, WORDS, Feedback, Said, feedback_hook, needed_of
 from services.ingest.webhooks.mapped import FIELDS, MAPPINGS, Rule, read_mapped
 from services.ingest.webhooks.refusals import NO_RULE, UNKNOWN_TOPIC
 from services.ingest.webhooks.shopify import read_shopify, signature
@@ -25,15 +25,18 @@ from shared.journeys.surroundings import read_named
 from shared.messages.event import EventType
 
 SCHEMA = "webhooks/v1"
-KINDS = ("shopify", "mapped", *WORDS)
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,54}")
+SHOPIFY, MAPPED = "shopify", "mapped"
+KINDS = (SHOPIFY, MAPPED, *WORDS)
+NAME = re.compile(r"[a-z][a-z0-9_]{0,54}")
 _WORDS = re.compile(r"[A-Z][a-z]+( [A-Z][a-z]+)*")
 """How names of events are written. Of a path each root begins with a small letter."""
-_SOURCE = ("kind", "secret", "consent", "hmac", "token", "events", "topic", "url", "user_id", "anonymous_id")
-_EXPRESSIONS = ("user_id", "anonymous_id")
-_RULE = ("type", "when", *FIELDS, *MAPPINGS)
+SHOPIFY_WORDS = ("kind", "secret", "consent")
+MAPPED_WORDS = ("kind", "hmac", "token", "events")
+HMAC_WORDS = ("header", "secret", "prefix", "algorithm", "encoding")
+TOKEN_WORDS = ("header", "query", "secret")
+RULE_WORDS = ("type", "when", *FIELDS, *MAPPINGS)
 _ROOTS = frozenset({"event", "context"})
-_TYPES: tuple[EventType, ...] = get_args(EventType)
+TYPES: tuple[EventType, ...] = get_args(EventType)
 
 
 def read_webhooks(path: Path, environment: Mapping[str, str], feedback: Feedback | None = None) -> dict[str, Hook]:
@@ -58,7 +61,7 @@ def parse_webhooks(
         fields["schema"].choice((SCHEMA,), "schema")
     found = {}
     for name, node in fields["sources"].pairs() if "sources" in fields else []:
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             node.fault(f"{shown(name)} is not a source's name; it has up to 55 small letters, digits and _")
         hook = _hook(name, node, environment, feedback)
         if hook is not None:
@@ -71,40 +74,30 @@ def parse_webhooks(
 def _hook(name: str, node: Node, environment: Mapping[str, str], feedback: Feedback | None) -> Hook | None:
     if not node.expect(dict):
         return None
-    fields = node.fields(_SOURCE)
-    kind = fields["kind"].choice(KINDS, "kind") if "kind" in fields else "mapped"
-    if "kind" in fields and fields["kind"].value != kind:
+    named = node.value.get("kind")
+    kind = MAPPED if named is None else named.choice(KINDS, "kind")
+    if named is not None and named.value != kind:
         return None  # what else is wrong depends on the kind
     if kind in WORDS:
-        made = {word: _expression(fields[word]) for word in _EXPRESSIONS if word in fields}
+        fields = node.fields(("kind", *WORDS[kind]), needed_of(kind))
+        made = {word: _expression(fields[word]) for word in WHOSE if word in fields}
         whose = {FIELDS[word]: expression for word, expression in made.items() if expression is not None}
         return feedback_hook(Said(name, kind, node, fields, whose), environment, feedback)
-    for word in sorted(fields.keys() & {"topic", "url", *_EXPRESSIONS}):
-        fields[word].fault(f"`{word}` belongs to a provider's feedback")
-    if kind == "shopify":
-        return _shopify(name, node, fields, environment)
-    if "consent" in fields:
-        fields["consent"].fault("`consent` is for `kind: shopify`; write a rule of `type: consent`")
-    if "secret" in fields:
-        fields["secret"].fault("the secret belongs below `hmac` or `token`")
+    if kind == SHOPIFY:
+        return _shopify(name, node.fields(SHOPIFY_WORDS, ("secret",)), environment)
+    fields = node.fields(MAPPED_WORDS, ("events",))
     proof = _credentials(node, fields, environment)
-    if "events" not in fields:
-        node.fault("`events` is missing")
     rules = fields["events"].each(_rule) if "events" in fields else ()
     return (
         None if proof is None else Hook(name=name, credentials=proof, read=partial(read_mapped, rules), nothing=NO_RULE)
     )
 
 
-def _shopify(name: str, node: Node, fields: Mapping[str, Node], environment: Mapping[str, str]) -> Hook | None:
-    wrong = next((fields[key] for key in ("hmac", "token", "events") if key in fields), None)
-    if wrong is not None:
-        wrong.fault("of Shopify only its `secret` and `consent` are to be said")
+def _shopify(name: str, fields: Mapping[str, Node], environment: Mapping[str, str]) -> Hook | None:
     consent = fields["consent"].text() if "consent" in fields else None
     if consent is not None and not is_id(consent):
         fields["consent"].fault(f"{shown(consent)} can be no topic; it has up to 64 small letters, digits and _")
     if "secret" not in fields:
-        node.fault("`secret` is missing")
         return None
     proof = signature(secret_of(fields["secret"], environment))
     return Hook(name=name, credentials=proof, read=partial(read_shopify, consent), nothing=UNKNOWN_TOPIC)
@@ -115,7 +108,7 @@ def _credentials(node: Node, fields: Mapping[str, Node], environment: Mapping[st
         node.fault("nothing says how it proves itself; write either `hmac` or `token`")
         return None
     if "hmac" in fields:
-        said = fields["hmac"].fields(("header", "secret", "prefix", "algorithm", "encoding"), ("header", "secret"))
+        said = fields["hmac"].fields(HMAC_WORDS, ("header", "secret"))
         if not {"header", "secret"} <= said.keys():
             return None
         algorithm = said["algorithm"].choice(ALGORITHMS, "algorithm") if "algorithm" in said else ALGORITHMS[0]
@@ -127,7 +120,7 @@ def _credentials(node: Node, fields: Mapping[str, Node], environment: Mapping[st
             algorithm=next(one for one in ALGORITHMS if one == algorithm),
             encoding=next(one for one in ENCODINGS if one == encoding),
         )
-    said = fields["token"].fields(("header", "query", "secret"), ("secret",))
+    said = fields["token"].fields(TOKEN_WORDS, ("secret",))
     if ("header" in said) == ("query" in said):
         fields["token"].fault("nothing says where the token is; write either `header` or `query`")
         return None
@@ -141,8 +134,8 @@ def _credentials(node: Node, fields: Mapping[str, Node], environment: Mapping[st
 
 
 def _rule(node: Node) -> Rule | None:
-    fields = node.fields(_RULE)
-    kind = fields["type"].choice(_TYPES, "type") if "type" in fields else "track"
+    fields = node.fields(RULE_WORDS)
+    kind = fields["type"].choice(TYPES, "type") if "type" in fields else "track"
     if kind == "track" and "event" not in fields:
         node.fault("`event` is missing; write an expression, such as \"'Deal Won'\"")
     if not {"user_id", "anonymous_id"} & fields.keys():
@@ -150,7 +143,7 @@ def _rule(node: Node) -> Rule | None:
     values = {FIELDS[name]: _expression(child) for name, child in fields.items() if name in FIELDS}
     mappings = {name: _mapping(child) for name, child in fields.items() if name in MAPPINGS}
     return Rule(
-        type=next(one for one in _TYPES if one == kind),
+        type=next(one for one in TYPES if one == kind),
         when=_expression(fields["when"], condition=True) if "when" in fields else None,
         values={name: made for name, made in values.items() if made is not None},
         mappings={name: made for name, made in mappings.items() if made is not None},

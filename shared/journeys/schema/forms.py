@@ -19,6 +19,8 @@ VALUE, TEXTS, MOMENT, STEPS, CONDITION = (
     ref("condition"),
 )
 EVENTS = listed(TEXT, least=1)
+SECRET = mapping({"env": TEXT, "file": TEXT}, **one_of("env", "file"))
+"""In the operator's files: where it is, for there it never stands."""
 
 
 def _text(pattern: str, about: str, *examples: str) -> Schema:

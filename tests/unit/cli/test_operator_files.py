@@ -19,6 +19,9 @@ from shared.journeys.faults import JourneyFaultsError
 from shared.journeys.workspace import parse_workspace
 from shared.links.seals import Seals
 from shared.metrics import Metrics
+from tests.unit.shared.journeys.conftest import _schema_agrees
+
+__all__ = ["_schema_agrees"]
 
 FEEDBACK = feedback_of(Seals(["s" * 32]), Metrics(), lambda: 0)
 SECRETS = {"SECRET": "hush"}

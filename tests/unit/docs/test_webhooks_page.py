@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 
-from services.ingest.webhooks.file import _RULE, parse_webhooks
+from services.ingest.webhooks.file import RULE_WORDS, parse_webhooks
 from services.ingest.webhooks.shopify import CONSENTED, IDENTIFIED, TRACKED
 from shared.catalogue.reader import standard
 from tests.builders import ROOT
@@ -25,7 +25,9 @@ def test_every_topic_is_named_with_its_event() -> None:
 
 
 def test_every_word_of_a_rule_is_explained() -> None:
-    assert set(_RULE) == {word for row in table(PAGE, "## Anything else") for word in re.findall(r"`(\w+)`", row[0])}
+    assert set(RULE_WORDS) == {
+        word for row in table(PAGE, "## Anything else") for word in re.findall(r"`(\w+)`", row[0])
+    }
 
 
 def test_the_post_that_is_shown_is_taken() -> None:

@@ -155,10 +155,10 @@ def faults(text: str) -> list[str]:
         (
             "hmac: {",
             "kind: shopify\n    secret: {env: HUSH}\n    hmac: {",
-            "of Shopify only its `secret` and `consent` are to be said",
+            "unknown key `hmac`; known: consent, kind, secret",
         ),
         ("hmac: {", "kind: shopfy\n    hmac: {", "unknown kind `shopfy`; did you mean `shopify`?"),
-        ("hmac: {", "secret: {env: HUSH}\n    hmac: {", "the secret belongs below `hmac` or `token`"),
+        ("hmac: {", "secret: {env: HUSH}\n    hmac: {", "unknown key `secret`; known: events, hmac, kind, token"),
     ],
 )
 def test_a_fault_says_its_line_and_what_to_do(old: str, new: str, expected: str) -> None:

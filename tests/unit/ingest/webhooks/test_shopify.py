@@ -194,7 +194,10 @@ def test_a_consent_to_marketing_is_a_statement_for_the_topic_that_the_file_names
     ("source", "fault"),
     [
         ("kind: shopify, secret: {env: HUSH}, consent: News!", "`News!` can be no topic"),
-        ("consent: news, token: {query: key, secret: {env: HUSH}}, events: []", "`consent` is for `kind: shopify`"),
+        (
+            "consent: news, token: {query: key, secret: {env: HUSH}}, events: []",
+            "unknown key `consent`; known: events, hmac, kind, token",
+        ),
     ],
 )
 def test_a_consent_that_can_be_none_is_a_fault(source: str, fault: str) -> None:

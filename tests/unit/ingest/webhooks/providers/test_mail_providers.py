@@ -247,8 +247,8 @@ def test_nobody_else_can_tell_for_postmark() -> None:
         ("kind: ses", "`topic` is missing"),
         ("kind: twilio, secret: {env: HUSH}", "`url` is missing"),
         ("kind: line, secret: {env: HUSH}", "whose LINE's id it is"),
-        ("kind: mailgun, secret: {env: HUSH}, url: x", "of a source of kind `mailgun` only `secret`"),
-        ("kind: shopify, secret: {env: HUSH}, topic: x", "`topic` belongs to a provider's feedback"),
+        ("kind: mailgun, secret: {env: HUSH}, url: x", "unknown key `url`; known: kind, secret"),
+        ("kind: shopify, secret: {env: HUSH}, topic: x", "unknown key `topic`; known: consent, kind, secret"),
         ("kind: line, secret: {env: HUSH}, user_id: nobody.here", "unknown root `nobody`"),
     ],
 )

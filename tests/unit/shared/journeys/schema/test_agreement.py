@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 
 from cli.simulator.documents import read_tests
 from services.dispatcher.connectors.file import parse_connectors
+from services.dispatcher.providers import parse_providers
+from services.ingest.keys_file import parse_keys
+from services.ingest.webhooks.file import parse_webhooks
 from shared.catalogue.reader import parse_catalogue
 from shared.journeys.audiences import parse_audience
 from shared.journeys.calendars import parse_calendar
@@ -45,6 +48,9 @@ def read(kind: str, text: str) -> None:
         "workspace": parse_workspace,
         "catalogue": parse_catalogue,
         "connectors": lambda file, text: parse_connectors(file, text, {}),
+        "providers": lambda file, text: parse_providers(file, text, {}),
+        "webhooks": lambda file, text: parse_webhooks(file, text, {}),
+        "keys": parse_keys,
     }[kind]
     with suppress(JourneyFaultsError):
         parse("f.yaml", text)
