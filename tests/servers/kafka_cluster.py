@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
-from typing import Self
 
 from tests.servers.kafka import KafkaServer, new_cluster_id
-from tests.servers.process import HOST, free_port
+from tests.servers.process import HOST, Started, free_port
 from tests.servers.proxy import Proxy
 
 _NODES = 3
 _HEAP = "320m"
 
 
-class KafkaCluster:
+class KafkaCluster(Started):
     """Topics with replication factor 3 take writes while two nodes are in sync (`min.insync.replicas` 2).
 
     With `proxied` each node has a second listener, whose clients pass through its `proxies` entry and are sent to
@@ -75,19 +73,6 @@ class KafkaCluster:
         self._all(lambda node: node.close())
         for proxy in self.proxies:
             proxy.stop()
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _all(self, work: Callable[[KafkaServer], None]) -> None:
         with ThreadPoolExecutor(_NODES) as pool:

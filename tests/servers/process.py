@@ -90,7 +90,32 @@ def _spawn(
         )
 
 
-class ProcessServer(abc.ABC):
+class Started(abc.ABC):
+    """Started at the begin of a ``with`` block, and closed at its end, or when it does not start."""
+
+    @abc.abstractmethod
+    def start(self) -> None:
+        """Return once it answers."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Stop everything and delete its data."""
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class ProcessServer(Started):
     """A server in a process of its own, on a fixed port and data folder for the life of this object.
 
     `start`, `stop`, `kill` and `restart` may follow each other in any sensible order; port and data stay the
@@ -176,19 +201,6 @@ class ProcessServer(abc.ABC):
     def log_tail(self, lines: int = 40) -> str:
         """The last lines that the server wrote since its latest start."""
         return "\n".join(self._log_text().splitlines()[-lines:])
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @abc.abstractmethod
     def _command(self) -> Sequence[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -10,10 +9,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from services.dispatcher.channels.base import Provider
-from shared.clock import HOUR
+from services.dispatcher.values import is_loopback, seconds, secret_text
 from shared.journeys.faults import shown
 from shared.journeys.reader import Node
-from shared.journeys.secrets import secret_of
 
 Form = Literal["text", "texts", "secret", "secrets", "url", "duration", "integer", "port", "ports", "boolean"]
 
@@ -87,19 +85,8 @@ def read_word(word: Word, node: Node | None, environment: Mapping[str, str]) -> 
     return word.default if node is None else _FORMS[word.form](node, environment)
 
 
-def _secret(node: Node, environment: Mapping[str, str]) -> str:
-    return secret_of(node, environment).decode("utf-8", "replace")
-
-
 def _port(node: Node) -> int:
     return node.integer(1, 65_535)
-
-
-def _seconds(node: Node) -> float:
-    milliseconds = node.duration(least=1)
-    if milliseconds > HOUR:
-        node.fault("a time-out is an hour at most")
-    return milliseconds / 1000
 
 
 def _url(node: Node) -> str:
@@ -119,21 +106,13 @@ def _url(node: Node) -> str:
     return text
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether ``host`` is this machine by its very name."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 _FORMS: dict[Form, Callable[[Node, Mapping[str, str]], Any]] = {
     "text": lambda node, _: node.text(),
     "texts": lambda node, _: tuple(item.text() for item in node.items()),
-    "secret": _secret,
-    "secrets": lambda node, environment: tuple(_secret(item, environment) for item in node.items()),
+    "secret": secret_text,
+    "secrets": lambda node, environment: tuple(secret_text(item, environment) for item in node.items()),
     "url": lambda node, _: _url(node),
-    "duration": lambda node, _: _seconds(node),
+    "duration": lambda node, _: seconds(node),
     "integer": lambda node, _: node.integer(1, 1_000_000),
     "port": lambda node, _: _port(node),
     "ports": lambda node, _: tuple(_port(item) for item in node.items()),

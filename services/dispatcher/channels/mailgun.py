@@ -5,16 +5,15 @@ from __future__ import annotations
 from base64 import b64encode
 
 from services.dispatcher.channels.base import Message, Receipt
-from services.dispatcher.channels.http import HttpApi, raise_for
+from services.dispatcher.channels.http import raise_for
 from services.dispatcher.channels.kinds import TIMEOUT, Kind, Settings, Word, base_url
 from services.dispatcher.channels.mail import (
     MAIL_WORDS,
     REFERENCE,
-    Mails,
     as_tag,
     bounded,
-    mails_of,
 )
+from services.dispatcher.channels.mail_api import MailApi
 from services.dispatcher.channels.mime import mime
 from services.dispatcher.errors import DeadAddressError, MisconfiguredError
 from services.dispatcher.http1 import Answer
@@ -27,34 +26,16 @@ _REFUSES_US = frozenset({402, 404})
 _BOUNDARY = "=_kikkake-form"
 
 
-class MailgunProvider:
+class MailgunProvider(MailApi):
     """Posts a mail whole."""
 
-    idempotent = False
-
-    def __init__(
-        self,
-        provider_id: str,
-        mails: Mails,
-        *,
-        domain: str,
-        key: str,
-        base: str,
-        timeout: float,
-        connections: int,
-    ) -> None:
-        self.id = provider_id
-        self._mails = mails
-        self._path = f"/v3/{domain}/messages.mime"
+    def __init__(self, settings: Settings, connections: int) -> None:
         headers = {
             "Content-Type": f'multipart/form-data; boundary="{_BOUNDARY}"',
-            "Authorization": f"Basic {b64encode(f'api:{key}'.encode()).decode()}",
+            "Authorization": "Basic " + b64encode(f"api:{settings.text('key')}".encode()).decode(),
         }
-        self._api = HttpApi(base, timeout=timeout, connections=connections, headers=headers)
-
-    def takes(self, address: str) -> bool:
-        """Return True: whether it is an address at all is found out where the reason can be told."""
-        return True
+        super().__init__(settings, connections, headers, base=settings.text("base_url"))
+        self._path = f"/v3/{settings.text('domain')}/messages.mime"
 
     async def send(self, message: Message) -> Receipt:
         """Post the mail. Raises as ``Provider.send`` does."""
@@ -68,11 +49,6 @@ class MailgunProvider:
         _raise(answer)
         said = answer.json().get("id")
         return Receipt(provider_id=said.strip("<>") if isinstance(said, str) else None)
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._api.close()
-        await self._mails.close()
 
 
 def _form(fields: list[tuple[str, str]], mail: bytes) -> bytes:
@@ -96,18 +72,6 @@ def _raise(answer: Answer) -> None:
     raise_for(answer, detail)
 
 
-def _make(settings: Settings, connections: int) -> MailgunProvider:
-    return MailgunProvider(
-        settings.id,
-        mails_of(settings),
-        domain=settings.text("domain"),
-        key=settings.text("key"),
-        base=settings.text("base_url"),
-        timeout=settings.seconds("timeout"),
-        connections=connections,
-    )
-
-
 MAILGUN = Kind(
     name="mailgun",
     channels=("email",),
@@ -118,5 +82,5 @@ MAILGUN = Kind(
         TIMEOUT,
         base_url("https://api.mailgun.net"),
     ),
-    make=_make,
+    make=MailgunProvider,
 )

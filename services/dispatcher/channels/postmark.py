@@ -8,19 +8,18 @@ from typing import Any
 import msgspec
 
 from services.dispatcher.channels.base import Attachment, Message, Receipt
-from services.dispatcher.channels.http import HttpApi, raise_for
+from services.dispatcher.channels.http import raise_for
 from services.dispatcher.channels.kinds import TIMEOUT, Kind, Settings, Word, base_url
 from services.dispatcher.channels.mail import (
     MAIL_WORDS,
     REFERENCE,
     Mail,
     Mailbox,
-    Mails,
     as_tag,
     bounded,
-    mails_of,
     reference_within,
 )
+from services.dispatcher.channels.mail_api import MailApi
 from services.dispatcher.errors import BusyError, DeadAddressError, MisconfiguredError, RefusedError
 from services.dispatcher.http1 import Answer
 
@@ -33,32 +32,14 @@ _REFUSES_US = frozenset({10, 400, 401, 405, 412, 413})
 _INVALID, _INACTIVE, _MAINTENANCE, _TOO_MANY = 300, 406, 100, 429
 
 
-class PostmarkProvider:
+class PostmarkProvider(MailApi):
     """Posts a mail by its fields, to the stream of its purpose."""
 
-    idempotent = False
-
-    def __init__(
-        self,
-        provider_id: str,
-        mails: Mails,
-        *,
-        token: str,
-        streams: dict[str, str],
-        base: str,
-        timeout: float,
-        connections: int,
-    ) -> None:
-        """``streams``: the message stream for each purpose."""
-        self.id = provider_id
-        self._mails = mails
-        self._streams = streams
+    def __init__(self, settings: Settings, connections: int) -> None:
+        token = settings.text("token")
         headers = {"Content-Type": "application/json", "Accept": "application/json", "X-Postmark-Server-Token": token}
-        self._api = HttpApi(base, timeout=timeout, connections=connections, headers=headers)
-
-    def takes(self, address: str) -> bool:
-        """Return True: whether it is an address at all is found out where the reason can be told."""
-        return True
+        super().__init__(settings, connections, headers, base=settings.text("base_url"))
+        self._streams = {purpose: settings.text(f"{purpose}_stream") for purpose in ("transactional", "marketing")}
 
     async def send(self, message: Message) -> Receipt:
         """Post the mail. Raises as ``Provider.send`` does."""
@@ -67,11 +48,6 @@ class PostmarkProvider:
         _raise(answer)
         said = answer.json().get("MessageID")
         return Receipt(provider_id=said if isinstance(said, str) else None)
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._api.close()
-        await self._mails.close()
 
 
 def _fields(mail: Mail, message: Message, stream: str) -> dict[str, Any]:
@@ -134,18 +110,6 @@ def _raise(answer: Answer) -> None:
     raise RefusedError(detail)
 
 
-def _make(settings: Settings, connections: int) -> PostmarkProvider:
-    return PostmarkProvider(
-        settings.id,
-        mails_of(settings),
-        token=settings.text("token"),
-        streams={purpose: settings.text(f"{purpose}_stream") for purpose in ("transactional", "marketing")},
-        base=settings.text("base_url"),
-        timeout=settings.seconds("timeout"),
-        connections=connections,
-    )
-
-
 POSTMARK = Kind(
     name="postmark",
     channels=("email",),
@@ -157,5 +121,5 @@ POSTMARK = Kind(
         TIMEOUT,
         base_url("https://api.postmarkapp.com"),
     ),
-    make=_make,
+    make=PostmarkProvider,
 )

@@ -10,18 +10,17 @@ from typing import Any
 import msgspec
 
 from services.dispatcher.channels.base import Attachment, Message, Receipt
-from services.dispatcher.channels.http import HttpApi, raise_for
+from services.dispatcher.channels.http import raise_for
 from services.dispatcher.channels.kinds import TIMEOUT, Kind, Settings, Word, base_url
 from services.dispatcher.channels.mail import (
     MAIL_WORDS,
     REFERENCE,
     Mail,
     Mailbox,
-    Mails,
     as_tag,
     bounded,
-    mails_of,
 )
+from services.dispatcher.channels.mail_api import MailApi
 from services.dispatcher.errors import BusyError, DeadAddressError, MisconfiguredError
 from services.dispatcher.http1 import Answer
 from shared.clock import HOUR
@@ -30,22 +29,12 @@ from shared.clock import HOUR
 _LONGEST = 30 * 1024 * 1024
 
 
-class SendGridProvider:
+class SendGridProvider(MailApi):
     """Posts a mail by its fields."""
 
-    idempotent = False
-
-    def __init__(
-        self, provider_id: str, mails: Mails, *, key: str, base: str, timeout: float, connections: int
-    ) -> None:
-        self.id = provider_id
-        self._mails = mails
-        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
-        self._api = HttpApi(base, timeout=timeout, connections=connections, headers=headers)
-
-    def takes(self, address: str) -> bool:
-        """Return True: whether it is an address at all is found out where the reason can be told."""
-        return True
+    def __init__(self, settings: Settings, connections: int) -> None:
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {settings.text('key')}"}
+        super().__init__(settings, connections, headers, base=settings.text("base_url"))
 
     async def send(self, message: Message) -> Receipt:
         """Post the mail. Raises as ``Provider.send`` does."""
@@ -53,11 +42,6 @@ class SendGridProvider:
         answer = await self._api.post("/v3/mail/send", bounded(body, _LONGEST))
         _raise(answer)
         return Receipt(provider_id=answer.headers.get("x-message-id"))
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._api.close()
-        await self._mails.close()
 
 
 def _fields(mail: Mail, message: Message) -> dict[str, Any]:
@@ -137,17 +121,6 @@ def _until_reset(answer: Answer) -> int | None:
     return min(max(int(reset) - int(said), 0) * 1000, HOUR) if reset.isdecimal() else None
 
 
-def _make(settings: Settings, connections: int) -> SendGridProvider:
-    return SendGridProvider(
-        settings.id,
-        mails_of(settings),
-        key=settings.text("key"),
-        base=settings.text("base_url"),
-        timeout=settings.seconds("timeout"),
-        connections=connections,
-    )
-
-
 SENDGRID = Kind(
     name="sendgrid",
     channels=("email",),
@@ -157,5 +130,5 @@ SENDGRID = Kind(
         TIMEOUT,
         base_url("https://api.sendgrid.com"),
     ),
-    make=_make,
+    make=SendGridProvider,
 )

@@ -8,17 +8,16 @@ from typing import Any
 import msgspec
 
 from services.dispatcher.channels.base import Message, Receipt
-from services.dispatcher.channels.http import HttpApi, raise_for
+from services.dispatcher.channels.http import raise_for
 from services.dispatcher.channels.kinds import TIMEOUT, Kind, Settings, Word
 from services.dispatcher.channels.mail import (
     MAIL_WORDS,
     REFERENCE,
-    Mails,
     as_tag,
     bounded,
-    mails_of,
     reference_within,
 )
+from services.dispatcher.channels.mail_api import MailApi
 from services.dispatcher.channels.mime import mime
 from services.dispatcher.channels.sigv4 import AwsKey, signed
 from services.dispatcher.errors import BusyError, MisconfiguredError
@@ -47,34 +46,18 @@ _REFUSES_US = frozenset(
 _NOT_VERIFIED = "Email address is not verified."
 
 
-class SesProvider:
+class SesProvider(MailApi):
     """Posts a mail whole, signed."""
 
-    idempotent = False
-
-    def __init__(
-        self,
-        provider_id: str,
-        mails: Mails,
-        *,
-        key: AwsKey,
-        base: str,
-        configuration_set: str,
-        timeout: float,
-        connections: int,
-        clock: Clock = system_clock,
-    ) -> None:
-        self.id = provider_id
-        self._mails = mails
-        self._key = key
-        self._url = base.rstrip("/") + _PATH
-        self._configuration_set = configuration_set
+    def __init__(self, settings: Settings, connections: int, *, clock: Clock = system_clock) -> None:
+        super().__init__(settings, connections)
+        region = settings.text("region")
+        self._key = AwsKey(
+            settings.text("access_key"), settings.text("secret_key"), region, "ses", settings.text("session_token")
+        )
+        self._url = (settings.text("base_url") or f"https://email.{region}.amazonaws.com").rstrip("/") + _PATH
+        self._configuration_set = settings.text("configuration_set")
         self._clock = clock
-        self._api = HttpApi(timeout=timeout, connections=connections)
-
-    def takes(self, address: str) -> bool:
-        """Return True: whether it is an address at all is found out where the reason can be told."""
-        return True
 
     async def send(self, message: Message) -> Receipt:
         """Post the mail. Raises as ``Provider.send`` does."""
@@ -103,11 +86,6 @@ class SesProvider:
         said = answer.json().get("MessageId")
         return Receipt(provider_id=said if isinstance(said, str) else None)
 
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._api.close()
-        await self._mails.close()
-
 
 def _raise(answer: Answer) -> None:
     """Raise what a refusal means, by its type: a message may quote the address."""
@@ -125,22 +103,6 @@ def _raise(answer: Answer) -> None:
     raise_for(answer, detail)
 
 
-def _make(settings: Settings, connections: int) -> SesProvider:
-    region = settings.text("region")
-    key = AwsKey(
-        settings.text("access_key"), settings.text("secret_key"), region, "ses", settings.text("session_token")
-    )
-    return SesProvider(
-        settings.id,
-        mails_of(settings),
-        key=key,
-        base=settings.text("base_url") or f"https://email.{region}.amazonaws.com",
-        configuration_set=settings.text("configuration_set"),
-        timeout=settings.seconds("timeout"),
-        connections=connections,
-    )
-
-
 SES = Kind(
     name="ses",
     channels=("email",),
@@ -154,5 +116,5 @@ SES = Kind(
         TIMEOUT,
         Word(name="base_url", form="url", about="where the API is; left out: SES of `region`"),
     ),
-    make=_make,
+    make=SesProvider,
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,10 @@ from services.dispatcher.connectors.filling import unknown
 from services.dispatcher.connectors.http import HttpConnector, HttpSettings
 from services.dispatcher.connectors.presets import PRESETS, Preset
 from services.dispatcher.lanes import Lane
-from shared.clock import HOUR
+from services.dispatcher.values import is_loopback, seconds, secret_text
 from shared.journeys.document import read_document
 from shared.journeys.faults import Fault, JourneyFaultsError, shown
 from shared.journeys.reader import Node
-from shared.journeys.secrets import secret_of
 from shared.journeys.surroundings import read_named
 
 SCHEMA = "connectors/v1"
@@ -67,7 +65,7 @@ def _connector(node: Node, environment: Mapping[str, str]) -> HttpSettings | Non
         url=_whole_url(node, fields, given.path),
         method=fields["method"].choice(METHODS, "method") if "method" in fields else given.method,
         headers=_headers(fields["headers"], environment) if "headers" in fields else {},
-        timeout=_timeout(fields["timeout"]) if "timeout" in fields else 10.0,
+        timeout=seconds(fields["timeout"]) if "timeout" in fields else 10.0,
         success=frozenset(item.integer(100, 599) for item in fields["success"].items())
         if "success" in fields
         else given.success,
@@ -112,12 +110,12 @@ def _auth(node: Node, environment: Mapping[str, str]) -> Auth | None:
         return None
     [(kind, child)] = fields.items()
     if kind == "bearer":
-        return Bearer(_secret(child, environment))
+        return Bearer(secret_text(child, environment))
     if kind == "basic":
         login = child.fields(("user", "password"), ("user", "password"))
         if len(login) < 2:
             return None
-        return Basic(login["user"].text(), _secret(login["password"], environment))
+        return Basic(login["user"].text(), secret_text(login["password"], environment))
     needed = ("token_url", "client_id", "client_secret")
     client = child.fields((*needed, "scope"), needed)
     if not client.keys() >= set(needed):
@@ -125,13 +123,9 @@ def _auth(node: Node, environment: Mapping[str, str]) -> Auth | None:
     return OAuth2(
         token_url=_url(client["token_url"], plain=False),
         client_id=client["client_id"].text(),
-        client_secret=_secret(client["client_secret"], environment),
+        client_secret=secret_text(client["client_secret"], environment),
         scope=client["scope"].text() if "scope" in client else "",
     )
-
-
-def _secret(node: Node, environment: Mapping[str, str]) -> str:
-    return secret_of(node, environment).decode("utf-8", "replace")
 
 
 def _url(node: Node, *, plain: bool) -> str:
@@ -145,7 +139,7 @@ def _url(node: Node, *, plain: bool) -> str:
         return ""
     if parts.scheme not in ("https", "http") or not host:
         node.fault(f"{shown(text)} is not a URL; write one such as https://coupons.example.com/issue")
-    elif parts.scheme == "http" and not (plain or _is_loopback(host)):
+    elif parts.scheme == "http" and not (plain or is_loopback(host)):
         node.fault("http would show contacts' data to the network: use https, or say `allow_http: true`")
     elif parts.username or parts.password:
         node.fault("no password in a URL, which logs show: put it in `auth` or `headers` from the environment")
@@ -154,13 +148,6 @@ def _url(node: Node, *, plain: bool) -> str:
     for name in unknown(text):
         node.fault(f"`{{{name}}}` is no placeholder: there are {_PLACEHOLDERS}")
     return text
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _headers(node: Node, environment: Mapping[str, str]) -> dict[str, str]:
@@ -178,10 +165,3 @@ def _headers(node: Node, environment: Mapping[str, str]) -> dict[str, str]:
         else:
             found[name] = child.text()
     return found
-
-
-def _timeout(node: Node) -> float:
-    milliseconds = node.duration(least=1)
-    if milliseconds > HOUR:
-        node.fault("a time-out is an hour at most")
-    return milliseconds / 1000
