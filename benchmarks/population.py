@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from benchmarks.rows import KNOWN, shopping
+from services.evaluator.core.applied_ids import each_id, with_id
 from services.evaluator.core.state import Run
 from services.evaluator.rows import Row, encode_row
 from shared.clock import DAY
@@ -48,7 +49,7 @@ class Population:
             contact=contact,
             traits=self._state.traits | {"email": f"c{number}@example.jp"},
             # Unlike from contact to contact, as they are: or compression on disk would look too good.
-            seen={each ^ own: at for each, at in self._state.seen.items()},
+            ids=b"".join(with_id(b"", each ^ own, number) for each, number in each_id(self._state.ids)),
             runs=tuple(_run(run, number, due) for run in self._state.runs),
             adopted=adopted,
         )

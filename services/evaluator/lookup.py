@@ -31,7 +31,7 @@ def look_up(row: bytes | None, meta: bytes | None, *, partition: int, caught_up:
         return None
     state = decode_row(row).state
     # What was done on the device since is another visitor's, who must not be shown what is known of the user.
-    if state.forward is not None and not state.recent:
+    if state.forward is not None and not state.lately.packed:
         return Moved(state.forward.to)
     known = Meta() if meta is None else decode_meta(meta)
     return _ENCODER.encode(view_of(state, AsOf(partition, known.next_offset, known.log_time, caught_up)))

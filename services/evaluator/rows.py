@@ -8,6 +8,9 @@
     byte 12      schema version
     bytes 13-20  number of the catalogue that the contact has adopted, unsigned; not in version 1, where it is none
     the rest     msgpack of ``Row``
+
+Versions before 3 kept the last events and messageIds in another form, and version 3 makes a release that knows no other
+refuse the row rather than take repeats for new.
 """
 
 from __future__ import annotations
@@ -16,14 +19,18 @@ import struct
 
 import msgspec
 
+from services.evaluator.core.older import upgraded
 from services.evaluator.core.state import ContactState
 from shared.errors import BadMessageError
 from shared.messages.command import CommandRecord
 
-ROW_VERSION = 2
+ROW_VERSION = 3
+_READ = (2, ROW_VERSION)
+"""With a head as it is written now."""
 _HEAD = struct.Struct(">QHHBQ")
 _FIRST_HEAD = struct.Struct(">QHHB")
 """Version 1's, and how each version's begins."""
+_VERSION_AT = _FIRST_HEAD.size - 1
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
@@ -76,9 +83,10 @@ def decode_row(value: bytes) -> Row:
     """Return the row of its stored form. Raises BadMessageError."""
     _, size = _split(value)
     try:
-        return _DECODER.decode(memoryview(value)[size:])
+        row = _DECODER.decode(memoryview(value)[size:])
     except msgspec.DecodeError as error:
         raise BadMessageError(f"a contact row cannot be read: {error}") from error
+    return row if value[_VERSION_AT] == ROW_VERSION else msgspec.structs.replace(row, state=upgraded(row.state))
 
 
 def _split(value: bytes) -> tuple[Head, int]:
@@ -86,13 +94,13 @@ def _split(value: bytes) -> tuple[Head, int]:
     size = len(value)
     if size >= _HEAD.size:  # a restart reads millions, nearly all of them of this version
         due, pending, held, version, adopted = _HEAD.unpack_from(value)
-        if version == ROW_VERSION:
+        if version in _READ:
             return Head(due, pending, held, adopted), _HEAD.size
     if size < _FIRST_HEAD.size:
         raise BadMessageError("a contact row is cut short")
     due, pending, held, version = _FIRST_HEAD.unpack_from(value)
-    if version == ROW_VERSION:
+    if version in _READ:
         raise BadMessageError("a contact row is cut short")
     if version != 1:
-        raise BadMessageError(f"a contact row has schema version {version}; this release reads 1 and {ROW_VERSION}")
+        raise BadMessageError(f"a contact row has schema version {version}; this release reads 1 to {ROW_VERSION}")
     return Head(due, pending, held), _FIRST_HEAD.size

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from starlette.applications import Starlette
 
+from services.evaluator.core.recent import recent_of
 from services.evaluator.core.state import Consent, ContactState, Forward, Message, Run, Timer
 from services.evaluator.epoch import Epoch
 from services.evaluator.meta import Meta
@@ -86,7 +87,7 @@ FULL = ContactState(
     contact="u:a/b@shop.example",
     traits={"email": "aki@shop.example", "tags": ["a", "b"], "vip": True, "name": "亜紀"},
     consent={"news": Consent(granted=True, at=5)},
-    recent=(("Product Added", 10),),
+    lately=recent_of([("Product Added", 10)]),
     runs=(Run("r1", "cart", 2, "", "m1", 10, "settle", 10, {"settle": 1}, {}, {}, (Timer(50, "step", "settle"),)),),
     messages=(Message("c1", "welcome", "greet", "sent", 7, "email"),),
     anonymous_id="v1",
@@ -151,7 +152,7 @@ async def test_a_visitor_who_turned_out_to_be_a_user_is_answered_with_the_user(h
 
 async def test_whoever_uses_the_device_later_is_another_visitor(host: Host) -> None:
     """Two people may share a browser: the second is not shown what is known of the first."""
-    later = ContactState("a:v1", forward=Forward("u:c1"), recent=(("Page Viewed", 9),))
+    later = ContactState("a:v1", forward=Forward("u:c1"), lately=recent_of([("Page Viewed", 9)]))
     await host.store.save(an_epoch(1, later, ContactState("u:c1", traits={"a": 1})))
     found = await told(host, "a:v1")
     assert ({"user_id": None, "anonymous_ids": ["v1"]}, {}) == (found["identifiers"], found["traits"])

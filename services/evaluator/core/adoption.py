@@ -14,7 +14,7 @@ from shared.messages.coordination import PREFIX
 
 def is_behind(catalog: Catalog, state: ContactState) -> bool:
     """Tell whether a known contact (not a journey's row) has yet to adopt ``catalog``; new ones do at first sight."""
-    return state.adopted != catalog.number and bool(state.seen) and not state.contact.startswith(PREFIX)
+    return state.adopted != catalog.number and bool(state.ids) and not state.contact.startswith(PREFIX)
 
 
 def adopt(draft: Draft) -> None:
@@ -23,7 +23,7 @@ def adopt(draft: Draft) -> None:
         if watch.occurrence and key not in draft.catalog.dated:
             draft.unwatch(key)
     # A row that no event of the contact has made (an outcome has, or it was handed over) waits for its first one.
-    for dated in draft.catalog.dated.values() if draft.recent else ():
+    for dated in draft.catalog.dated.values() if draft.lately.packed else ():
         arm(draft, dated)
     adopt_thresholds(draft)
     exit_stopped(draft)

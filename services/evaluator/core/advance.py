@@ -7,6 +7,7 @@ from typing import assert_never
 import msgspec
 
 from services.evaluator.core.adoption import adopt, backfill, is_behind
+from services.evaluator.core.applied_ids import number_of_id
 from services.evaluator.core.audiences import (
     adopt_audiences,
     judge_all,
@@ -119,8 +120,9 @@ def abandon(catalog: Catalog, state: ContactState, due: TimerDue | Adopted) -> A
 def _event(catalog: Catalog, state: ContactState, occurrence: EventArrived) -> Advance:
     record = occurrence.record
     hashed = short_hash(record.message_id)
-    if hashed in state.seen:
-        return repeat(catalog, state, hashed, occurrence)
+    known = number_of_id(state.ids, hashed)
+    if known is not None:
+        return repeat(catalog, state, known, occurrence)
     draft = Draft(catalog, state, now=occurrence.at, log_time=occurrence.log_time, cause=record.message_id)
     remember_id(draft, hashed, record)
     if draft.forward is not None and (to := forwarded_to(draft, record)) is not None:
@@ -157,7 +159,7 @@ def _take_over(draft: Draft, answer: Handover) -> None:
 
 
 def _behaviour(draft: Draft, record: Event | Outcome | Answer) -> None:
-    first_sight = isinstance(record, Event) and not draft.state.recent
+    first_sight = isinstance(record, Event) and not draft.state.lately.packed
     draft.event = event_data(record)
     if isinstance(record, Event):
         if not may_track(draft, record):

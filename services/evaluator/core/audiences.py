@@ -32,7 +32,7 @@ def adopt_audiences(draft: Draft) -> None:
     for key in [key for key in draft.watches if watches_audience(key) and _audience_of(key) not in index.ids]:
         draft.unwatch(key)
     draft.audiences = {}
-    for audience in index.order if draft.recent else ():
+    for audience in index.order if draft.lately.packed else ():
         draft.audiences = {**draft.audiences, audience.id: holds(audience.where, _scope(draft))}
         _arm(draft, audience)
 

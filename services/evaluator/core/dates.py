@@ -56,7 +56,7 @@ def arm(draft: Draft, dated: Dated, *, moved: bool = False) -> None:
 def follow_traits(draft: Draft, before: Mapping[str, Any]) -> None:
     """Move what is waited for to where the traits have it now; ``before`` is what they were."""
     after = draft.traits
-    if after is before or not draft.recent:  # one that was handed over waits for nothing
+    if after is before or not draft.lately.packed:  # one that was handed over waits for nothing
         return
     moved = before.get("timezone") != after.get("timezone")
     if moved and is_invalid(after.get("timezone")):

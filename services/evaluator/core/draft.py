@@ -11,6 +11,7 @@ from services.evaluator.core.audience_index import Edge
 from services.evaluator.core.catalog import Catalog
 from services.evaluator.core.conditions import Scope
 from services.evaluator.core.effects import Advance, Posted, Remark, TimerTally
+from services.evaluator.core.recent import Recent
 from services.evaluator.core.state import (
     Consent,
     ContactState,
@@ -77,8 +78,10 @@ class Draft:
         "history",
         "hops",
         "hops_since",
+        "ids",
         "invalid_zones",
         "judged",
+        "lately",
         "links",
         "log_time",
         "measures",
@@ -88,11 +91,9 @@ class Draft:
         "passages",
         "pending",
         "posted",
-        "recent",
         "remarks",
         "runs",
         "samples",
-        "seen",
         "sent",
         "state",
         "suppressed",
@@ -114,9 +115,9 @@ class Draft:
         self.traits: dict[str, Any] = state.traits
         self.consent: dict[str, Consent] = state.consent
         self.history: dict[str, tuple[int, ...]] = state.history
-        self.seen: dict[int, int] = state.seen
+        self.ids: bytes = state.ids
         self.passages: dict[str, Passage] = state.passages
-        self.recent: tuple[tuple[str, int], ...] = state.recent
+        self.lately: Recent = state.lately
         self.anonymous_id: str | None = state.anonymous_id
         self.been: tuple[str, ...] = state.been
         self.samples: dict[str, tuple[Sample, ...]] = state.samples
@@ -277,12 +278,12 @@ class Draft:
             traits=self.traits,
             consent=self.consent,
             history=self.history,
-            seen=self.seen,
+            ids=self.ids,
             runs=tuple(self.runs.values()),
             pending=self.pending,
             touches=self.touches,
             passages=self.passages,
-            recent=self.recent,
+            lately=self.lately,
             anonymous_id=self.anonymous_id,
             ended=self.ended,
             sent=self.sent,
@@ -320,7 +321,7 @@ _KNOWLEDGE = (
     "consent",
     "history",
     "passages",
-    "recent",
+    "lately",
     "anonymous_id",
     "been",
     "samples",

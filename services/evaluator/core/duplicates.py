@@ -10,6 +10,7 @@ from zlib import crc32
 
 import msgspec
 
+from services.evaluator.core.applied_ids import ID_BYTES, number_at, with_id
 from services.evaluator.core.catalog import Catalog
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.effects import Advance
@@ -37,26 +38,27 @@ _ENCODER = msgspec.json.Encoder(order="deterministic")
 
 def remember_id(draft: Draft, hashed: int, record: Applied) -> None:
     """Take note of ``record`` by its ``hashed`` messageId: a repeat of it changes nothing."""
-    seen, log_time = draft.seen, draft.log_time
-    oldest = next(iter(seen.values()), None)
-    if oldest is not None and applied_at(oldest) <= log_time - REMEMBER_FOR:
-        seen = {key: kept for key, kept in seen.items() if applied_at(kept) > log_time - REMEMBER_FOR}
-    added = {**seen, hashed: log_time << _BODY_BITS | _body_of(record)}
-    if len(added) > REMEMBER_AT_MOST:
-        added.pop(next(iter(added)))
+    ids, log_time = draft.ids, draft.log_time
+    over = 0
+    while over < len(ids) and applied_at(number_at(ids, over)) <= log_time - REMEMBER_FOR:
+        over += ID_BYTES
+    ids = ids[over:]
+    if len(ids) == REMEMBER_AT_MOST * ID_BYTES:
+        ids = ids[ID_BYTES:]
         draft.remark("forgotten_id")
-    draft.seen = added
+    draft.ids = with_id(ids, hashed, log_time << _BODY_BITS | _body_of(record))
 
 
-def repeat(catalog: Catalog, state: ContactState, hashed: int, occurrence: EventArrived) -> Advance:
+def repeat(catalog: Catalog, state: ContactState, kept: int, occurrence: EventArrived) -> Advance:
     """Return what follows from a record that was applied before: the state as it was, and a note of what did not start.
+
+    ``kept`` is the number that goes with its messageId.
 
     The notes are no decisions: they take no sequence number, so that the contact's others are the same without them.
     """
     record = occurrence.record
     if not isinstance(record, Event):
         return Advance(state=state, duplicate=True, remarks=("duplicate",))
-    kept = state.seen[hashed]
     conflicts = kept >= _BARE and _body_of(record) != kept & _BODY
     return Advance(
         state=state,
@@ -82,7 +84,7 @@ def _note(state: ContactState, occurrence: EventArrived, journey: Journey) -> Jo
 
 
 def applied_at(kept: int) -> int:
-    """Return the log time in a value of ``ContactState.seen``."""
+    """Return the log time in a number of ``ContactState.ids``."""
     return kept if kept < _BARE else kept >> _BODY_BITS
 
 

@@ -21,6 +21,7 @@ from services.evaluator.core.line import leave_line
 from services.evaluator.core.links import answered, keep_answer
 from services.evaluator.core.merging import merge
 from services.evaluator.core.occurrence import Applied
+from services.evaluator.core.older import upgraded
 from services.evaluator.core.own_events import announce_merge
 from services.evaluator.core.profile import event_data
 from services.evaluator.core.state import ContactState, Forward, Linked, Run
@@ -41,7 +42,7 @@ MERGED = "merged"
 MERGE_OVERFLOW = "merge_overflow"
 """Reason of a marketing run that arrived after more events than were kept for it: in doubt nothing is sent."""
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(ContactState)
+_DECODER = msgspec.msgpack.Decoder(ContactState)  # what it reads may be of an older release
 
 
 def hand_over(draft: Draft, link: Link) -> None:
@@ -67,7 +68,7 @@ def tightened(answer: Handover) -> Handover:
     """
     if answer.state is None:
         return answer
-    given = _DECODER.decode(answer.state)
+    given = upgraded(_DECODER.decode(answer.state))
     bare = ContactState(
         contact=given.contact,
         consent=given.consent,
@@ -146,7 +147,7 @@ def take_over(draft: Draft, answer: Handover) -> None:
     link = draft.links.get(answer.anonymous)
     if link is None or (link.handover is not None and link.handover != answer.state):
         return  # a later answer brings nothing: who has asked first has it all
-    given = None if answer.state is None else _DECODER.decode(answer.state)
+    given = None if answer.state is None else upgraded(_DECODER.decode(answer.state))
     early = given is not None and not link.answered and not answer.tight and _is_unknown(draft, given)
     if early and keep_answer(draft, answer):
         return

@@ -11,14 +11,17 @@ from services.evaluator.core.exits import ENTRIES_AT_MOST
 from services.evaluator.core.history import FUNCTIONS, HISTORY_AT_MOST
 from services.evaluator.core.measures import Fn, merged_samples
 from services.evaluator.core.messages import MESSAGES_AT_MOST
-from services.evaluator.core.profile import RECENT_AT_MOST
+from services.evaluator.core.recent import events_of, recent_of
 from services.evaluator.core.slots import MeasureSlot
 from services.evaluator.core.state import NEVER, OCCURRED_AT_MOST, ContactState, Passage, Run, Total
 from services.evaluator.core.suppression import merged_suppressions
 from services.evaluator.core.thresholds import watches_threshold
 
-KEPT_APART = frozenset({"contact", "seq", "seen", "anonymous_id", "coordination", "links", "forward", "adopted"})
-"""Fields that are each row's own. Every other field of ``ContactState`` is merged: a test sees to it."""
+KEPT_APART = frozenset(
+    {"contact", "seq", "ids", "anonymous_id", "coordination", "links", "forward", "adopted", "seen", "recent"}
+)
+"""Fields that are each row's own, and two that are not written any more. Every other field of ``ContactState`` is
+merged: a test sees to it."""
 
 
 def merge(draft: Draft, given: ContactState) -> list[Run]:
@@ -36,7 +39,8 @@ def merge(draft: Draft, given: ContactState) -> list[Run]:
         key: _later(given.passages[key], draft.passages[key])
         for key in sorted(given.passages.keys() & draft.passages.keys())
     }
-    draft.recent = tuple(sorted((*draft.recent, *given.recent), key=lambda one: one[1])[-RECENT_AT_MOST:])
+    events = (*events_of(draft.lately), *events_of(given.lately))
+    draft.lately = recent_of(sorted(events, key=lambda event: event[1]))
     draft.messages = tuple(sorted((*draft.messages, *given.messages), key=lambda one: one.at)[-MESSAGES_AT_MOST:])
     draft.suppressed = merged_suppressions(draft.suppressed, given.suppressed)
     draft.ended = (*draft.ended, *given.ended)

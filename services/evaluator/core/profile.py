@@ -6,13 +6,11 @@ from typing import Any, assert_never
 
 from services.evaluator.core.consent import stated
 from services.evaluator.core.draft import Draft
+from services.evaluator.core.recent import with_event
 from shared.messages.answer import Answer
 from shared.messages.enrolment import ENROLMENT, Enrolment
 from shared.messages.event import Event
 from shared.messages.outcome import Outcome
-
-RECENT_AT_MOST = 20
-"""How many events the profile shows."""
 
 
 def event_data(record: Event | Outcome | Answer | Enrolment) -> dict[str, Any]:
@@ -38,7 +36,7 @@ def event_data(record: Event | Outcome | Answer | Enrolment) -> dict[str, Any]:
 def remember(draft: Draft, record: Event | Outcome | Answer) -> None:
     """Take note of the event for the profile."""
     if isinstance(record, Event):
-        draft.recent = (*draft.recent, (record.name, draft.now))[-RECENT_AT_MOST:]
+        draft.lately = with_event(draft.lately, record.name, draft.now)
 
 
 def apply_profile(draft: Draft, event: Event) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from services.evaluator.core.recent import Recent
 from shared.messages.contact import MessageStatus, SuppressionReason
 from shared.messages.event import Event
 
@@ -274,8 +275,8 @@ class ContactState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One contact.
 
     ``consent`` is by topic, or by ``topic/channel`` for what holds for one channel only. ``history`` holds the times of
-    those events that a condition asks for, and no others. ``seen`` maps the short hash of each remembered messageId to
-    when it was applied and what it said (``duplicates``). ``recent`` are the last events as (name, at). ``sent`` are
+    those events that a condition asks for, and no others. ``ids`` are the messageIds that are remembered, each with
+    when it was applied and what it said (``applied_ids``, ``duplicates``). ``lately`` are the last events. ``sent`` are
     the messages that a frequency cap may count. ``passages`` has an entry for each journey and key that is closed to
     the contact for now;
     ``been`` are the journeys that it has ever been in, of those that some condition asks for. ``ended`` are the runs
@@ -289,6 +290,8 @@ class ContactState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     has adopted. ``audiences`` says of each that some journey asks for whether the contact is in it; ``entries``
     when it entered a journey last, of those that let it in a number of times only. ``messages`` are the last ones, the
     newest last: of no use to any decision. ``suppressed`` are the addresses to which nothing is sent any more.
+
+    ``seen`` and ``recent`` are what older releases wrote for ``ids`` and ``lately`` (``older``): always empty here.
     """
 
     contact: str
@@ -320,6 +323,8 @@ class ContactState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     entries: dict[str, tuple[int, ...]] = {}
     messages: tuple[Message, ...] = ()
     suppressed: tuple[Suppressed, ...] = ()
+    ids: bytes = b""
+    lately: Recent = Recent()
 
     @property
     def next_due(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.evaluator.core.addresses import ADDRESS_TRAITS, address, is_suppressed
 from services.evaluator.core.messages import waiting_ids
+from services.evaluator.core.recent import events_of
 from services.evaluator.core.state import NEVER, ContactState, Message, Run, Suppressed
 from shared.messages.contact import (
     AsOf,
@@ -35,7 +36,7 @@ def view_of(state: ContactState, as_of: AsOf) -> ContactView:
             key: ConsentStatement("granted" if said.granted else "revoked", said.at)
             for key, said in sorted(state.consent.items())
         },
-        recent_events=tuple(RecentEvent(event, at) for event, at in reversed(state.recent)),
+        recent_events=tuple(RecentEvent(event, at) for event, at in reversed([*events_of(state.lately)])),
         journeys=tuple(_journey(run) for run in sorted(state.runs, key=_entered, reverse=True)),
         messages=tuple(_message(message, waiting) for message in reversed(state.messages)),
         as_of=as_of,

@@ -13,6 +13,7 @@ from services.evaluator.core.advance import advance, next_timer
 from services.evaluator.core.catalog import build_catalog
 from services.evaluator.core.occurrence import EventArrived
 from services.evaluator.core.own_events import MOST_HOPS
+from services.evaluator.core.recent import recent_of
 from services.evaluator.core.state import ContactState
 from shared.clock import MINUTE
 from shared.journeys.model import Audience, AudienceTrigger, Journey
@@ -261,7 +262,7 @@ def test_what_follows_from_a_turn_is_another_cause_than_what_followed_from_the_e
     entered = msgspec.structs.replace(entered, triggers=(AudienceTrigger(audience="vip", edge="entered"),))
     marks = journey("- {id: mark, update: {set: {vip: true}}}\n- {id: rest, wait: {for: 1d}}", more="entry: {limit: 5}")
     catalog = build_catalog([marks, entered], audiences=[vip])
-    known = ContactState("u:c1", recent=(("Go", 1),), adopted=catalog.number, audiences={"vip": False})
+    known = ContactState("u:c1", lately=recent_of([("Go", 1)]), adopted=catalog.number, audiences={"vip": False})
     arriving = msgspec.structs.replace(an_event("Go", at("10:00")), type="identify", traits={"vip": True})
     first = advance(catalog, known, EventArrived(arriving, at("10:00")))
     [(_, ask)] = first.posted

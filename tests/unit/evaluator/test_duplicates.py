@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from services.evaluator.core.advance import advance
+from services.evaluator.core.applied_ids import each_id, with_id
 from services.evaluator.core.catalog import build_catalog
 from services.evaluator.core.duplicates import applied_at
 from services.evaluator.core.effects import Advance
@@ -43,20 +44,20 @@ def test_a_message_id_is_remembered_for_48_hours_of_log_time() -> None:
 
 def test_what_was_remembered_last_is_not_forgotten_with_the_rest() -> None:
     state = applied(NEW, *(an_event("Browsed", at("10:00", day=day)) for day in range(4)))
-    assert [at("10:00", day=2), at("10:00", day=3)] == [applied_at(kept) for kept in state.seen.values()]
+    assert [at("10:00", day=2), at("10:00", day=3)] == [applied_at(kept) for _, kept in each_id(state.ids)]
 
 
 def test_at_most_a_thousand_message_ids_are_remembered_and_the_oldest_go_first() -> None:
     events = [an_event("Browsed", at("10:00") + number) for number in range(1_001)]
     state = applied(NEW, *events)
-    assert 1_000 == len(state.seen)
+    assert 1_000 == len([*each_id(state.ids)])
     assert not repeated(state, events[0], at("11:00"))
     assert repeated(state, events[1], at("11:00"))
 
 
 def test_an_old_event_that_arrives_now_is_remembered_from_now() -> None:
     late = an_event("Browsed", at("10:00"), received=at("10:00", day=30))
-    [(hashed, kept)] = applied(NEW, late).seen.items()
+    [(hashed, kept)] = each_id(applied(NEW, late).ids)
     assert (short_hash(late.message_id), at("10:00", day=30)) == (hashed, applied_at(kept))
 
 
@@ -100,7 +101,7 @@ def test_an_id_that_goes_out_of_memory_before_its_time_is_counted() -> None:
 
 def test_a_row_of_an_older_release_still_knows_its_repeats() -> None:
     """It holds the bare log time, and nothing of the body."""
-    state = msgspec.structs.replace(NEW, seen={short_hash(CART.message_id): at("10:00")})
+    state = msgspec.structs.replace(NEW, ids=with_id(b"", short_hash(CART.message_id), at("10:00")))
     other = msgspec.structs.replace(CART, properties={})
     assert ("duplicate",) == again(state, other, at("10:05")).remarks
     assert repeated(applied(state, an_event("Browsed", at("11:00"))), CART, at("12:00"))

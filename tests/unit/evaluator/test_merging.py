@@ -9,6 +9,7 @@ import msgspec
 from services.evaluator.core.catalog import Catalog, build_catalog
 from services.evaluator.core.draft import Draft
 from services.evaluator.core.merging import merge
+from services.evaluator.core.recent import events_of, recent_of
 from services.evaluator.core.state import Consent, ContactState, Message, Passage, Sample, Total, Watch
 from tests.builders import a_journey
 
@@ -43,9 +44,12 @@ def test_of_consent_the_newest_statement_counts() -> None:
 
 
 def test_times_stand_in_their_order() -> None:
-    found = merged({"history": {"X": (1, 5)}, "recent": (("A", 2),)}, {"history": {"X": (3,)}, "recent": (("B", 1),)})
+    found = merged(
+        {"history": {"X": (1, 5)}, "lately": recent_of([("A", 2)])},
+        {"history": {"X": (3,)}, "lately": recent_of([("B", 1)])},
+    )
     assert {"X": (1, 3, 5)} == found.history
-    assert (("B", 1), ("A", 2)) == found.recent
+    assert [("B", 1), ("A", 2)] == [*events_of(found.lately)]
 
 
 def test_messages_of_both_stand_in_their_order_and_the_last_are_kept() -> None:

@@ -8,6 +8,7 @@ from services.evaluator.core.advance import advance
 from services.evaluator.core.catalog import build_catalog
 from services.evaluator.core.history import HISTORY_AT_MOST
 from services.evaluator.core.occurrence import EventArrived
+from services.evaluator.core.recent import events_of
 from services.evaluator.core.state import ContactState
 from shared.messages.event import Event
 from shared.messages.outcome import Outcome
@@ -51,7 +52,7 @@ def test_history_is_bounded() -> None:
 
 def test_the_last_twenty_events_are_shown() -> None:
     state = applied(NEW, *(an_event("Browsed", at("10:00") + number) for number in range(25)))
-    assert [("Browsed", at("10:00") + number) for number in range(5, 25)] == list(state.recent)
+    assert [("Browsed", at("10:00") + number) for number in range(5, 25)] == [*events_of(state.lately)]
 
 
 def test_a_trait_to_set_once_is_set_where_there_is_none() -> None:

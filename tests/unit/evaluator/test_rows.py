@@ -5,7 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from services.evaluator.core.applied_ids import each_id
 from services.evaluator.core.catalog import build_catalog
+from services.evaluator.core.recent import events_of
 from services.evaluator.core.state import NEVER, ContactState, PendingCommand
 from services.evaluator.processor import PartitionProcessor
 from services.evaluator.rows import ROW_VERSION, Head, Row, decode_row, encode_row, read_head
@@ -99,3 +101,18 @@ def test_a_row_that_an_older_writer_made_still_reads() -> None:
     """Fields are only ever added at the end, with a default."""
     short = msgspec.msgpack.encode([["u:c1", 3], 7])
     assert Row(ContactState(contact="u:c1", seq=3), offset=7) == decode_row(encode_row(EMPTY)[:21] + short)
+
+
+def test_a_row_of_the_second_version_keeps_its_last_events_and_knows_its_repeats() -> None:
+    """Its bytes are those of the release before: names and times in pairs, numbers by hash."""
+    stored = bytes.fromhex(
+        "ffffffffffffffff0000000002000000000000000094dc001da4753a63310380808082cf00000100000000000205cf019cadfd8900000790"
+        "9090809392a742726f777365640192ab5061676520566965776564cf0000019cadfd890092a742726f77736564fdc09090908080c0"
+        "80800080c0008080809090090490"
+    )
+    row = decode_row(stored)
+    assert [(1 << 40, 2), (5, at("10:00") << 16 | 7)] == [*each_id(row.state.ids)]
+    assert [("Browsed", 1), ("Page Viewed", at("10:00")), ("Browsed", -3)] == [*events_of(row.state.lately)]
+    assert ({}, ()) == (row.state.seen, row.state.recent)
+    assert (3, 9, 4) == (row.state.seq, row.offset, row.incarnation)
+    assert row == decode_row(encode_row(row))

@@ -9,6 +9,7 @@ from services.evaluator.core.advance import advance
 from services.evaluator.core.catalog import Catalog, build_catalog
 from services.evaluator.core.effects import Advance
 from services.evaluator.core.occurrence import EventArrived
+from services.evaluator.core.recent import events_of
 from services.evaluator.core.state import ContactState
 from shared.journeys.model import Tracking
 from shared.messages.event import HOPS, HOPS_SINCE, Event
@@ -53,7 +54,7 @@ def test_an_event_of_a_contact_who_has_revoked_tracking_is_not_applied() -> None
     assert [("not_entered", "cart", "tracking_not_permitted")] == told(result)
     assert ("untracked",) == result.remarks
     assert ((), ((),)) == (result.state.runs, (result.state.history.get("Product Added", ()),))
-    assert [("Consent Revoked", at("10:00"))] == list(result.state.recent)
+    assert [("Consent Revoked", at("10:00"))] == [*events_of(result.state.lately)]
 
 
 def test_nothing_is_learned_of_the_contact_and_no_visitor_is_linked() -> None:

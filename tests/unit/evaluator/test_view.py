@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from services.evaluator.core.recent import recent_of
 from services.evaluator.core.state import NEVER, Consent, ContactState, Linked, Message, Run, Timer
 from services.evaluator.core.view import view_of
 from shared.messages.contact import (
@@ -48,7 +49,7 @@ def test_everything_that_is_told() -> None:
     found = viewed(
         traits={"email": "aki@shop.example", "points": 5},
         consent={"news/sms": Consent(granted=False, at=7), "news": Consent(granted=True, at=5)},
-        recent=(("Product Added", 10), ("Order Completed", 20)),
+        lately=recent_of([("Product Added", 10), ("Order Completed", 20)]),
         runs=(a_run("r1", 100, Timer(500, "step", "settle"), Timer(400, "exit", "0")),),
         messages=(Message("m1", "cart", "remind", "failed", 300, "email", "bounced"),),
     )
