@@ -32,6 +32,8 @@ def locale_chain(template: Localised, *wanted: object) -> list[str]:
 
 def pick_locale(template: Template, *wanted: object) -> dict[str, dict[str, str]]:
     """Return the texts by channel, each channel's from the first locale of ``locale_chain`` that has it."""
+    if len(template.locales) == 1:  # whatever is wanted
+        return dict(next(iter(template.locales.values())))
     texts: dict[str, dict[str, str]] = {}
     for locale in locale_chain(template, *wanted):
         texts = {**template.locales[locale], **texts}

@@ -34,8 +34,12 @@ def address(traits: Mapping[str, Any], channel: Channel) -> str | None:
 
 def addresses(traits: Mapping[str, Any], channels: Iterable[Channel]) -> dict[Channel, str]:
     """Return the address of each of ``channels`` that has one, in their order."""
-    found = ((channel, address(traits, channel)) for channel in channels)
-    return {channel: place for channel, place in found if place is not None}
+    found: dict[Channel, str] = {}
+    for channel in channels:
+        place = address(traits, channel)
+        if place is not None:
+            found[channel] = place
+    return found
 
 
 def is_suppressed(suppressed: Iterable[Suppressed], channel: str, place: str) -> bool:

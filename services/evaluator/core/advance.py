@@ -21,25 +21,27 @@ from services.evaluator.core.consent import is_revoked, stated_channel
 from services.evaluator.core.coordinator import coordinate
 from services.evaluator.core.dates import follow_merge, follow_traits, occur
 from services.evaluator.core.draft import Draft
-from services.evaluator.core.duplicates import remember_id, repeat
-from services.evaluator.core.effects import Advance
+from services.evaluator.core.duplicates import remembered, repeat
+from services.evaluator.core.effects import Advance, Remark
 from services.evaluator.core.entry import enter_by_enrolment, enter_by_watch, take_reply
 from services.evaluator.core.exits import ERROR, JOURNEY_STOPPED, MAX_DURATION, exit_by_consent, exit_run
-from services.evaluator.core.feedback import complete_feedback
-from services.evaluator.core.goals import note_click
+from services.evaluator.core.feedback import FEEDBACK, complete_feedback
+from services.evaluator.core.goals import CLICKED, note_click
 from services.evaluator.core.handover import forwarded_to, hand_over, take_over
 from services.evaluator.core.happening import follow_edges, happen
 from services.evaluator.core.history import note_activity, note_history
-from services.evaluator.core.links import ask_again, is_link, keep_for_links, kept_answer
-from services.evaluator.core.marks import note_marks
+from services.evaluator.core.links import ask_again, is_link, keep_for_links, kept_answer, names_visitor
+from services.evaluator.core.marks import BECAME, note_marks
 from services.evaluator.core.migration import migrate_runs
 from services.evaluator.core.occurrence import Adopted, EventArrived, Occurrence, TimerDue
 from services.evaluator.core.own_events import chain_of
-from services.evaluator.core.profile import apply_consent, apply_profile, event_data, remember
+from services.evaluator.core.profile import apply_consent, apply_profile, event_data
+from services.evaluator.core.quiet import is_quiet
+from services.evaluator.core.recent import with_event
 from services.evaluator.core.settle import settle
 from services.evaluator.core.state import ContactState, Run, Timer, Watch
 from services.evaluator.core.steps import due_order, take_answer, wake
-from services.evaluator.core.suppression import note_feedback
+from services.evaluator.core.suppression import ABOUT_ADDRESS, note_feedback
 from services.evaluator.core.thresholds import crosses_by_time, watches_threshold
 from services.evaluator.core.tracking import exit_untracked, may_track, refuse_untracked
 from shared.ids import short_hash
@@ -47,7 +49,7 @@ from shared.journeys.model import TRACKING, ExitAfter
 from shared.messages.answer import Answer
 from shared.messages.coordination import Ask, Conversion, Reply
 from shared.messages.enrolment import Enrolment
-from shared.messages.event import Event
+from shared.messages.event import HOPS, Event
 from shared.messages.identity import Handover, Link
 from shared.messages.outcome import Outcome
 
@@ -123,12 +125,19 @@ def _event(catalog: Catalog, state: ContactState, occurrence: EventArrived) -> A
     known = number_of_id(state.ids, hashed)
     if known is not None:
         return repeat(catalog, state, known, occurrence)
-    draft = Draft(catalog, state, now=occurrence.at, log_time=occurrence.log_time, cause=record.message_id)
-    remember_id(draft, hashed, record)
+    log_time = occurrence.log_time
+    ids, forgets = remembered(state.ids, hashed, record, log_time)
+    remarks: tuple[Remark, ...] = ("forgotten_id",) if forgets else ()
+    if isinstance(record, Event) and is_quiet(catalog, state, record, log_time):
+        lately = with_event(state.lately, record.name, occurrence.at)
+        return Advance(state=msgspec.structs.replace(state, ids=ids, lately=lately), remarks=remarks)
+    draft = Draft(catalog, state, now=occurrence.at, log_time=log_time, cause=record.message_id)
+    draft.ids, draft.remarks = ids, remarks
     if draft.forward is not None and (to := forwarded_to(draft, record)) is not None:
         draft.post(to, record)
         return draft.finish()
-    migrate_runs(draft)
+    if catalog.adopting:
+        migrate_runs(draft)
     match record:
         case Outcome() | Event() | Answer():
             _behaviour(draft, record)
@@ -159,43 +168,64 @@ def _take_over(draft: Draft, answer: Handover) -> None:
 
 
 def _behaviour(draft: Draft, record: Event | Outcome | Answer) -> None:
-    first_sight = isinstance(record, Event) and not draft.state.lately.packed
+    """Apply what somebody did or what became of it. What its name, or an empty row, rules out is not even asked."""
+    name, catalog, first_sight = record.name, draft.catalog, False
     draft.event = event_data(record)
     if isinstance(record, Event):
-        if not may_track(draft, record):
-            refuse_untracked(draft, record)
+        first_sight = not draft.lately.packed
+        if not _admit(draft, record):
             return
-        draft.historical = record.historical
-        if record.late:
-            draft.remark("late")
-        complete_feedback(draft, record.name)
-    remember(draft, record)
-    note_history(draft, record.name)
-    note_marks(draft, record)
+    if name in catalog.history:
+        note_history(draft, name)
+    if name in BECAME:
+        note_marks(draft, record)
     match record:
+        case Event():
+            _learn(draft, record)
         case Outcome():
             settle(draft, record)
         case Answer():
             settle_answer(draft, record)
-        case Event():
-            draft.hops, draft.hops_since = chain_of(record)
-            apply_profile(draft, record)
-            if draft.catalog.asks_online:
-                note_activity(draft, record)
-            keep_for_links(draft, record)
-            if record.type == "consent" and apply_consent(draft, record) and is_revoked(record):
-                _lose_consent(draft, str(record.properties.get("topic")), stated_channel(record))
-            note_feedback(draft, record.name)
         case _:
             assert_never(record)
-    note_click(draft, record.name)
-    judge_by_event(draft, record.name, first_sight=first_sight)
-    happen(draft, record.name, first_sight=first_sight)
+    if name == CLICKED:
+        note_click(draft)
+    judge_by_event(draft, name, first_sight=first_sight)
+    happen(draft, name, first_sight=first_sight)
     if isinstance(record, Answer):
         take_answer(draft, record)
-    if first_sight and draft.catalog.number:
+    if first_sight and catalog.number:
         adopt(draft)
         backfill(draft, first_sight=True)
+
+
+def _admit(draft: Draft, event: Event) -> bool:
+    """Take ``event`` in as one of the contact's; False: it may not be tracked, so nothing of it is applied."""
+    if not may_track(draft, event):
+        refuse_untracked(draft, event)
+        return False
+    draft.historical = event.historical
+    if event.late:
+        draft.remark("late")
+    if event.name in FEEDBACK:
+        complete_feedback(draft)
+    draft.lately = with_event(draft.lately, event.name, draft.now)
+    return True
+
+
+def _learn(draft: Draft, event: Event) -> None:
+    """Keep what ``event`` says of the contact itself."""
+    if HOPS in event.context:
+        draft.hops, draft.hops_since = chain_of(event)
+    apply_profile(draft, event)
+    if draft.catalog.asks_online:
+        note_activity(draft, event)
+    if draft.links or names_visitor(event):
+        keep_for_links(draft, event)
+    if event.type == "consent" and apply_consent(draft, event) and is_revoked(event):
+        _lose_consent(draft, str(event.properties.get("topic")), stated_channel(event))
+    if event.name in ABOUT_ADDRESS:
+        note_feedback(draft, event.name)
 
 
 def _lose_consent(draft: Draft, topic: str, channel: str | None) -> None:

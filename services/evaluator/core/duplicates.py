@@ -12,7 +12,6 @@ import msgspec
 
 from services.evaluator.core.applied_ids import ID_BYTES, number_at, with_id
 from services.evaluator.core.catalog import Catalog
-from services.evaluator.core.draft import Draft
 from services.evaluator.core.effects import Advance
 from services.evaluator.core.occurrence import Applied, EventArrived
 from services.evaluator.core.state import ContactState
@@ -36,17 +35,16 @@ _BARE = 1 << 48
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 
 
-def remember_id(draft: Draft, hashed: int, record: Applied) -> None:
-    """Take note of ``record`` by its ``hashed`` messageId: a repeat of it changes nothing."""
-    ids, log_time = draft.ids, draft.log_time
+def remembered(ids: bytes, hashed: int, record: Applied, log_time: int) -> tuple[bytes, bool]:
+    """Return ``ids`` with ``record``'s own, by which a repeat of it changes nothing.
+
+    True: another's went out of memory for it before its time.
+    """
     over = 0
     while over < len(ids) and applied_at(number_at(ids, over)) <= log_time - REMEMBER_FOR:
         over += ID_BYTES
-    ids = ids[over:]
-    if len(ids) == REMEMBER_AT_MOST * ID_BYTES:
-        ids = ids[ID_BYTES:]
-        draft.remark("forgotten_id")
-    draft.ids = with_id(ids, hashed, log_time << _BODY_BITS | _body_of(record))
+    forgets = len(ids) - over == REMEMBER_AT_MOST * ID_BYTES
+    return with_id(ids[over + forgets * ID_BYTES :], hashed, log_time << _BODY_BITS | _body_of(record)), forgets
 
 
 def repeat(catalog: Catalog, state: ContactState, kept: int, occurrence: EventArrived) -> Advance:

@@ -216,9 +216,9 @@ def _refusal(draft: Draft, plan: Plan, max_age: int | None, key: str, inside: Ru
     if line_key(plan.journey.id, key) in draft.watches:
         return "already_inside"
     # By another trigger that the same cause fulfils: a second run would have the same ids, and so its messages.
-    if draft.has_entered(run_id(draft.contact, plan.journey.id, key, draft.cause)):
+    if (entered := draft.entered) and run_id(draft.contact, plan.journey.id, key, draft.cause) in entered:
         return "already_inside"
-    if not holds(entry.where, draft.scope()):
+    if entry.where is not None and not holds(entry.where, draft.scope()):
         return "filter_false"
     passage = draft.passages.get(passage_of(plan.journey, key))
     if passage is not None and inside is None and (passage.again_at is None or draft.now < passage.again_at):

@@ -16,10 +16,10 @@ from shared.journeys.model import ExitOnAudience, Journey, Reentry
 from shared.messages.command import Cancel
 
 CONSENT_REVOKED = "consent_revoked"
-SEND_FAILED = "send_failed"
-"""Reason of a run that ends because no message of a send left (``on_fail: exit``)."""
 MAX_DURATION = "max_duration"
 """Reason of a run that lasted as long as its journey's ``invariants`` allow."""
+SEND_FAILED = "send_failed"
+"""Reason of a run that ends because no message of a send left (``on_fail: exit``)."""
 LATEST_EVENT = DAY
 """An event later than this may enter a journey that the contact has left meanwhile."""
 PASSAGES_AT_MOST = 500
@@ -116,7 +116,7 @@ def exit_by_event(draft: Draft, name: str, *, only: Collection[str] | None = Non
         if plan is None:
             continue
         for rule, condition in plan.exits_at.get(name, plan.exits_asked):
-            if holds(condition, draft.scope(run)):
+            if condition is None or holds(condition, draft.scope(run)):
                 _regret(draft, run)
                 exit_any(draft, run, rule.reason)
                 break

@@ -28,10 +28,11 @@ ID_AT_LEAST = 18
 """Characters of a ``command_id`` (60 bits) that name one message among those of a contact."""
 
 
-def complete_feedback(draft: Draft, name: str) -> None:
-    """Add to the event being applied what is known of the message that it names, without a word of its own replaced."""
-    if name not in FEEDBACK:
-        return
+def complete_feedback(draft: Draft) -> None:
+    """Add to the event being applied (``FEEDBACK``) what is known of the message that it names.
+
+    Without a word of its own replaced.
+    """
     said = draft.event["properties"]
     known = next(_known(draft, said.get("command_id")), None)
     if known is not None:

@@ -19,14 +19,12 @@ CLICKS_AT_MOST = 20
 """Clicks kept of one message; the oldest go first."""
 
 
-def note_click(draft: Draft, name: str) -> None:
-    """Remember a click on the message that the event being applied names.
+def note_click(draft: Draft) -> None:
+    """Remember the click (``CLICKED``) that is being applied, on the message that it names.
 
     It names it by ``command_id``, or by ``journey`` and ``step``, with ``run_id`` where it is known: then the last such
     message before the click is meant.
     """
-    if name != CLICKED or not draft.touches:
-        return
     named = draft.event["properties"]
     meant = [touch for touch in draft.touches if _is_meant(touch, named) and touch.at <= draft.now]
     clicked = max(meant, key=lambda touch: touch.at, default=None)

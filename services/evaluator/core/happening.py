@@ -20,15 +20,22 @@ EDGES_AT_MOST = 20
 
 def happen(draft: Draft, name: str, *, first_sight: bool = False, edge: Edge | None = None) -> None:
     """Let the event that ``draft.event`` describes do what it does; ``edge`` is what it tells of, if it is our own."""
+    catalog = draft.catalog
     left = edge.audience if edge is not None and edge.way == "left" else None
-    credit_goals(draft, name)
+    if draft.touches:
+        credit_goals(draft, name)
     if left is not None:
         exit_by_audience(draft, left)
-    exit_by_event(draft, name)
-    leave_line(draft, name, left)
-    feed_waits(draft, name)
-    feed_watches(draft, name, first_sight=first_sight)
-    enter_by_event(draft, name, edge)
+    if draft.runs or draft.ended:
+        exit_by_event(draft, name)
+    if draft.watches:
+        leave_line(draft, name, left)
+    if draft.runs:
+        feed_waits(draft, name)
+    if first_sight or name in catalog.watched_by:
+        feed_watches(draft, name, first_sight=first_sight)
+    if edge is not None or name in catalog.triggered_by:
+        enter_by_event(draft, name, edge)
 
 
 def follow_edges(draft: Draft) -> None:

@@ -29,7 +29,7 @@ _FIRST, _LONGEST = MINUTE, DAY
 
 def keep_for_links(draft: Draft, event: Event) -> None:
     """Keep ``event`` for the runs that are on their way to this contact, and ask for those of a new anonymous id."""
-    anonymous = _named(event)
+    anonymous = _named(event) if names_visitor(event) else None
     if anonymous is not None and draft.contact.startswith("u:") and anonymous not in draft.links:
         _remember(draft, anonymous)
         _ask(draft, anonymous)
@@ -37,6 +37,11 @@ def keep_for_links(draft: Draft, event: Event) -> None:
         if not link.answered:
             kept = sum(other.size for other in draft.links.values())
             draft.links = {**draft.links, name: _with(link, event, kept)}
+
+
+def names_visitor(event: Event) -> bool:
+    """Tell whether ``event`` may name an anonymous contact beside its user."""
+    return bool(event.anonymous_id or event.previous_id)
 
 
 def _named(event: Event) -> str | None:

@@ -25,9 +25,10 @@ class EventArrived(msgspec.Struct, frozen=True):
     @property
     def at(self) -> int:
         """The record's own time: the smallest of when it happened, when it was received and the log time."""
-        if isinstance(self.record, Event | Enrolment):
-            return min(self.record.timestamp, self.record.received_at, self.log_time)
-        return min(self.record.at, self.log_time)
+        record, log_time = self.record, self.log_time
+        if isinstance(record, (Event, Enrolment)):
+            return min(record.timestamp, record.received_at, log_time)
+        return min(record.at, log_time)
 
 
 class TimerDue(msgspec.Struct, frozen=True):

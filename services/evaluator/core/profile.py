@@ -6,7 +6,6 @@ from typing import Any, assert_never
 
 from services.evaluator.core.consent import stated
 from services.evaluator.core.draft import Draft
-from services.evaluator.core.recent import with_event
 from shared.messages.answer import Answer
 from shared.messages.enrolment import ENROLMENT, Enrolment
 from shared.messages.event import Event
@@ -31,12 +30,6 @@ def event_data(record: Event | Outcome | Answer | Enrolment) -> dict[str, Any]:
             assert_never(record)
     data = {"name": record.name, "properties": properties}
     return {**data, "late": True} if isinstance(record, Event) and record.late else data
-
-
-def remember(draft: Draft, record: Event | Outcome | Answer) -> None:
-    """Take note of the event for the profile."""
-    if isinstance(record, Event):
-        draft.lately = with_event(draft.lately, record.name, draft.now)
 
 
 def apply_profile(draft: Draft, event: Event) -> None:

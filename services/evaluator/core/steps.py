@@ -203,7 +203,7 @@ def feed_waits(draft: Draft, name: str, *, only: Collection[str] | None = None) 
         run = draft.runs.get(run_id)  # None: one before it has withdrawn its consent
         plan = None if run is None else draft.catalog.plan(run.journey, run.version)
         step = None if run is None or plan is None else plan.steps.get(run.step)
-        if run is None or plan is None or not isinstance(step, Wait | WaitFor | Collect):
+        if run is None or plan is None or not isinstance(step, (Wait, WaitFor, Collect)):
             continue
         before: tuple[object, ...] | None = None
         try:
@@ -277,7 +277,7 @@ def _reset(draft: Draft, run: Run, step: Wait) -> None:
     """Start the wait anew; an event from the past never shortens it."""
     end = wait_end(draft, run, step)
     if end is not None and any(timer.kind == "step" and timer.due < end for timer in run.timers):
-        draft.arm(draft.disarm(run, "step"), Timer(end, "step", step.id))
+        draft.rearm(run, Timer(end, "step", step.id))
 
 
 def exit_timers(plan: Plan, entered_at: int) -> tuple[Timer, ...]:

@@ -21,6 +21,8 @@ from shared.messages.outcome import Outcome
 
 BOUNCED, COMPLAINED, UNSUBSCRIBED = "Message Bounced", "Message Complained", "Unsubscribed"
 SUPPRESSED, LIFTED = "Address Suppressed", "Suppression Lifted"
+ABOUT_ADDRESS = frozenset({BOUNCED, COMPLAINED, SUPPRESSED, LIFTED, UNSUBSCRIBED})
+"""Events that say something of an address."""
 _REASONS: tuple[SuppressionReason, ...] = get_args(SuppressionReason)
 SUPPRESSED_AT_MOST = 20
 """Dead addresses that are remembered of one contact; the oldest go first."""
@@ -29,13 +31,11 @@ _BY_DEFAULT = "email"
 
 
 def note_feedback(draft: Draft, name: str) -> None:
-    """Take in what the event being applied says of an address: that it is dead, or that it is not any more.
+    """Take in what the event (``ABOUT_ADDRESS``) being applied says of one: that it is dead, or is not any more.
 
     A bounce counts if it says ``bounce: hard``. The address is the one of ``address_tag``, else the one that the
     contact has now. Who unsubscribes from a message whose topic nobody names wants nothing by that channel.
     """
-    if name not in (BOUNCED, COMPLAINED, SUPPRESSED, LIFTED, UNSUBSCRIBED):
-        return
     said = draft.event["properties"]
     channel = next((known for known in ADDRESS_TRAITS if known == said.get("channel", _BY_DEFAULT)), None)
     if channel is None:

@@ -14,10 +14,12 @@ def may_track(draft: Draft, event: Event) -> bool:
 
     Consent itself, and what we or a provider tell of messages, needs none.
     """
-    tracking = draft.catalog.tracking
+    tracking, known = draft.catalog.tracking, draft.consent.get(TRACKING)
+    if known is None and not tracking.required and "consent" not in event.context:
+        return True  # as nearly always: nobody has said anything
     if event.type == "consent" or HOPS in event.context or not tracking.concerns(event.name):
         return True
-    known, own = draft.consent.get(TRACKING), tracking.stated_in(event.context)
+    own = tracking.stated_in(event.context)
     if known is not None and (own is None or known.at > draft.now):
         return known.granted
     return not tracking.required if own is None else own
