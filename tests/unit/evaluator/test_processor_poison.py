@@ -169,7 +169,7 @@ def test_an_event_on_which_the_core_raises_is_put_aside(monkeypatch: pytest.Monk
         raise ZeroDivisionError
 
     with monkeypatch.context() as patched:
-        patched.setattr("services.evaluator.core.happening.feed_waits", raising)
+        patched.setattr("services.evaluator.core.happening.exit_by_event", raising)
         epoch = host.take(an_event("Order Completed", at("10:10"), total=1), at("10:10"))
     assert ["ZeroDivisionError"] == [letter.reason for letter in letters(epoch)]
     assert before == host.row()
