@@ -52,8 +52,8 @@ def test_what_an_event_of_the_cart_job_costs() -> None:
     steps, calls = counted(lambda: partition.apply(log[CONTACTS:]))
     events = len(log) - CONTACTS
     rows = partition.store.rows.values()
-    assert steps / events < 2_950
-    assert calls / events < 200
+    assert steps / events < 2_700
+    assert calls / events < 172
     assert sum(map(len, rows)) / len(rows) < 920
 
 
@@ -63,5 +63,5 @@ def test_what_a_fire_that_sends_costs() -> None:
     partition.apply(logged([event for contact in contacts for event in arrival(contact, "Tell", START)]))
     partition.apply(logged(arrival("c0", "Rest", START)))
     steps, calls = counted(lambda: partition.fire(START + HERD_WAIT + 1))
-    assert steps / CONTACTS < 5_400
-    assert calls / CONTACTS < 360
+    assert steps / CONTACTS < 5_350
+    assert calls / CONTACTS < 342
