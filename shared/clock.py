@@ -51,4 +51,6 @@ def from_iso(text: str) -> int:
     """Return the milliseconds of an ISO 8601 instant; one without a zone is UTC. Raises ValueError."""
     moment = datetime.fromisoformat(text)
     since = (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment) - _EPOCH
-    return since.days * DAY + since.seconds * SECOND + round(since.microseconds / 1000)
+    micros = since.microseconds
+    # Most say no more than milliseconds, and rounding takes a third of the time.
+    return since.days * DAY + since.seconds * SECOND + (round(micros / 1000) if micros % 1000 else micros // 1000)

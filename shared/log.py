@@ -12,10 +12,12 @@ from typing import Protocol
 import msgspec
 
 from shared.errors import PermanentError, RetryableError
-from shared.messages.topics import TopicName, max_record_bytes
+from shared.messages.topics import TOPICS, TopicName
 
 # Of a record's limit, what its batch header, varints and the key's length take at most.
 _RECORD_OVERHEAD = 256
+_MOST = {topic.name: topic.max_message_bytes - _RECORD_OVERHEAD for topic in TOPICS}
+"""Bytes of key and value that a record of each topic may have."""
 
 
 class LogUnavailableError(RetryableError):
@@ -51,8 +53,7 @@ class Output(msgspec.Struct, frozen=True, gc=False):
 
 def fits(output: Output) -> bool:
     """Return whether its topic takes ``output``. Hosts without such a limit keep to it too: they decide alike."""
-    size = len(output.key or b"") + len(output.value or b"") + _RECORD_OVERHEAD
-    return size <= max_record_bytes(output.topic)
+    return len(output.key or b"") + len(output.value or b"") <= _MOST[output.topic]
 
 
 class Publisher(Protocol):

@@ -17,7 +17,7 @@ from services.ingest.keys import EVERY_TYPE, Source
 from services.ingest.limits import STANDARD, Limits, check_shape
 from services.ingest.schemas import Call, to_call, to_event
 from services.ingest.screening import Screen
-from services.ingest.unread import Passes, Shortcut
+from services.ingest.unread import Passes, shortcut
 from shared.ids import contact_key
 from shared.log import Output, fits
 from shared.messages.codec import encode
@@ -130,7 +130,7 @@ def plan_steps(
     rejections: list[Rejection] = []
     accepted = 0
     refusal: IngestError | None = None
-    shortcut = Shortcut(
+    short_way = shortcut(
         calls,
         sender.source,
         sender.client,
@@ -144,7 +144,7 @@ def plan_steps(
         item = arrived
         if isinstance(arrived, msgspec.Raw):
             raw = bytes(arrived)
-            output = shortcut.output(raw)
+            output = short_way(raw)
             if output is not None:
                 outputs.append(output)
                 accepted += 1

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import copy
-from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -14,7 +12,9 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError, RequestTimedOutError
 from aiokafka.structs import TopicPartition
 
 from shared.errors import ConfigurationError
+from shared.kafka.outgoing import Outgoing, Part
 from shared.kafka.partition import partition_count, partition_of
+from shared.kafka.patience import Answered, Patience
 from shared.log import LogUnavailableError, Output, RecordTooLargeError, fits
 from shared.messages.topics import TopicName
 from shared.room import Room
@@ -31,10 +31,6 @@ _RECORD_BYTES = 512
 _CLOSE_PATIENCE = 10.0
 
 _Records = dict[TopicPartition, list[Output]]
-
-
-_Part = tuple[asyncio.Future[Any], int, int]
-"""What becomes of a batch, which of its records is our first, and how many are ours."""
 
 
 class KafkaPublisher:
@@ -67,6 +63,8 @@ class KafkaPublisher:
         self._stopped = False
         self._room = Room(in_flight)
         self._topics: dict[TopicName, tuple[TopicPartition, ...]] = {}
+        self._outgoing = Outgoing()
+        self._patience = Patience(timeout, self._late)
 
     async def start(self) -> None:
         """Connect. Raises LogUnavailableError when no broker answers in time; ``publish`` will then try again."""
@@ -108,85 +106,99 @@ class KafkaPublisher:
         -1: the broker has it from an earlier try and says not where. Raises as ``publish`` does.
         """
         offsets: list[int] = []
-        for future, first, count in await self._publish(outputs):
+        for future, first, end in await self._publish(outputs):
             base = future.result().offset
-            offsets += [base + number if base >= 0 else -1 for number in range(first, first + count)]
+            offsets += [base + number if base >= 0 else -1 for number in range(first, end)]
         return offsets
 
-    async def _publish(self, outputs: Sequence[Output]) -> list[_Part]:
-        # By partition: in order within each, which is all that the log keeps of an order.
-        records: _Records = {}
-        unknown: set[TopicName] = set()
-        size = 0
-        for output in outputs:
-            if output.topic not in self._checked:
-                unknown.add(output.topic)
-            place = self._place(output)
-            if place in records:
-                records[place].append(output)
-            else:
-                records[place] = [output]
-            size += _RECORD_BYTES + len(output.value or b"") + len(output.key or b"")
+    def offer(self, outputs: Sequence[Output], answered: Answered) -> bool:
+        """Publish ``outputs`` if nothing has to be waited for to begin with; return whether that was done.
+
+        ``answered`` is called later, once, and must not raise: with None when ``publish`` would return, else with what
+        it would raise. Raises RecordTooLargeError.
+        """
+        topics, records, size = self._sorted(outputs)
+        producer = self._producer
+        if not records or producer is None or not topics <= self._checked or not self._room.take_now(size):
+            return False
+
+        def over(error: KafkaError | None) -> None:
+            self._room.give(size)
+            waiter.end(None if error is None else self._judged(producer, error))
+
+        try:
+            self._outgoing.put(producer, records, over)
+        except KafkaError as error:
+            self._room.give(size)
+            self._judged(producer, error)
+            return False
+        waiter = self._patience.begin(answered)
+        return True
+
+    async def _publish(self, outputs: Sequence[Output]) -> list[Part]:
+        topics, records, size = self._sorted(outputs)
+        if not records:
+            return []
         try:
             producer = self._producer
-            if producer is None or unknown:
+            if producer is None or not topics <= self._checked:
                 async with asyncio.timeout(self._timeout):
                     producer = await self._live()
-                    for topic in unknown:
+                    for topic in topics - self._checked:
                         await self._check_partitions(producer, topic)
             return await self._send(producer, records, size)
         except TimeoutError as error:
-            raise LogUnavailableError(f"Kafka did not acknowledge within {self._timeout:g} s") from error
+            raise self._late() from error
         except KafkaError as error:
-            raise LogUnavailableError(f"Kafka did not take the records: {error!r}") from error
+            raise _not_taken(error) from error
 
-    async def _send(self, producer: AIOKafkaProducer, records: _Records, size: int) -> list[_Part]:
-        """Return once all of ``records``, of ``size`` bytes, are acknowledged. Raises TimeoutError or KafkaError."""
+    async def _send(self, producer: AIOKafkaProducer, records: _Records, size: int) -> list[Part]:
+        """Return once ``records``, of ``size`` bytes, are acknowledged. Raises TimeoutError and as ``publish``."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._timeout
         if not self._room.take_now(size):
             async with asyncio.timeout_at(deadline):
                 await self._room.take(size)
-        # Each once: the records of one batch have one future, whoever wrote them.
-        futures: dict[asyncio.Future[Any], None] = {}
-        parts: list[_Part] = []
         acknowledged: asyncio.Future[None] = loop.create_future()
 
-        def over() -> None:
+        def over(error: KafkaError | None) -> None:
             self._room.give(size)
-            if not acknowledged.done():
+            judged = None if error is None else self._judged(producer, error)
+            if acknowledged.done():
+                return
+            if judged is None:
                 acknowledged.set_result(None)
+            else:
+                acknowledged.set_exception(judged)
 
         try:
-            for place, waiting in records.items():
-                while waiting:
-                    part = _append(producer, place, waiting)
-                    if part is None:
-                        first = waiting[0]
-                        async with asyncio.timeout_at(deadline):
-                            future = await producer.send(place.topic, first.value, first.key, place.partition)
-                        part = future, 0, 1
-                    parts.append(part)
-                    futures[part[0]] = None
-                    del waiting[: part[2]]
+            parts = self._outgoing.put(producer, records, over)
         except KafkaError as error:
-            self._judge(producer, error)
-            raise
-        finally:
-            _when_done(futures, over)
+            self._room.give(size)
+            raise self._judged(producer, error) from error
         # What waits gives up, and not what is on its way: others may wait for the same.
         patience = loop.call_at(deadline, _give_up, acknowledged)
         try:
             await acknowledged
-            for future in futures:
-                _raise_of(future)
-        except KafkaError as error:
-            self._judge(producer, error)
-            raise
-        else:
-            return parts
         finally:
             patience.cancel()
+        return parts
+
+    def _sorted(self, outputs: Sequence[Output]) -> tuple[set[TopicName], _Records, int]:
+        """Return the topics of ``outputs``, these by where they go, and the bytes they take. Raises as ``_place``."""
+        # By partition: in order within each, which is all that the log keeps of an order.
+        records: _Records = {}
+        topics: set[TopicName] = set()
+        size = _RECORD_BYTES * len(outputs)
+        for output in outputs:
+            topics.add(output.topic)
+            place = self._place(output)
+            if place in records:
+                records[place].append(output)
+            else:
+                records[place] = [output]
+            size += len(output.value or b"") + len(output.key or b"")
+        return topics, records, size
 
     def _place(self, output: Output) -> TopicPartition:
         """Return where ``output`` goes. Raises RecordTooLargeError, or ValueError if there is no such place."""
@@ -244,15 +256,20 @@ class KafkaPublisher:
             )
         self._checked.add(topic)
 
-    def _judge(self, producer: AIOKafkaProducer, error: KafkaError) -> None:
-        """Give up ``producer`` unless ``error`` passes by itself: an idempotent producer recovers from no other."""
-        if error.retriable or isinstance(error, KafkaTimeoutError):
-            return
-        if self._producer is producer:
+    def _judged(self, producer: AIOKafkaProducer, error: KafkaError) -> Exception:
+        """Return what is told of ``error``; give up ``producer`` unless it passes by itself.
+
+        An idempotent producer recovers from no other.
+        """
+        if not error.retriable and not isinstance(error, KafkaTimeoutError) and self._producer is producer:
             _LOG.warning("log.producer_replaced", error=repr(error))
             self._producer = None
             self._checked.clear()
             self._retire(producer)
+        return _not_taken(error)
+
+    def _late(self) -> LogUnavailableError:
+        return LogUnavailableError(f"Kafka did not acknowledge within {self._timeout:g} s")
 
     def _retire(self, producer: AIOKafkaProducer) -> None:
         task = asyncio.get_running_loop().create_task(_close(producer, 0))
@@ -260,63 +277,13 @@ class KafkaPublisher:
         task.add_done_callback(self._retiring.discard)
 
 
-def _append(producer: AIOKafkaProducer, place: TopicPartition, outputs: Sequence[Output]) -> _Part | None:
-    """Put ``outputs`` into the batch that ``place`` sends next; return what it took of them.
-
-    None of them: there is no room, or the producer is closed or has failed; ``send`` knows what to do then. It does the
-    same by coroutines and with a future for each record, which costs several times as much (aiokafka is pinned).
-    """
-    accumulator = producer._message_accumulator  # noqa: SLF001
-    if accumulator._closed or accumulator._exception is not None:  # noqa: SLF001
-        return None
-    waiting = accumulator._batches.get(place)  # noqa: SLF001
-    batch = waiting[-1] if waiting else accumulator._append_batch(accumulator.create_builder(), place)  # noqa: SLF001
-    append = batch._builder.append  # noqa: SLF001
-    first = batch.record_count
-    taken = 0
-    for output in outputs:
-        if append(timestamp=None, key=output.key, value=output.value) is None:
-            break
-        taken += 1
-    return (batch.future, first, taken) if taken else None
-
-
 def _give_up(acknowledged: asyncio.Future[None]) -> None:
     if not acknowledged.done():
         acknowledged.set_exception(TimeoutError())
 
 
-def _raise_of(future: asyncio.Future[Any]) -> None:
-    """Raise the error of ``future``, if it has one: a copy, for others wait for the same batch."""
-    error = future.exception()
-    if error is not None:
-        raise copy.copy(error)
-
-
-def _when_done(futures: Collection[asyncio.Future[Any]], then: Callable[[], None]) -> None:
-    """Call ``then`` once all of ``futures`` are done, now or later, and take notice of what any of them raised."""
-    left = 0
-
-    def done(future: asyncio.Future[Any]) -> None:
-        nonlocal left
-        left -= 1
-        _retrieve(future)
-        if not left:
-            then()
-
-    for future in futures:
-        if future.done():
-            _retrieve(future)
-        else:
-            left += 1
-            future.add_done_callback(done)
-    if not left:
-        then()
-
-
-def _retrieve(future: asyncio.Future[Any]) -> None:
-    if not future.cancelled():
-        future.exception()
+def _not_taken(error: KafkaError) -> LogUnavailableError:
+    return LogUnavailableError(f"Kafka did not take the records: {error!r}")
 
 
 async def _close(producer: AIOKafkaProducer, patience: float) -> None:

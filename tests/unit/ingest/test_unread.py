@@ -18,7 +18,7 @@ from services.ingest.keys import Source
 from services.ingest.limits import Limits
 from services.ingest.plan import Plan, Sender, plan_calls
 from services.ingest.screening import Screening, Standards
-from services.ingest.unread import Passes, Shortcut, _Unread
+from services.ingest.unread import Passes, _Unread, shortcut
 from shared.catalogue.model import Catalogue, EventKind
 from shared.journeys.workspace import Workspace
 from shared.messages import codec
@@ -99,7 +99,7 @@ def records(plan: Plan | str) -> object:
 def output_of(raw: bytes, *, client: ClientAddress = UNKNOWN, passes: Passes = SCREENING.passes, **source: Any) -> Any:
     calls = BATCH.unread(b'{"batch": [' + raw + b"]}") if BATCH.unread else None
     assert calls is not None
-    shortcut = Shortcut(
+    short_way = shortcut(
         calls,
         Source(name="any", **source),
         client,
@@ -107,7 +107,7 @@ def output_of(raw: bytes, *, client: ClientAddress = UNKNOWN, passes: Passes = S
         new_message_id=lambda: "new",
         passes=passes,
     )
-    return shortcut.output(raw)
+    return short_way(raw)
 
 
 @pytest.mark.parametrize(
