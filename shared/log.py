@@ -6,8 +6,8 @@ contract suite, ``tests/contract/test_log.py``, runs on each of them.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from typing import Protocol
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -63,6 +63,18 @@ class Publisher(Protocol):
         """Return once every output is durable, in order per partition. Raises LogUnavailableError.
 
         Repeating is allowed: readers drop what they have seen by its derived id.
+        """
+
+
+@runtime_checkable
+class OfferingPublisher(Publisher, Protocol):
+    """A ``Publisher`` that takes most writes without a coroutine."""
+
+    def offer(self, outputs: Sequence[Output], answered: Callable[[Exception | None], None]) -> bool:
+        """Publish ``outputs`` if nothing has to be waited for to begin with; return whether that was done.
+
+        ``answered`` is called later, once, and must not raise: with None when ``publish`` would return, else with what
+        it would raise. Raises RecordTooLargeError.
         """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
@@ -75,6 +76,16 @@ class RecordingPublisher:
         if self.down:
             raise LogUnavailableError
         self.outputs += outputs
+
+
+class OfferingRecorder(RecordingPublisher):
+    """The same, and it takes offers."""
+
+    def offer(self, outputs: Sequence[Output], answered: Callable[[Exception | None], None]) -> bool:
+        if not self.down:
+            self.outputs += outputs
+        asyncio.get_running_loop().call_soon(answered, LogUnavailableError() if self.down else None)
+        return True
 
 
 class MemoryLog:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import msgspec
+from starlette.datastructures import QueryParams
+from starlette.types import Scope
 
 from services.ingest.auth import authorize, outer_keys
 from services.ingest.client_address import AddressPolicy, ClientAddress, ForwardedHeader, Network, client_of
@@ -13,6 +15,12 @@ from services.ingest.keys import KeyRing, Keys, Source
 from services.ingest.plan import Sender
 from services.ingest.rates import charge, wait
 from shared.clock import Clock
+
+_FIRST = {"x-retry-count": ("", "0"), "posthog-attempt": ("", "1")}
+"""The headers in which Segment's and PostHog's libraries count attempts, and what they say at the first."""
+
+
+_NO_QUERY: Mapping[str, str] = {}
 
 
 class AddressRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,3 +110,22 @@ class Admission:
             address = client_of(request.peer, request.headers, trusted=rule.trusted, header=rule.header)
         fill = source.side == "client" or request.from_device
         return ClientAddress(address=address, fill=fill, policy=rule.policy)
+
+
+def outer_of(scope: Scope, *, pixel: bool = False) -> Outer:
+    """Return what is known of a request before its body."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = str(raw_name, "latin-1"), str(raw_value, "latin-1")
+        # One that comes more than once is a list (RFC 9110), as proxies write X-Forwarded-For.
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    query = QueryParams(scope["query_string"]) if scope["query_string"] else _NO_QUERY
+    client = scope["client"]
+    return Outer(headers, query, client[0] if client else None, pixel or "origin" in headers)
+
+
+def is_retry(headers: Mapping[str, str], query: Mapping[str, str]) -> bool:
+    """Return whether the client says that it has sent this request before. Those that do not say count as first."""
+    if query and query.get("retry_count", "0") != "0":
+        return True
+    return any(name in headers and headers[name] not in first for name, first in _FIRST.items())

@@ -19,12 +19,13 @@ from services.ingest.admission import AddressRule, Admission
 from services.ingest.auth import Admin
 from services.ingest.direct import Application
 from services.ingest.errors import CLIENT_GONE, IngestError, error_body, retry_headers, status_of
+from services.ingest.express import Express
 from services.ingest.gate import Bounds, Gate
 from services.ingest.intake import BODY_SECONDS, Intake
 from services.ingest.keys import KeyRing
 from services.ingest.link_routes import Links, create_link_router
 from services.ingest.origins import Origins
-from services.ingest.routes import create_router
+from services.ingest.routes import create_router, express_routes, response_of
 from services.ingest.screening import Screening, Standards, load_standards
 from services.ingest.webhook_routes import create_webhook_router
 from services.ingest.webhooks.base import Hook
@@ -118,6 +119,7 @@ def create_app(  # noqa: PLR0913 - the seams of the composition root, all by nam
     }
     app.add_middleware(CORSMiddleware, **cors)
     app.shorten(endpoints, around=lambda short: CORSMiddleware(short, **cors), answer_to=answer_to)
+    app.express = Express(intake, gate, express_routes(), response_of=response_of, answer_to=answer_to).take
     _add_error_answers(app)
     return app
 

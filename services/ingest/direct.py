@@ -21,6 +21,8 @@ Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 class Application(FastAPI):
     """A FastAPI application that some requests reach by the short way."""
 
+    express: Callable[..., bool] | None = None
+    """What takes small requests past ASGI, on a server that can (``server.py``)."""
     _endpoints: Mapping[tuple[str, str], Endpoint] = {}
     _short: ASGIApp
     _answer_to: Callable[[Exception], Response]

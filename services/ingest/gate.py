@@ -6,7 +6,7 @@ until the log has acknowledged them), and the time for which a log that does not
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -14,7 +14,9 @@ import msgspec
 
 from services.ingest.errors import OverloadedError
 from shared.clock import SECOND, Clock
-from shared.log import LogUnavailableError, Output, Publisher
+from shared.log import LogUnavailableError, OfferingPublisher, Output, Publisher
+
+Answered = Callable[[Exception | None], None]
 
 _DOUBT = 3 * SECOND
 """How long after the last failure /readyz says no. Afterwards it says yes again, or no request would ever try."""
@@ -34,6 +36,7 @@ class Gate:
     def __init__(self, publisher: Publisher, bounds: Bounds, clock: Clock) -> None:
         """``clock`` is a monotonic one."""
         self._publisher = publisher
+        self._offer = publisher.offer if isinstance(publisher, OfferingPublisher) else None
         self._bounds = bounds
         self._clock = clock
         self.requests = 0
@@ -65,13 +68,36 @@ class Gate:
         self._unanswered[write] = self._clock()
         try:
             await self._publisher.publish(outputs)
-        except LogUnavailableError:
-            self._failed_at = self._clock()
+        except LogUnavailableError as error:
+            self._end(error)
             raise
         else:
-            self._failed_at = None
+            self._end(None)
         finally:
             del self._unanswered[write]
+
+    def offer(self, outputs: Sequence[Output], answered: Answered) -> bool:
+        """Publish as ``publish`` does if nothing has to be waited for to begin with; return whether that was done.
+
+        ``answered`` is called later, once, and must not raise. Raises as ``publish`` does when the log is known to be
+        away.
+        """
+        if self._offer is None:
+            return False
+        self._require_log()
+
+        write = _Offered(self._unanswered, self._end, answered)
+        begun = self._offer(outputs, write)
+        if begun:
+            self._unanswered[write] = self._clock()
+        return begun
+
+    def _end(self, error: Exception | None) -> None:
+        """Note how a write has ended."""
+        if error is None:
+            self._failed_at = None
+        elif isinstance(error, LogUnavailableError):
+            self._failed_at = self._clock()
 
     def is_open(self) -> bool:
         """Return whether the log has answered of late, as far as anybody has asked it."""
@@ -87,6 +113,22 @@ class Gate:
         return now - oldest > self._bounds.patience
 
 
+class _Offered:
+    """A write that is answered by a call. No closure: one that names itself is garbage that has to be looked for."""
+
+    __slots__ = ("_answered", "_end", "_unanswered")
+
+    def __init__(self, unanswered: dict[object, int], end: Answered, answered: Answered) -> None:
+        self._unanswered = unanswered
+        self._end = end
+        self._answered = answered
+
+    def __call__(self, error: Exception | None) -> None:
+        del self._unanswered[self]
+        self._end(error)
+        self._answered(error)
+
+
 class Place:
     """One request's share of what may be under way: itself from the start of the block, and the bytes it holds."""
 
@@ -99,14 +141,22 @@ class Place:
         self._gate.reserve(size)
         self._held += size
 
-    def __enter__(self) -> Self:
-        """Count the request."""
+    def enter(self) -> Self:
+        """Count the request, until it leaves."""
         self._gate.requests += 1
         return self
+
+    def leave(self) -> None:
+        """Count it, and the bytes that it held, no more."""
+        self._gate.requests -= 1
+        self._gate.in_flight_bytes -= self._held
+
+    def __enter__(self) -> Self:
+        """Enter."""
+        return self.enter()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Count it, and the bytes that it held, no more."""
-        self._gate.requests -= 1
-        self._gate.in_flight_bytes -= self._held
+        """Leave."""
+        self.leave()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import cache
 
-from prometheus_client import Counter
 from starlette.requests import ClientDisconnect, Request
 
-from services.ingest.admission import Admission, Outer
+from services.ingest.admission import Admission, Outer, is_retry, outer_of
 from services.ingest.auth import Admin
 from services.ingest.body import Body, require_few
 from services.ingest.calls import Calls
@@ -27,7 +26,7 @@ from services.ingest.formats.base import Arrived, Decode, Route, from_body
 from services.ingest.gate import Gate, Place
 from services.ingest.inflow import GZIP, Inflow
 from services.ingest.keys import Source
-from services.ingest.limits import STANDARD
+from services.ingest.limits import STANDARD, Limits
 from services.ingest.plan import Plan, Sender, dead_letter, plan_calls, plan_enrolment, plan_steps
 from services.ingest.screening import Screening
 from services.ingest.webhooks.base import Hook, Posted
@@ -37,12 +36,6 @@ from shared.errors import KikkakeError
 from shared.log import LogUnavailableError
 from shared.messages.topics import EVENTS
 from shared.metrics import Metrics
-
-_FIRST = {"x-retry-count": ("", "0"), "posthog-attempt": ("", "1")}
-"""The headers in which Segment's and PostHog's libraries count attempts, and what they say at the first."""
-
-
-_NO_QUERY: Mapping[str, str] = {}
 
 BODY_SECONDS = 20.0
 """How long a body may take to begin with. Who drips bytes holds a place no longer than that."""
@@ -79,54 +72,70 @@ class Intake:
 
     async def accept(self, request: Request, route: Route) -> tuple[Arrived, Plan]:
         """Return once every good event and every dead letter is durable. Raises IngestError or LogUnavailableError."""
-        outer = outer_of(request, pixel=route.pixel)
+        outer = outer_of(request.scope, pixel=route.pixel)
         sender: Sender | None = None
         with self._counted(outer, route.format):
             try:
                 with self._gate.place() as place:
                     sender = self.admission.early(outer)
-                    limits = self.admission.keys.most if sender is None else sender.source.limits
-                    most = limits.body_bytes
-                    raw = await self._receive(request, outer, place, most)
-                    require_few(raw, limits.batch_events)
-                    arrived, size = Arrived({}, outer.headers, outer.query), len(raw)
-                    calls = route.unread(raw) if route.unread is not None and sender is not None else None
-                    if calls is None or sender is None:
-                        value, size = route.decode(raw, outer.query, most)
-                        sender = sender or self.admission.late(outer, value)
-                        arrived = arrived._replace(body=value)
-                        calls = route.read(arrived)
-                    place.hold(size)
-                    steps = plan_steps(
-                        calls,
-                        size,
-                        sender,
-                        received_at=self._clock(),
-                        new_message_id=self._new_message_id,
-                        screen=self._screen,
-                        silences=self._screen.silences,
-                        passes=self._screen.passes,
-                    )
-                    plan = await _in_turns(steps)
+                    raw = await self._receive(request, outer, place, self.limits_of(sender).body_bytes)
+                    arrived, sender, steps = self.read(raw, outer, sender, route, place)
+                    plan = await in_turns(steps)
                     self.admission.settle(sender.source, plan.items)
                     await self._publish(plan)
             except (IngestError, LogUnavailableError) as error:
-                if isinstance(error, IngestError):
-                    self._metrics.events_rejected.labels(error.code).inc()
-                self._of_source("" if sender is None else sender.source.name, "refused").inc()
-                if isinstance(error, RateLimitedError):
-                    raise route.too_fast(error.wait) from error
-                raise
-            self._of_source(sender.source.name, "accepted").inc(plan.accepted)
-            if plan.rejections:
-                self._of_source(sender.source.name, "rejected").inc(len(plan.rejections))
+                raise self.refused(error, sender, route) from error
+            self.accepted(sender, plan)
             if plan.refusal is not None:
                 raise plan.refusal
             return arrived, plan
 
+    def limits_of(self, sender: Sender | None) -> Limits:
+        """Return what may be sent by ``sender``; None: it is not known yet who that is."""
+        return self.admission.keys.most if sender is None else sender.source.limits
+
+    def read(
+        self, raw: bytes, outer: Outer, sender: Sender | None, route: Route, place: Place
+    ) -> tuple[Arrived, Sender, Generator[None, None, Plan]]:
+        """Return the request whose body is ``raw``, whose it is, and the steps to its plan. Raises IngestError."""
+        limits = self.limits_of(sender)
+        require_few(raw, limits.batch_events)
+        arrived, size = Arrived({}, outer.headers, outer.query), len(raw)
+        calls = route.unread(raw) if route.unread is not None and sender is not None else None
+        if calls is None or sender is None:
+            value, size = route.decode(raw, outer.query, limits.body_bytes)
+            sender = sender or self.admission.late(outer, value)
+            arrived = arrived._replace(body=value)
+            calls = route.read(arrived)
+        place.hold(size)
+        steps = plan_steps(
+            calls,
+            size,
+            sender,
+            received_at=self._clock(),
+            new_message_id=self._new_message_id,
+            screen=self._screen,
+            silences=self._screen.silences,
+            passes=self._screen.passes,
+        )
+        return arrived, sender, steps
+
+    def refused(self, error: Exception, sender: Sender | None, route: Route) -> Exception:
+        """Count a request as refused; return what its sender is told."""
+        if isinstance(error, IngestError):
+            self._metrics.events_rejected.labels(error.code).inc()
+        self._of_source("" if sender is None else sender.source.name, "refused").inc()
+        return route.too_fast(error.wait) if isinstance(error, RateLimitedError) else error
+
+    def accepted(self, sender: Sender, plan: Plan) -> None:
+        """Count the events of a request by their source."""
+        self._of_source(sender.source.name, "accepted").inc(plan.accepted)
+        if plan.rejections:
+            self._of_source(sender.source.name, "rejected").inc(len(plan.rejections))
+
     async def accept_webhook(self, request: Request, hook: Hook, refusals: Refusals) -> Plan:
         """Return once what the webhook says, or a dead letter of it, is durable. Raises as ``accept`` does."""
-        outer, source = outer_of(request), hook.source
+        outer, source = outer_of(request.scope), hook.source
 
         made = 0
 
@@ -180,7 +189,7 @@ class Intake:
 
     async def accept_own(self, request: Request, source: Source, calls: Sequence[object]) -> Plan:
         """Return once ``calls``, which we made of a request ourselves, are durable. Raises as ``accept`` does."""
-        with self._counted(outer_of(request), source.name):
+        with self._counted(outer_of(request.scope), source.name):
             with self._gate.place():
                 plan = plan_calls(
                     Calls(items=calls),
@@ -201,11 +210,11 @@ class Intake:
     async def receive(self, request: Request, most: int) -> bytes:
         """Return a body of at most ``most`` bytes. Raises IngestError."""
         with self._gate.place() as place:
-            return await self._receive(request, outer_of(request), place, most)
+            return await self._receive(request, outer_of(request.scope), place, most)
 
     async def accept_enrolment(self, request: Request, journey: str) -> Plan:
         """Return once the enrolment is durable. Raises as ``accept`` does; an admin alone may ask for it."""
-        outer = outer_of(request)
+        outer = outer_of(request.scope)
         key = outer.headers.get("idempotency-key", "").strip()
         try:
             with self._gate.place() as place:
@@ -223,17 +232,37 @@ class Intake:
         try:
             if plan.outputs:
                 await self._gate.publish(plan.outputs)
-        except LogUnavailableError:
-            self._metrics.events_rejected.labels("log_unavailable").inc(len(plan.outputs))
+        except LogUnavailableError as error:
+            self.published(plan, error)
             raise
+        self.published(plan, None)
+
+    def published(self, plan: Plan, error: Exception | None) -> None:
+        """Count what is durable by now, or is not."""
+        if isinstance(error, LogUnavailableError):
+            self._metrics.events_rejected.labels("log_unavailable").inc(len(plan.outputs))
+        if error is not None:
+            return
         self._metrics.events_accepted.inc(plan.accepted)
         for rejection in plan.rejections:
             self._metrics.events_rejected.labels(rejection.code).inc()
             self._metrics.dead_letters.labels(EVENTS, rejection.code).inc()
 
+    def answered(self, outer: Outer, format_name: str, error: BaseException | None) -> None:
+        """Count a request by what it was answered with."""
+        status = 500
+        if error is None:
+            status = 200
+        elif isinstance(error, ClientDisconnect):
+            status = CLIENT_GONE
+        elif isinstance(error, KikkakeError):
+            status = status_of(error)
+        attempt = "retry" if is_retry(outer.headers, outer.query) else "first"
+        self._request(format_name, str(status), attempt).inc()
+
     def _counted(self, request: Outer, format_name: str) -> _Counted:
         """Return a block in which the request is: it is counted by how that ends."""
-        return _Counted(self._request, request, format_name)
+        return _Counted(self, request, format_name)
 
     async def _read(self, request: Request, outer: Outer, place: Place, decode: Decode, most: int) -> Body:
         """Receive and decode the body, of ``most`` bytes, which then counts as in flight. Raises IngestError."""
@@ -244,13 +273,12 @@ class Intake:
     async def _receive(self, request: Request, outer: Outer, place: Place, most: int) -> bytes:
         """Receive the body, of ``most`` bytes, which then counts as in flight. Raises IngestError."""
         said = outer.headers.get("content-length", "")
-        if said.isdigit() and int(said) > most:
-            raise TooLargeError(f"the body is larger than {most} bytes")
+        if said.isdigit():
+            require_size(int(said), most)
         exchange = exchange_of(request.scope)
         whole = None if exchange is None else exchange.take()
         if whole is not None and not whole.startswith(GZIP):
-            if len(whole) > most:
-                raise TooLargeError(f"the body is larger than {most} bytes")
+            require_size(len(whole), most)
             place.hold(len(whole))
             return whole
         inflow = Inflow(most)
@@ -279,10 +307,10 @@ class Intake:
 class _Counted:
     """Counts a request by how the block ends that it is in. A class, for a generator takes longer."""
 
-    __slots__ = ("_format", "_labels", "_request")
+    __slots__ = ("_format", "_intake", "_request")
 
-    def __init__(self, labels: Callable[..., Counter], request: Outer, format_name: str) -> None:
-        self._labels = labels
+    def __init__(self, intake: Intake, request: Outer, format_name: str) -> None:
+        self._intake = intake
         self._request = request
         self._format = format_name
 
@@ -290,15 +318,7 @@ class _Counted:
         pass
 
     def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
-        status = 500
-        if error is None:
-            status = 200
-        elif isinstance(error, ClientDisconnect):
-            status = CLIENT_GONE
-        elif isinstance(error, KikkakeError):
-            status = status_of(error)
-        attempt = "retry" if is_retry(self._request.headers, self._request.query) else "first"
-        self._labels(self._format, str(status), attempt).inc()
+        self._intake.answered(self._request, self._format, error)
 
 
 async def _hold(place: Place, pieces: Iterator[int]) -> None:
@@ -309,7 +329,7 @@ async def _hold(place: Place, pieces: Iterator[int]) -> None:
         place.hold(grown)
 
 
-async def _in_turns(steps: Generator[None, None, Plan]) -> Plan:
+async def in_turns(steps: Generator[None, None, Plan]) -> Plan:
     """Return the plan, once others have had their turn after each of its ``steps``."""
     while True:
         try:
@@ -320,20 +340,7 @@ async def _in_turns(steps: Generator[None, None, Plan]) -> Plan:
         await asyncio.sleep(0)
 
 
-def outer_of(request: Request, *, pixel: bool = False) -> Outer:
-    """Return what is known of ``request`` before its body."""
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in request.scope["headers"]:
-        name, value = str(raw_name, "latin-1"), str(raw_value, "latin-1")
-        # One that comes more than once is a list (RFC 9110), as proxies write X-Forwarded-For.
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    query = request.query_params if request.scope["query_string"] else _NO_QUERY
-    client = request.scope["client"]
-    return Outer(headers, query, client[0] if client else None, pixel or "origin" in headers)
-
-
-def is_retry(headers: Mapping[str, str], query: Mapping[str, str]) -> bool:
-    """Return whether the client says that it has sent this request before. Those that do not say count as first."""
-    if query and query.get("retry_count", "0") != "0":
-        return True
-    return any(name in headers and headers[name] not in first for name, first in _FIRST.items())
+def require_size(size: int, most: int) -> None:
+    """Raise TooLargeError when a body of ``size`` bytes is larger than ``most``."""
+    if size > most:
+        raise TooLargeError(f"the body is larger than {most} bytes")

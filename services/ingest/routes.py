@@ -24,6 +24,17 @@ _TAKEN = Response(OK, media_type="application/json")
 """The answer to almost every request; nothing that sends it changes it."""
 
 
+def express_routes() -> dict[tuple[str, str], Route]:
+    """Return the routes that ``Express`` may answer, by method and path: all that say what became of the events."""
+    rows = [route for wire in FORMATS for route in wire.ROUTES if not route.pixel]
+    return {(method, path): route for route in rows for method in route.methods for path in route.paths}
+
+
+def response_of(answer: bytes) -> Response:
+    """Return the answer of a request that was taken."""
+    return _TAKEN if answer is OK else Response(answer, media_type="application/json")
+
+
 def create_router(intake: Intake) -> tuple[APIRouter, dict[tuple[str, str], Endpoint]]:
     """Return the routes that write to the log through ``intake``, and of those that take events the short way.
 
@@ -63,8 +74,7 @@ def _add(router: APIRouter, row: Route | Setup, endpoint: Endpoint, description:
 def _endpoint(intake: Intake, route: Route) -> Endpoint:
     async def take(request: Request) -> Response:
         arrived, plan = await intake.accept(request, route)
-        answer = route.answer(arrived, plan)
-        return _TAKEN if answer is OK else Response(answer, media_type="application/json")
+        return response_of(route.answer(arrived, plan))
 
     return take
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import weakref
+from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -29,6 +30,10 @@ _TICK = 0.1
 """Seconds between two of uvicorn's looks at whether to end."""
 
 
+Take = Callable[[Any, bytearray, Callable[[int, Iterable[tuple[bytes, bytes]], bytes], None]], bool]
+"""Takes a request past ASGI, of its scope and its whole body; False: it has to go the usual way."""
+
+
 class Exchange:
     """A request and its answer past ASGI: the body if it is here whole, and the answer in one write (``direct``).
 
@@ -52,24 +57,39 @@ class Exchange:
     def answer(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> bool:
         """Answer; tell whether that was possible. Nobody looks at ``headers`` again: they are our own."""
         cycle = self._cycle
-        if cycle.disconnected:
-            return True
-        if not cycle.keep_alive or cycle.response_started or cycle.flow.write_paused:
+        if not cycle.disconnected and (cycle.response_started or cycle.flow.write_paused):
             return False
+        self.reply(status, headers, body)
+        return True
+
+    def reply(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
+        """Answer, once. A client that is slow to read gets it as well: it is one write, and nothing follows it."""
+        cycle = self._cycle
+        if cycle.disconnected:
+            return
         cycle.response_started = cycle.response_complete = True
         parts = [STATUS_LINE[status]]
         for name, value in (*cycle.default_headers, *headers):
             parts += (name, b": ", value, b"\r\n")
+        if not cycle.keep_alive:
+            parts.append(b"connection: close\r\n")
         parts += (b"\r\n", body)
         cycle.message_event.set()
         cycle.transport.write(b"".join(parts))
+        if not cycle.keep_alive:
+            cycle.transport.close()
         cycle.on_response()
-        return True
 
 
 class Connection(HttpToolsProtocol):
-    """One client's connection, closed when a request's head does not arrive in time or is too large."""
+    """One client's connection, closed when a request's head does not arrive in time or is too large.
 
+    A request is begun when all has been looked at that arrived with its head: mostly it is there whole by then, and the
+    application may take it at once (``Application.express``).
+    """
+
+    _due: tuple[RequestResponseCycle, ASGI3Application] | None = None
+    _receiving = False
     _deadline: asyncio.TimerHandle | None = None
     _head_bytes: int | None = None
     """Of a head that is not whole yet, those read since it began; None: of a body, or between two requests."""
@@ -82,7 +102,10 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take what has arrived; between two requests, what has begun must come to the end of its head in time."""
         began = self._head_bytes is None
+        self._receiving = True
         super().data_received(data)
+        self._receiving = False
+        self._begin()
         if self._head_bytes is not None and not began:
             # What came with its first byte is not counted: the end of another request may be in it.
             self._head_bytes += len(data)
@@ -124,9 +147,23 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        """Begin to answer a request."""
+        """Begin to answer a request soon."""
+        self._due = cycle, app
+        if not self._receiving:
+            # It waited for the one before it. A thousand that came at once are not all answered in one turn.
+            self.loop.call_soon(self._begin)
+
+    def _begin(self) -> None:
+        if self._due is None:
+            return
+        (cycle, app), self._due = self._due, None
+        if not cycle.more_body and not self.flow.write_paused:
+            take: Take | None = getattr(app, "express", None)
+            if take is not None and take(cycle.scope, cycle.body, Exchange(cycle).reply):
+                return
         scope: dict[str, Any] = cast("dict[str, Any]", cycle.scope)
-        scope["extensions"] = {EXCHANGE: Exchange(cycle)}
+        # Weakly, for the cycle has the scope: else each request would be garbage that has to be looked for.
+        scope["extensions"] = {EXCHANGE: Exchange(weakref.proxy(cycle))}
         super()._start_asgi_task(cycle, app)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import gc
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
 from services.ingest.app import create_app
 from services.ingest.keys import plain_keys
 from services.ingest.server import Connection, config_of
-from tests.fakes import RecordingPublisher
+from tests.fakes import OfferingRecorder, RecordingPublisher
 from tests.unit.ingest.sites import always_ready
 
 BODY = b'{"event": "X", "userId": "u1"}'
@@ -22,8 +24,10 @@ HEAD = f"POST /v1/track HTTP/1.1\r\nX-Write-Key: WK\r\nContent-Length: {len(BODY
 class Browserless:
     """A client of ingest on a socket, and what it has written to the log."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.publisher = RecordingPublisher()
+    def __init__(
+        self, publisher: RecordingPublisher, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.publisher = publisher
         self.reader, self.writer = reader, writer
 
     def ask(self, *headers: str, body: bytes = BODY, key: str = "WK", path: str = "/v1/track") -> None:
@@ -37,17 +41,26 @@ class Browserless:
         return head[0], headers, await self.reader.readexactly(int(headers["content-length"]))
 
 
+PUBLISHERS = [RecordingPublisher, OfferingRecorder]
+"""The way with tasks and coroutines, and the way past them: a publisher that takes no offers keeps to the first."""
+
+Client = Callable[[], AbstractAsyncContextManager[Browserless]]
+
+
+@pytest.fixture(params=PUBLISHERS)
+def client(request: pytest.FixtureRequest) -> Client:
+    return lambda: connected(request.param())
+
+
 @asynccontextmanager
-async def client() -> AsyncIterator[Browserless]:
-    publisher = RecordingPublisher()
+async def connected(publisher: RecordingPublisher) -> AsyncIterator[Browserless]:
     app = create_app(publisher=publisher, keys=plain_keys(["WK"]), ready=always_ready)
     config = config_of(app, host="127.0.0.1", port=0, shutdown_seconds=1)
     config.load()
     state = ServerState()
     state.default_headers = [(b"date", b"today")]
     server = await asyncio.get_running_loop().create_server(lambda: Connection(config, state, {}), "127.0.0.1", 0)
-    made = Browserless(*await asyncio.open_connection(*server.sockets[0].getsockname()))
-    made.publisher = publisher
+    made = Browserless(publisher, *await asyncio.open_connection(*server.sockets[0].getsockname()))
     try:
         async with asyncio.timeout(10):
             yield made
@@ -56,7 +69,7 @@ async def client() -> AsyncIterator[Browserless]:
         server.close()
 
 
-async def test_the_answer_has_what_any_answer_has() -> None:
+async def test_the_answer_has_what_any_answer_has(client: Client) -> None:
     """Those who send an origin get theirs by ASGI's messages, all others by one write: the same but for CORS."""
     async with client() as http:
         http.ask()
@@ -71,7 +84,7 @@ async def test_the_answer_has_what_any_answer_has() -> None:
     assert "https://shop.example" == headers["access-control-allow-origin"]
 
 
-async def test_a_refusal_comes_with_its_headers_and_the_connection_goes_on() -> None:
+async def test_a_refusal_comes_with_its_headers_and_the_connection_goes_on(client: Client) -> None:
     async with client() as http:
         http.ask(key="another")
         line, _, body = await http.answer()
@@ -80,7 +93,7 @@ async def test_a_refusal_comes_with_its_headers_and_the_connection_goes_on() -> 
         assert "HTTP/1.1 200 OK" == (await http.answer())[0]
 
 
-async def test_requests_sent_at_once_are_answered_in_their_order() -> None:
+async def test_requests_sent_at_once_are_answered_in_their_order(client: Client) -> None:
     async with client() as http:
         for key in ("WK", "another", "WK"):
             http.ask(key=key)
@@ -89,7 +102,7 @@ async def test_requests_sent_at_once_are_answered_in_their_order() -> None:
 
 
 @pytest.mark.parametrize("cut", [1, len(BODY) - 1])
-async def test_a_body_that_comes_in_parts_is_waited_for(cut: int) -> None:
+async def test_a_body_that_comes_in_parts_is_waited_for(client: Client, cut: int) -> None:
     async with client() as http:
         http.ask()
         await http.answer()
@@ -103,7 +116,7 @@ async def test_a_body_that_comes_in_parts_is_waited_for(cut: int) -> None:
     assert 2 == len(http.publisher.outputs)
 
 
-async def test_who_waits_to_be_told_to_send_the_body_is_told() -> None:
+async def test_who_waits_to_be_told_to_send_the_body_is_told(client: Client) -> None:
     async with client() as http:
         http.writer.write(HEAD + b"Expect: 100-continue\r\n\r\n")
         assert b"HTTP/1.1 100 Continue\r\n\r\n" == await http.reader.readuntil(b"\r\n\r\n")
@@ -111,8 +124,23 @@ async def test_who_waits_to_be_told_to_send_the_body_is_told() -> None:
         assert "HTTP/1.1 200 OK" == (await http.answer())[0]
 
 
-async def test_a_client_that_wants_its_connection_closed_has_it_closed() -> None:
+async def test_a_client_that_wants_its_connection_closed_has_it_closed(client: Client) -> None:
     async with client() as http:
         http.ask("Connection: close")
         assert "close" == (await http.answer())[1]["connection"]
         assert b"" == await http.reader.read()
+
+
+@pytest.mark.parametrize("origin", [[], ["Origin: https://shop.example"]], ids=["server", "page"])
+async def test_a_request_that_is_over_is_no_garbage(client: Client, origin: list[str]) -> None:
+    """What only a collection finds makes it stop everybody for milliseconds, again and again."""
+    async with client() as http:
+        gc.disable()
+        try:
+            for _ in range(20):
+                http.ask(*origin)
+                await http.answer()
+            # The connection has its last one, and a task that ends has another.
+            assert 2 >= sum(type(found) is RequestResponseCycle for found in gc.get_objects())
+        finally:
+            gc.enable()
