@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import zlib
+from collections.abc import Generator
 from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -23,6 +24,9 @@ _STANDARD = bytes.maketrans(b"-_", b"+/")
 _BOM = b"\xef\xbb\xbf"
 _FORM = b"data="
 _ABSENT = msgspec.Raw()
+
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 
 LARGE = 256 * 1024
 """Bytes from which on what is done to a body at once counts."""
@@ -100,6 +104,33 @@ def _decode_json(plain: bytes) -> Body:
     if not isinstance(value, dict | list):
         raise BadBodyError("the body is not a JSON object")
     return Body(value, len(plain))
+
+
+def decode_in_pieces(raw: bytes) -> Generator[None, None, Body | None]:
+    """Return the JSON in a large ``raw`` as ``decode_body`` does, reading a list, or an object's ``batch``, bit by bit.
+
+    Yields after each 256 kB: whoever has others to see to does it then. None: ``decode_body`` has to look at it. Raises
+    BadBodyError.
+    """
+    fields: dict[str, msgspec.Raw] = {}
+    try:
+        if not raw.startswith(b"["):
+            fields = _FIELDS.decode(raw)
+        items = _ITEMS.decode(fields.pop("batch") if fields else raw)
+    except (msgspec.DecodeError, RecursionError, KeyError):
+        return None
+    yield
+    value: list[Any] = []
+    done = 0
+    for item in items:
+        value.append(decode_item(bytes(item)))
+        done += len(bytes(item))
+        if done >= LARGE:
+            done = 0
+            yield
+    if raw.startswith(b"["):
+        return Body(value, len(raw))
+    return Body({**{name: decode_item(bytes(part)) for name, part in fields.items()}, "batch": value}, len(raw))
 
 
 def decode_item(raw: bytes) -> object:

@@ -13,14 +13,15 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Scope
 
-from services.ingest.admission import Outer, outer_of
+from services.ingest.admission import outer_of
 from services.ingest.body import LARGE
+from services.ingest.case import Case
 from services.ingest.errors import IngestError
-from services.ingest.formats.base import Arrived, Route
+from services.ingest.formats.base import Route
 from services.ingest.gate import Gate, Place
 from services.ingest.inflow import GZIP
 from services.ingest.intake import Intake, in_turns, require_size
-from services.ingest.plan import Plan, Sender
+from services.ingest.plan import Plan
 from shared.log import LogUnavailableError
 
 Reply = Callable[[int, Iterable[tuple[bytes, bytes]], bytes], None]
@@ -56,7 +57,7 @@ class Express:
         # Pages are answered with what CORS wants of it.
         if outer.from_device:
             return False
-        _Passage(self, route, outer, reply).begin(bytes(body))
+        _Passage(self, Case(outer, route), reply).begin(bytes(body))
         return True
 
     def spawn(self, rest: Coroutine[Any, Any, None]) -> None:
@@ -69,41 +70,37 @@ class Express:
 class _Passage:
     """One request's way."""
 
-    __slots__ = ("_arrived", "_express", "_intake", "_outer", "_place", "_plan", "_reply", "_route", "_sender")
+    __slots__ = ("_case", "_express", "_intake", "_place", "_plan", "_reply")
 
-    _arrived: Arrived
     _plan: Plan
 
-    def __init__(self, express: Express, route: Route, outer: Outer, reply: Reply) -> None:
+    def __init__(self, express: Express, case: Case, reply: Reply) -> None:
         self._express = express
         self._intake = express.intake
-        self._route = route
-        self._outer = outer
+        self._case = case
         self._reply = reply
         self._place: Place | None = None
-        self._sender: Sender | None = None
 
     def begin(self, raw: bytes) -> None:
         """Go as far as the log."""
-        intake = self._intake
+        intake, case = self._intake, self._case
         try:
             place = self._place = self._express.gate.place().enter()
-            self._sender = intake.admission.early(self._outer)
-            require_size(len(raw), intake.limits_of(self._sender).body_bytes)
+            case.sender = intake.admission.early(case.outer)
+            require_size(len(raw), intake.limits_of(case).body_bytes)
             place.hold(len(raw))
-            self._arrived, self._sender, steps = intake.read(raw, self._outer, self._sender, self._route, place)
+            steps = intake.steps(case, raw, place)
             try:
                 next(steps)
             except StopIteration as end:
-                self._publish(self._sender, end.value)
+                self._publish(end.value)
             else:
-                self._express.spawn(self._go_on(self._sender, steps))
+                self._express.spawn(self._go_on(steps))
         except Exception as error:  # noqa: BLE001 - this is where errors become answers
             self._end(error)
 
-    def _publish(self, sender: Sender, plan: Plan) -> None:
+    def _publish(self, plan: Plan) -> None:
         self._plan = plan
-        self._intake.admission.settle(sender.source, plan.items)
         if not plan.outputs:
             self._published(None)
             return
@@ -115,9 +112,9 @@ class _Passage:
         if not begun:
             self._express.spawn(self._wait())
 
-    async def _go_on(self, sender: Sender, steps: Generator[None, None, Plan]) -> None:
+    async def _go_on(self, steps: Generator[None, None, Plan]) -> None:
         try:
-            self._publish(sender, await in_turns(steps))
+            self._publish(await in_turns(steps))
         except Exception as error:  # noqa: BLE001 - as above
             self._end(error)
 
@@ -137,15 +134,15 @@ class _Passage:
         """Answer, and count it."""
         if self._place is not None:
             self._place.leave()
-        intake, express, sender = self._intake, self._express, self._sender
+        intake, express, case = self._intake, self._express, self._case
         if isinstance(error, IngestError | LogUnavailableError):
-            error = intake.refused(error, sender, self._route)
-        elif error is None and sender is not None:
-            intake.accepted(sender, self._plan)
+            error = intake.refused(case, error)
+        elif error is None:
+            intake.accepted(case, self._plan)
             error = self._plan.refusal
-        intake.answered(self._outer, self._route.format, error)
+        intake.answered(case.outer, case.route.format, error)
         if error is None:
-            response = express.response_of(self._route.answer(self._arrived, self._plan))
+            response = express.response_of(case.route.answer(case.arrived, self._plan))
         else:
             response = express.answer_to(error)
         self._reply(response.status_code, response.raw_headers, bytes(response.body))

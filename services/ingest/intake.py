@@ -10,8 +10,9 @@ from starlette.requests import ClientDisconnect, Request
 
 from services.ingest.admission import Admission, Outer, is_retry, outer_of
 from services.ingest.auth import Admin
-from services.ingest.body import Body, require_few
+from services.ingest.body import LARGE, Body, decode_in_pieces, require_few
 from services.ingest.calls import Calls
+from services.ingest.case import Case
 from services.ingest.errors import (
     CLIENT_GONE,
     BadBodyError,
@@ -73,42 +74,42 @@ class Intake:
     async def accept(self, request: Request, route: Route) -> tuple[Arrived, Plan]:
         """Return once every good event and every dead letter is durable. Raises IngestError or LogUnavailableError."""
         outer = outer_of(request.scope, pixel=route.pixel)
-        sender: Sender | None = None
+        case = Case(outer, route)
         with self._counted(outer, route.format):
             try:
                 with self._gate.place() as place:
-                    sender = self.admission.early(outer)
-                    raw = await self._receive(request, outer, place, self.limits_of(sender).body_bytes)
-                    arrived, sender, steps = self.read(raw, outer, sender, route, place)
-                    plan = await in_turns(steps)
-                    self.admission.settle(sender.source, plan.items)
+                    case.sender = self.admission.early(outer)
+                    raw = await self._receive(request, outer, place, self.limits_of(case).body_bytes)
+                    plan = await in_turns(self.steps(case, raw, place))
                     await self._publish(plan)
             except (IngestError, LogUnavailableError) as error:
-                raise self.refused(error, sender, route) from error
-            self.accepted(sender, plan)
+                raise self.refused(case, error) from error
+            self.accepted(case, plan)
             if plan.refusal is not None:
                 raise plan.refusal
-            return arrived, plan
+            return case.arrived, plan
 
-    def limits_of(self, sender: Sender | None) -> Limits:
-        """Return what may be sent by ``sender``; None: it is not known yet who that is."""
-        return self.admission.keys.most if sender is None else sender.source.limits
+    def limits_of(self, case: Case) -> Limits:
+        """Return what may be sent, as far as it is known who sends."""
+        return self.admission.keys.most if case.sender is None else case.sender.source.limits
 
-    def read(
-        self, raw: bytes, outer: Outer, sender: Sender | None, route: Route, place: Place
-    ) -> tuple[Arrived, Sender, Generator[None, None, Plan]]:
-        """Return the request whose body is ``raw``, whose it is, and the steps to its plan. Raises IngestError."""
-        limits = self.limits_of(sender)
+    def steps(self, case: Case, raw: bytes, place: Place) -> Generator[None, None, Plan]:
+        """Return the plan of the request whose body is ``raw``, and charge for it. Raises IngestError.
+
+        Yields, in the midst of a large body alone, for others to have their turn.
+        """
+        limits, outer, route, sender = self.limits_of(case), case.outer, case.route, case.sender
         require_few(raw, limits.batch_events)
-        arrived, size = Arrived({}, outer.headers, outer.query), len(raw)
+        case.arrived, size = Arrived({}, outer.headers, outer.query), len(raw)
         calls = route.unread(raw) if route.unread is not None and sender is not None else None
         if calls is None or sender is None:
-            value, size = route.decode(raw, outer.query, limits.body_bytes)
-            sender = sender or self.admission.late(outer, value)
-            arrived = arrived._replace(body=value)
-            calls = route.read(arrived)
+            body = (yield from decode_in_pieces(raw)) if len(raw) > LARGE else None
+            value, size = body or route.decode(raw, outer.query, limits.body_bytes)
+            sender = case.sender = sender or self.admission.late(outer, value)
+            case.arrived = case.arrived._replace(body=value)
+            calls = route.read(case.arrived)
         place.hold(size)
-        steps = plan_steps(
+        plan = yield from plan_steps(
             calls,
             size,
             sender,
@@ -118,20 +119,22 @@ class Intake:
             silences=self._screen.silences,
             passes=self._screen.passes,
         )
-        return arrived, sender, steps
+        self.admission.settle(sender.source, plan.items)
+        return plan
 
-    def refused(self, error: Exception, sender: Sender | None, route: Route) -> Exception:
+    def refused(self, case: Case, error: Exception) -> Exception:
         """Count a request as refused; return what its sender is told."""
         if isinstance(error, IngestError):
             self._metrics.events_rejected.labels(error.code).inc()
-        self._of_source("" if sender is None else sender.source.name, "refused").inc()
-        return route.too_fast(error.wait) if isinstance(error, RateLimitedError) else error
+        self._of_source("" if case.sender is None else case.sender.source.name, "refused").inc()
+        return case.route.too_fast(error.wait) if isinstance(error, RateLimitedError) else error
 
-    def accepted(self, sender: Sender, plan: Plan) -> None:
+    def accepted(self, case: Case, plan: Plan) -> None:
         """Count the events of a request by their source."""
-        self._of_source(sender.source.name, "accepted").inc(plan.accepted)
+        name = "" if case.sender is None else case.sender.source.name
+        self._of_source(name, "accepted").inc(plan.accepted)
         if plan.rejections:
-            self._of_source(sender.source.name, "rejected").inc(len(plan.rejections))
+            self._of_source(name, "rejected").inc(len(plan.rejections))
 
     async def accept_webhook(self, request: Request, hook: Hook, refusals: Refusals) -> Plan:
         """Return once what the webhook says, or a dead letter of it, is durable. Raises as ``accept`` does."""

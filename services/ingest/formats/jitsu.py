@@ -11,6 +11,7 @@ from services.ingest.formats.base import Arrived, Route, Setup, batch_schema, sc
 from services.ingest.formats.pixels import from_query
 from services.ingest.plan import Plan
 from services.ingest.schemas import Call
+from services.ingest.unread import unread_batch, unread_call
 from shared.messages.event import EventType
 
 NAME = "jitsu"
@@ -49,6 +50,7 @@ def _call(event_type: EventType) -> Route:
         format=NAME,
         paths=(f"/api/s/{event_type}", f"/api/s/s2s/{event_type}"),
         read=segment.read_call(event_type),
+        unread=unread_call(event_type),
         answer=answer,
         schema=schema_of(Call),
         answer_schema=_ANSWER,
@@ -77,6 +79,7 @@ ROUTES = (
         format=NAME,
         paths=("/api/s/s2s/batch",),
         read=segment.read_batch,
+        unread=unread_batch,
         answer=answer,
         schema=batch_schema(schema_of(Call), "sentAt"),
         answer_schema=_ANSWER,

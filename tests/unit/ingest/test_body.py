@@ -8,7 +8,7 @@ import zlib
 
 import pytest
 
-from services.ingest.body import decode_body, decode_data
+from services.ingest.body import Body, decode_body, decode_data, decode_in_pieces
 from services.ingest.errors import BadBodyError, TooLargeError
 
 JSON = b'{"userId": "u1"}'
@@ -97,3 +97,47 @@ def test_a_large_plain_body_is_refused() -> None:
 
 def test_nul_characters_stay() -> None:
     assert {"a": "x\x00y"} == decode_body(b'{"a": "x\\u0000y"}').value
+
+
+def in_pieces(raw: bytes) -> Body | str | None:
+    pieces = decode_in_pieces(raw)
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            found: Body | None = end.value
+            return found
+        except BadBodyError as error:
+            return error.code
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"[]",
+        b'[1, {"a": [1.5, null]}, "\xe9\x89\x84"]',
+        b'{"batch": [], "api_key": "k"}',
+        b'{"sent_at": "x", "batch": [{"a": 1}, {"b": {"c": 2}}], "context": {"d": "\\u00e9"}}',
+        b'{"batch": [1], "batch": [2], "a": 1, "a": 2}',
+    ],
+)
+def test_a_body_read_in_pieces_is_what_it_is_read_at_once(raw: bytes) -> None:
+    assert decode_body(raw) == in_pieces(raw)
+
+
+@pytest.mark.parametrize(
+    "raw", [b"{}", b'{"a": 1}', b'{"batch": 5}', b'{"batch": [1', b"7", b" [1]", b"\xef\xbb\xbf{}"]
+)
+def test_what_cannot_be_read_in_pieces_is_left_whole(raw: bytes) -> None:
+    assert in_pieces(raw) is None
+
+
+@pytest.mark.parametrize("item", [b"\xff", b"\xed\xa0\x80"])
+def test_a_piece_that_is_no_text_is_refused(item: bytes) -> None:
+    assert "invalid_json" == in_pieces(b'{"batch": ["' + item + b'"]}') == refusal_of(b'{"batch": ["' + item + b'"]}')
+
+
+def refusal_of(raw: bytes) -> str:
+    with pytest.raises(BadBodyError) as raised:
+        decode_body(raw)
+    return raised.value.code

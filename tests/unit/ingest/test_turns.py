@@ -79,3 +79,29 @@ async def test_no_step_is_long(raw: bytes, status: int) -> None:
     print(f"{answered} {1000 * longest:.1f} ms")
     assert status == answered
     assert longest < LONGEST
+
+
+COUNT = 2_400
+LONG = call_of(1) | {"integrations": {"Braze": "x" * 2_400}}
+POSTHOG = {"event": "X", "distinct_id": "u1", "properties": {f"p{number}": "x" * 55 for number in range(48)}}
+
+
+@pytest.mark.parametrize(
+    ("path", "raw", "status"),
+    [
+        ("/batch/", of_many(POSTHOG, COUNT), 200),
+        ("/batch/", of_many(POSTHOG, COUNT).replace(b"{", b'{"api_key": "WK", ', 1), 200),
+        ("/e/", of_many(POSTHOG, COUNT).removeprefix(b'{"batch": ')[:-1], 200),
+        ("/i/v1/analytics/events", of_many(POSTHOG, COUNT), 200),
+        ("/api/s/s2s/batch", of_many(LONG, COUNT), 200),
+        ("/v1/batch", of_many(LONG, COUNT).replace(b"{", b'{"context": {"x": 1}, ', 1), 200),
+    ],
+    ids=["PostHog's", "with the key in the body", "a list", "with a verdict on each", "Jitsu's", "with a context"],
+)
+async def test_no_format_takes_long_over_a_large_body(path: str, raw: bytes, status: int) -> None:
+    assert 7 * MB < len(raw) < 8 * MB
+    await longest_step(path, raw)
+    answered, longest = await longest_step(path, raw)
+    print(f"{answered} {1000 * longest:.1f} ms")
+    assert status == answered
+    assert longest < LONGEST
