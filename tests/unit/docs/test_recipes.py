@@ -53,6 +53,10 @@ def test_the_index_leads_to_every_page_and_every_page_to_the_other_language(jour
     assert f"](../{journey}.md)" in (ROOT / PAGES["ja"].format(journey)).read_text()
 
 
+def test_the_readme_says_how_many_there_are() -> None:
+    assert f"{len(IDS)} [recipes](docs/recipes.md)" in (ROOT / "README.md").read_text()
+
+
 @pytest.mark.parametrize("journey", IDS)
 def test_a_recipe_has_five_scenarios_or_more(journey: str) -> None:
     faults: list[Fault] = []
