@@ -5,6 +5,7 @@ https://mermaid.js.org/syntax/flowchart.html. Every step has the prefix ``s_``: 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import assert_never
 
@@ -43,6 +44,7 @@ _SHAPES: dict[type, tuple[str, str]] = {
 }
 _ENDS = {Wait: "past", Send: "send_failed", Call: "call_failed"}
 """As what a run ends that leaves such a step by its second way."""
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _PLAIN = ("[", "]")
 _STADIUM = ("([", "])")
 
@@ -167,7 +169,8 @@ def _way(begin: str, end: str, label: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Return ``text`` as Mermaid shows it: entities for what it or HTML would read, and breaks between lines."""
-    for character, entity in (("#", "#35;"), ('"', "#quot;"), ("<", "#lt;"), (">", "#gt;")):
-        text = text.replace(character, entity)
-    return text.replace("\n", "<br/>")
+    """Return ``text`` as it may stand in a label: breaks between lines, and nothing that reads as a quote or a tag.
+
+    Mermaid's own entities (``#gt;``) are no way out: in the labels of ways it shows them garbled (11.17).
+    """
+    return _TAG.sub("< ", text.replace('"', "'")).replace("\n", "<br/>")
