@@ -12,7 +12,8 @@ first, in the order of (due, journey, run, step), including those they arm; at e
 the record arms overdue fires right after it. A timer's ``now`` is its due time, never the time at which it fired, so
 it makes no difference to the result how late a host gets to it.
 
-An event is applied in this order, each part in a module of its own:
+From most events nothing follows (``quiet``): they are remembered and no more is done about them. All others are applied
+in this order, each part in a module of its own:
 
 1. ``profile``   duplicates are dropped; traits, consent and the history that some condition asks for are kept.
 2. ``settle``    an outcome frees or uses up the slot of its command.

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from services.evaluator.core.catalog import Catalog, resets
+from services.evaluator.core.consent import may_be_tracked
 from services.evaluator.core.marks import BECAME
 from services.evaluator.core.state import ContactState
 from services.evaluator.core.suppression import ABOUT_ADDRESS
-from shared.journeys.model import TRACKING, Collect, WaitFor
+from shared.journeys.model import Collect, WaitFor
 from shared.messages.event import HOPS, Event
 
 
@@ -44,13 +45,14 @@ def _is_asked_for(catalog: Catalog, name: str) -> bool:
         or name in catalog.goals_on
         or name in catalog.audiences.by_event
         or catalog.asks_online
-        or catalog.tracking.required
     )
 
 
 def _waits_for_nothing(catalog: Catalog, state: ContactState, event: Event, log_time: int) -> bool:
-    """Tell whether no run, message or watch of the contact has anything to do with ``event``."""
-    if not state.lately.packed or state.watches or state.links or state.forward or TRACKING in state.consent:
+    """Tell whether no run, message or watch of the contact has anything to do with ``event``, which may be applied."""
+    if not state.lately.packed or state.watches or state.links or state.forward:
+        return False
+    if not may_be_tracked(state.consent, required=catalog.tracking.required):
         return False
     for touch in state.touches:
         if touch.until <= log_time:

@@ -15,6 +15,7 @@ from services.evaluator.core.effects import Advance
 from services.evaluator.core.occurrence import EventArrived, Occurrence
 from services.evaluator.core.quiet import is_quiet
 from services.evaluator.core.state import ContactState
+from shared.journeys.model import Tracking
 from shared.messages.event import Event
 from tests import oracle
 from tests.builders import a_journey, a_record, an_event, at, consented, identified
@@ -100,8 +101,16 @@ def test_what_ends_or_resets_a_run_is_not() -> None:
     assert not quiet(state, an_event("Product Viewed", at("12:00")))
 
 
-def test_the_first_event_is_not_nor_one_of_who_refused_to_be_tracked() -> None:
+def test_the_first_event_is_not() -> None:
     assert not quiet(ContactState("u:c1"), BROWSED)
+
+
+def test_one_of_who_may_not_be_tracked_is_not() -> None:
+    asking = build_catalog([a_journey()], tracking=Tracking(required=True))
+    granted = state_after(*KNOWN, consented(at("09:00"), "tracking"))
+    assert quiet(granted, BROWSED)
+    assert quiet(granted, BROWSED, asking)
+    assert not quiet(state_after(*KNOWN), BROWSED, asking)
     assert not quiet(state_after(*KNOWN, consented(at("09:00"), "tracking", "revoked")), BROWSED)
 
 
