@@ -337,7 +337,7 @@ def test_contact_merged_is_told_where_somebody_listens() -> None:
 def test_every_field_is_merged_or_kept_apart() -> None:
     """A field that is new in the row is thought of here: it says something of the contact, or of the row."""
     merged = {
-        "traits", "consent", "history", "runs", "pending", "touches", "passages", "recent", "ended", "sent", "been",
+        "traits", "consent", "history", "runs", "pending", "touches", "passages", "lately", "ended", "sent", "been",
         "watches", "samples", "measures", "totals", "active_at", "occurred", "audiences",
         "entries", "messages", "suppressed",
     }  # fmt: skip
