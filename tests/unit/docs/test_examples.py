@@ -9,6 +9,7 @@ import re
 import shlex
 from base64 import b64encode
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from textwrap import dedent, indent
 
@@ -54,6 +55,7 @@ from shared.journeys.model import (
     Notify,
     Send,
     Step,
+    Template,
     Update,
     Wait,
     WaitFor,
@@ -94,15 +96,20 @@ LAYOUTS = {
 }
 
 
+@cache
+def shipped_templates() -> dict[str, Template]:
+    sends = [
+        step for journey in load_definitions(JOURNEYS).journeys for step in journey.steps if isinstance(step, Send)
+    ]
+    return {step.template.id: step.template for step in sends}
+
+
 def shipped(page: Path | None = None) -> Surroundings:
     """Return what a journey in a page may name: the templates that we ship, and the calendars that the page shows."""
     documents = [] if page is None else blocks(page, "yaml")
     calendars = [parse_calendar("page", block) for block in documents if block.startswith(f"schema: {CALENDAR_SCHEMA}")]
-    sends = [
-        step for journey in load_definitions(JOURNEYS).journeys for step in journey.steps if isinstance(step, Send)
-    ]
     return Surroundings(
-        templates={step.template.id: step.template for step in sends},
+        templates=shipped_templates(),
         calendars={it.id: it for it in calendars},
         audiences=frozenset(audience.id for audience in AUDIENCES),
     )
