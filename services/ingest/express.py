@@ -132,8 +132,10 @@ class _Passage:
 
     def _end(self, error: Exception | None) -> None:
         """Answer, and count it."""
-        if self._place is not None:
-            self._place.leave()
+        # Once: an error in what follows comes here again.
+        place, self._place = self._place, None
+        if place is not None:
+            place.leave()
         intake, express, case = self._intake, self._express, self._case
         if isinstance(error, IngestError | LogUnavailableError):
             error = intake.refused(case, error)

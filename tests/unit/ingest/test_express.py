@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from starlette.responses import Response
 from uvicorn.server import ServerState
 
 from services.ingest.app import create_app
@@ -138,4 +139,15 @@ async def test_a_fault_of_ours_is_answered() -> None:
     labels = (("format", "segment"), ("status", "500"), ("attempt", "first"))
     assert isinstance(samples, dict)
     assert 2 == samples["kikkake_ingest_requests_total", *labels]
+    assert 0 == samples["kikkake_in_flight_bytes",]
+
+
+async def test_a_fault_in_the_answer_is_answered_and_leaves_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_answer: bytes) -> Response:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("services.ingest.app.response_of", broken)
+    answers, _, samples = await told(OfferingRecorder(), [asked({"batch": []}, path="/v1/batch")])
+    assert 1 == answers.count(b"HTTP/1.1 500 ")
+    assert isinstance(samples, dict)
     assert 0 == samples["kikkake_in_flight_bytes",]
