@@ -105,8 +105,12 @@ class DeadLetters:
 
     async def _call(self, letter: DeadLetter, value: bytes, offset: int) -> Replayed:
         """Send a call through ingest's rules again, as if it came when it came first."""
+        try:
+            call = msgspec.json.decode(value)
+        except msgspec.DecodeError:  # an older release did not say what is foreign
+            return Replayed("refused", "it is no JSON, so no call", "invalid_json")
         plan = plan_calls(
-            Calls(items=[msgspec.json.decode(value)], event_type=letter.event_type, alone=True),
+            Calls(items=[call], event_type=letter.event_type, alone=True),
             len(value),
             Sender(source=Source(name=letter.source)),
             received_at=letter.at,
@@ -126,6 +130,8 @@ class DeadLetters:
             codec.EVENTS.decode(value)
         except BadMessageError as error:
             return Replayed("refused", str(error), type(error).__name__)
+        if letter.key is None:
+            return Replayed("refused", "the record has no key, so no contact", BadMessageError.__name__)
         known = await self._reader.end(EVENTS_DLQ, 0)
         await self._publisher.publish([Output(EVENTS, letter.key, value)])
         for _ in range(_LOOKS):

@@ -150,6 +150,21 @@ async def test_what_cannot_be_a_record_is_not_put_into_the_log(value: bytes | No
     assert 0 == await world.log.end(EVENTS, 0)
 
 
+async def test_a_record_without_a_key_is_nobodys_and_goes_nowhere() -> None:
+    world = World()
+    await world.set_aside(of_record(codec.encode(an_event("Began", at("09:00"))), key=None))
+    found = await world.letters.replay("events.dlq", 0)
+    assert Replayed("refused", "the record has no key, so no contact", "BadMessageError") == found
+    assert 0 == await world.log.end(EVENTS, 0)
+
+
+async def test_a_body_that_an_older_release_set_aside_is_said_to_be_no_call() -> None:
+    world = World()
+    await world.set_aside(of_record(b'{"kind": ', partition=-1, offset=-1, key=None))
+    found = await world.letters.replay("events.dlq", 0)
+    assert Replayed("refused", "it is no JSON, so no call", "invalid_json") == found
+
+
 async def test_a_command_is_not_sent_again() -> None:
     world = World()
     await world.log.publish([Output("commands.dlq", b"u:c1", codec.encode(of_record(b"x", topic="commands")))])
