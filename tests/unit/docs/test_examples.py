@@ -85,15 +85,8 @@ AUDIENCES = [
 ]
 
 
-LAYOUTS = {
-    layout.id: layout
-    for layout in (
-        parse_layout("page", block)
-        for page in PAGES
-        for block in blocks(page, "yaml")
-        if block.startswith("schema: layout/v1")
-    )
-}
+LAYOUT_BLOCKS = [block for page in PAGES for block in blocks(page, "yaml") if block.startswith("schema: layout/v1")]
+LAYOUTS = {layout.id: layout for layout in (parse_layout("page", block) for block in LAYOUT_BLOCKS)}
 
 
 @cache
