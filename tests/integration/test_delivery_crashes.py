@@ -64,7 +64,8 @@ async def by_http(kind: str, folder: Path) -> AsyncIterator[Fake]:
     async with ProviderServer(case.face) as server:
 
         def command(place: str) -> SendCommand:
-            parts = {name: text if name == "url" else f"[{place}]" for name, text in case.parts.items()}
+            # A text of JSON, as the receiver of a webhook wants it.
+            parts = {name: text if name == "url" else f'"[{place}]"' for name, text in case.parts.items()}
             address = {case.channel: case.address(server.url)}
             return command_now(
                 ALL.index(place), channels=(case.channel,), addresses=address, content={case.channel: parts}
