@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx2
@@ -88,6 +89,7 @@ class Http1:
         self._tls = tls
         self._unpack = unpack
         self._proxies = proxies
+        self._by_scheme: Mapping[str, str] = {}
         self._session: aiohttp.ClientSession | None = None
 
     async def ask(self, request: Request) -> Answer:
@@ -135,8 +137,10 @@ class Http1:
                 timeout=_NO_TIMEOUT,
                 # As it comes: packed, which nobody asked for, it would be fifty times the bound, or no answer at all.
                 auto_decompress=self._unpack,
-                trust_env=self._proxies,
             )
+            # Not by aiohttp's ``trust_env``: that also takes passwords from a ~/.netrc, which it does not bear beside
+            # our headers, and looks for both in other threads at each request.
+            self._by_scheme = getproxies() if self._proxies else {}
             # Each is asked once: it would ask again by itself when a GET or PUT is cut off.
             self._session._retry_connection = False  # noqa: SLF001
         return self._session
@@ -149,14 +153,34 @@ class Http1:
 
     async def _exchange(self, session: aiohttp.ClientSession, url: URL, request: Request) -> Answer:
         body = bytearray()
+        proxy, known_as = self._proxy(url)
+        # What goes through a tunnel is for the server alone; without one the proxy reads the request itself.
+        tunnelled = url.scheme == "https"
         async with session.request(
-            request.method, url, data=request.content or None, headers=request.headers, allow_redirects=False
+            request.method,
+            url,
+            data=request.content or None,
+            headers=request.headers if tunnelled else {**request.headers, **known_as},
+            allow_redirects=False,
+            proxy=proxy,
+            proxy_headers=known_as if tunnelled else None,
         ) as answer:
             async for chunk in answer.content.iter_any():
                 body += chunk
                 if len(body) > request.most:
                     break
         return Answer(answer.status, {name.lower(): value for name, value in answer.headers.items()}, bytes(body))
+
+    def _proxy(self, url: URL) -> tuple[URL | None, Mapping[str, str]]:
+        """Return the proxy that the environment names for ``url``, and the headers by which it knows us."""
+        named = self._by_scheme.get(url.scheme) or self._by_scheme.get("all")
+        if named is None or proxy_bypass(url.host or "", self._by_scheme):
+            return None, {}
+        proxy = URL(named)
+        if proxy.user is None:
+            return proxy, {}
+        ours = aiohttp.encode_basic_auth(proxy.user, proxy.password or "")
+        return proxy.with_user(None), {"Proxy-Authorization": ours}
 
 
 class _Attempt:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import tracemalloc
+from pathlib import Path
 
 import pytest
 
@@ -168,6 +169,34 @@ async def test_the_proxies_of_the_environment_are_asked_where_that_is_wanted(mon
                     await asking
             await client.close()
     assert ["/there"] == [asked.path[-6:] for asked in proxy.asked]
+
+
+async def test_a_proxy_gets_its_own_password_and_hosts_that_need_none_are_asked_directly(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with ProviderServer(OK) as proxy, ProviderServer(OK) as server:
+        monkeypatch.setenv("ALL_PROXY", proxy.url.replace("http://", "http://us:secret@"))
+        monkeypatch.setenv("NO_PROXY", "localhost,127.0.0.1")
+        client = Http1(connections=1, proxies=True)
+        await client.ask(request(f"http://crm.example:{free_port()}/there"))
+        await client.ask(request(f"{server.url}/here"))
+        with pytest.raises(UnavailableError):  # it makes no tunnel
+            await client.ask(request("https://crm.example:1/sealed"))
+        await client.close()
+    assert ["POST", "CONNECT"] == [asked.method for asked in proxy.asked]
+    assert ["Basic dXM6c2VjcmV0"] * 2 == [asked.headers["proxy-authorization"] for asked in proxy.asked]
+    assert ["/here"] == [asked.path for asked in server.asked]
+
+
+async def test_passwords_in_a_netrc_are_not_sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    async with ProviderServer(OK) as server:
+        for ours in ({"Authorization": "Bearer ours"}, {}):
+            client = Http1(connections=1, headers=ours, proxies=True)
+            await client.ask(request(server.url))
+            await client.close()
+    assert ["Bearer ours", None] == [asked.headers.get("authorization") for asked in server.asked]
 
 
 async def test_closing_while_one_is_asked_leaves_that_open() -> None:
