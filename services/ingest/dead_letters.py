@@ -145,6 +145,10 @@ class DeadLetters:
 
 
 def _found(topic: DeadTopic, record: LogRecord) -> Found | None:
+    """Return the dead letter that ``record`` is; None: it is none of ours, and hides no other."""
     if record.key == INCARNATION_KEY:
         return None
-    return Found(topic, record.offset, codec.DEAD_LETTERS.decode(record.value))
+    try:
+        return Found(topic, record.offset, codec.DEAD_LETTERS.decode(record.value))
+    except BadMessageError:
+        return None

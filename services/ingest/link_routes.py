@@ -101,7 +101,7 @@ def create_link_router(intake: Intake, links: Links, clock: Clock) -> APIRouter:
     router = APIRouter(tags=["links"])
     recorder = _Recorder(intake, links)
     counted, chooser = _Counted(links, recorder, clock), _Chooser(links, recorder, intake, clock)
-    timer = _Timer(links, intake, clock)
+    timer, viewer = _Timer(links, intake, clock), _Viewer(links, intake)
     for path, endpoint, method, responses in (
         # One by one, for each has an operation id of its own.
         (OPEN, counted.see, "GET", _GIFS),
@@ -113,7 +113,8 @@ def create_link_router(intake: Intake, links: Links, clock: Clock) -> APIRouter:
         (UNSUBSCRIBE, chooser.show, "GET", _PAGES),
         (UNSUBSCRIBE, chooser.show, "HEAD", _PAGES),
         (UNSUBSCRIBE, chooser.choose, "POST", _PAGES),
-        (VIEW, _Viewer(links, intake).show, "GET", _PAGES),
+        (VIEW, viewer.show, "GET", _PAGES),
+        (VIEW, viewer.show, "HEAD", _PAGES),
     ):
         router.add_api_route(
             path + "{token}", _readable(endpoint), methods=[method], responses=responses, response_class=Response

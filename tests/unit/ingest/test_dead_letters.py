@@ -74,6 +74,14 @@ async def test_the_newest_come_first_and_the_next_page_goes_on_below() -> None:
     assert [] == await world.letters.newest("commands.dlq", 9)
 
 
+async def test_what_others_wrote_into_the_topic_hides_none_of_the_rest() -> None:
+    world = World()
+    await world.set_aside(of_record(b""))
+    await world.log.publish([Output("events.dlq", b"k", b"an operator's own"), Output("events.dlq", b"k", b"")])
+    await world.set_aside(of_record(b""))
+    assert [3, 0] == [found.offset for found in await world.letters.newest("events.dlq", 9)]
+
+
 @pytest.mark.parametrize("offset", [0, 1])
 async def test_where_none_is_there_is_none(offset: int) -> None:
     world = World()

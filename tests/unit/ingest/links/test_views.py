@@ -68,6 +68,10 @@ def test_a_mail_without_html_is_shown_as_text() -> None:
     assert "1 &lt; 2\n" in page
 
 
+def test_scanners_that_ask_for_its_head_get_it() -> None:
+    assert 200 == a_shop().http.head(view_of(), headers=BROWSER).status_code
+
+
 def test_nothing_in_it_runs_or_is_kept() -> None:
     headers = a_shop().http.get(view_of(), headers=BROWSER).headers
     policy = headers["content-security-policy"]
