@@ -22,6 +22,7 @@ SPREAD = 30 * DAY
 """Within this time after ``START`` each timer is due."""
 SHAPES = ("cart", "known")
 """A product in the cart, after 10 events, in one run with its timers, 0.9 KB; traits and one consent, 0.2 KB."""
+_PLAYED = ("cart_abandonment", "order_confirmation")
 _SCATTER = 2_654_435_761  # a prime near 2**32 / the golden ratio: neighbours come to lie far apart
 
 
@@ -32,7 +33,9 @@ class Population:
         """Let the core make one contact's state of the events that ``shape`` stands for."""
         events: Sequence[Event] = [*KNOWN, *(shopping(10) if shape == "cart" else ())]
         log = [a_record(place, event) for place, event in enumerate(events)]
-        self._state = play(load_definitions(JOURNEYS).journeys, log).states["u:c1"]
+        # Two, whatever else is shipped: figures of one release are to be compared with those of another.
+        played = [journey for journey in load_definitions(JOURNEYS).journeys if journey.id in _PLAYED]
+        self._state = play(played, log).states["u:c1"]
         self._offset = len(log)
 
     def rows(self, begin: int, end: int, *, adopted: int = 0) -> Iterator[tuple[str, bytes]]:
