@@ -13,6 +13,7 @@ from services.evaluator.rows import Row, encode_row
 from shared.clock import DAY
 from shared.ids import short_hash
 from shared.journeys.files import load_definitions
+from shared.journeys.model import Definitions
 from shared.messages.event import Event
 from tests.builders import JOURNEYS, a_record
 from tests.oracle import play
@@ -33,9 +34,7 @@ class Population:
         """Let the core make one contact's state of the events that ``shape`` stands for."""
         events: Sequence[Event] = [*KNOWN, *(shopping(10) if shape == "cart" else ())]
         log = [a_record(place, event) for place, event in enumerate(events)]
-        # Two, whatever else is shipped: figures of one release are to be compared with those of another.
-        played = [journey for journey in load_definitions(JOURNEYS).journeys if journey.id in _PLAYED]
-        self._state = play(played, log).states["u:c1"]
+        self._state = play(load_played().journeys, log).states["u:c1"]
         self._offset = len(log)
 
     def rows(self, begin: int, end: int, *, adopted: int = 0) -> Iterator[tuple[str, bytes]]:
@@ -57,6 +56,13 @@ class Population:
             adopted=adopted,
         )
         return encode_row(Row(state, self._offset, 1))
+
+
+def load_played() -> Definitions:
+    """Return the journeys that the rows are in: two, so that figures of one release compare with those of another."""
+    shipped = load_definitions(JOURNEYS)
+    played = tuple(journey for journey in shipped.journeys if journey.id in _PLAYED)
+    return msgspec.structs.replace(shipped, journeys=played)
 
 
 def contact_of(number: int) -> str:

@@ -50,24 +50,30 @@ class Heads:
         A step takes some ten ms.
         """
         rows = iter(rows)
-        while step := list(islice(rows, _STEP)):
-            yield self._fill(step)
+        while True:
+            seen, contacts = self._fill(islice(rows, _STEP))
+            if not seen:
+                return
+            yield contacts
 
-    def _fill(self, rows: Iterable[tuple[str, bytes]]) -> int:
-        contacts, number = 0, self.number
+    def _fill(self, rows: Iterable[tuple[str, bytes]]) -> tuple[int, int]:
+        """Take in ``rows``, each gone before the next is read; return how many they were, and how many contacts."""
+        seen = others = 0
+        number, arm = self.number, self.timers.add
         for contact, value in rows:
+            seen += 1
             head = read_head(value)
             if head.next_due != NEVER:
-                self.timers.set(contact, head.next_due, NEVER)
+                arm(contact, head.next_due)
             if head.pending:
                 self.pending[contact] = head.pending
             if head.held:
                 self.held.add(contact)
-            if not contact.startswith(PREFIX):
-                contacts += 1
-                if head.adopted != number:
-                    self.behind[contact] = None
-        return contacts
+            if contact.startswith(PREFIX):
+                others += 1
+            elif head.adopted != number:
+                self.behind[contact] = None
+        return seen, seen - others
 
     def adopt(self, rows: Iterable[tuple[str, bytes]], but: Container[str]) -> None:
         """Take in the heads of stored ``rows`` again, as the catalogue is another; ``but`` are noted already."""

@@ -95,6 +95,16 @@ class DueIndex:
                 if len(self._near) > self._near_most:
                     self._spread()
 
+    def add(self, contact: str, due: int) -> None:
+        """As ``set``, for a contact that has none and a ``due`` that is not NEVER. Of use at a restart."""
+        found = self._hours.get(due // HOUR)
+        if due < self._near_end or not isinstance(found, _Bucket) or found.gone or len(found.contacts) >= SPLIT:
+            self.set(contact, due, NEVER)
+            return
+        self._count += 1
+        found.contacts.append(contact)
+        found.dues.append(due)
+
     def next_due(self) -> int:
         """Return the earliest due time, or NEVER."""
         near, gone = self._near, self._near_gone
