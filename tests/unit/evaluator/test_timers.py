@@ -135,7 +135,7 @@ def test_earlier_ones_that_come_while_only_far_ones_are_known_lie_in_buckets_aga
 
 
 def test_one_added_behind_what_is_near_already_does_not_wait_for_its_hour(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The last of the hour's minutes is near, and a later one of that hour has made a bucket of the whole hour again."""
+    """The last of the hour's minutes is near, and a later one of that hour has made a bucket of it again."""
     monkeypatch.setattr(timers, "SPLIT", 2)
     told = Told(a=0, b=MINUTE, c=2 * MINUTE)
     assert ["a", "b"] == told.fire(2 * MINUTE)
